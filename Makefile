@@ -1,0 +1,69 @@
+# Sightline's everyday commands. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-fast check format lock bench soak screenshots clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+run: $(VENV)/.run ## install what is missing, start everything on this machine, print the address and the login
+	@exec $(BIN)/python manage.py up
+
+test: $(VENV)/.dev ## install what the tests need, run all of them
+	@sh scripts/install-test-system.sh
+	node --test tests/js/*.test.mjs
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-fast: $(VENV)/.dev ## only the tests that start no processes
+	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+
+check: $(VENV)/.dev build/typing/sightline ## style, types, migrations, deployment settings
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy -p sightline -p cameras -p inference -p streaming -p tests
+	DATA_DIR=build/check $(BIN)/python manage.py makemigrations --check --dry-run
+	DATA_DIR=build/check HTTPS=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+format: $(VENV)/.dev ## put the code into shape
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## measure frame age and throughput, and print them
+	$(BIN)/python -m benchmarks.age
+
+soak: $(VENV)/.dev ## the same for five minutes with memory: is it flat?
+	$(BIN)/python -m benchmarks.age --seconds 300
+
+screenshots: $(VENV)/.dev ## make the pictures in docs/ anew, in a real Chromium
+	@sh scripts/install-test-system.sh
+	$(BIN)/python scripts/screenshots.py
+
+lock: $(VENV)/.dev ## write requirements.lock and requirements-dev.lock from the ranges
+	$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate requirements.txt -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate requirements-dev.txt -o requirements-dev.lock
+
+clean: ## remove what was built; data/ stays
+	rm -rf $(VENV) .cache build .mypy_cache .ruff_cache .pytest_cache
+
+# mypy knows platform/ by the name that it is imported under.
+build/typing/sightline:
+	@mkdir -p build/typing
+	@ln -sfn ../../platform $@
+
+$(VENV)/bin/uv:
+	@$(PYTHON) -c 'import sys; sys.exit("Sightline needs Python 3.11 or newer; this is " + sys.version.split()[0]) if sys.version_info < (3, 11) else None'
+	@echo "Installing into $(VENV) …"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.run: requirements.lock | $(VENV)/bin/uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/bin/uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements-dev.lock
+	@touch $@ $(VENV)/.run

@@ -1,0 +1,27 @@
+"""What a first start registers, so that there is something to see: a demo camera with two models. Never again after that."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.crypto import get_random_string
+
+from cameras.models import Camera, Kind
+from inference.models import Deployment, Model, ModelVersion
+
+ADMIN = "admin"
+
+
+def first_start(password: str) -> str | None:
+    """Make the administrator, the demo camera and its models if there is no user yet. The administrator's password, or None if nothing was made."""
+    with transaction.atomic():
+        if User.objects.exists():
+            return None
+        password = password or get_random_string(14)
+        User.objects.create_superuser(ADMIN, password=password)
+        camera = Camera.objects.create(slug="conveyor", name="Conveyor", kind=Kind.DEMO, url="demo:conveyor")
+        for slug, name, runtime in (("qr", "QR codes", "builtin-qr"), ("motion", "Motion", "builtin-motion")):
+            model = Model.objects.create(slug=slug, name=name)
+            version = ModelVersion.objects.create(model=model, version="1", runtime=runtime)
+            Deployment.objects.create(version=version).cameras.add(camera)
+        return password

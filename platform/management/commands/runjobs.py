@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+from celery.exceptions import SecurityWarning
+from django.core.management.base import BaseCommand, CommandParser
+
+from sightline.celery import app
+
+
+class Command(BaseCommand):
+    help = "Run the jobs: a Celery worker with its scheduler, in one process. On a cluster, run `celery -A sightline worker` and `beat` instead."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--concurrency", type=int, default=2, help="how many jobs at a time (default: 2)")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # On a laptop or in a container root is root; our tasks are JSON, never pickle, so there is nothing to warn of.
+        warnings.simplefilter("ignore", SecurityWarning)
+        threads = ["--pool", "threads", "--concurrency", str(options["concurrency"])]
+        app.worker_main(["--quiet", "worker", "--beat", *threads, "--without-gossip", "--without-mingle", "--loglevel", "WARNING"])

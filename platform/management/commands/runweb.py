@@ -1,0 +1,70 @@
+"""``manage.py runweb``: serve pages, streams and sockets."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+END_SECONDS = 8.0
+BEAT_SECONDS = 1.0
+# The limit holds in both directions, so it must let the largest frame out; the wall's consumer refuses what is too large for a client to say.
+LARGEST_MESSAGE = settings.KAFKA_MAX_MESSAGE_BYTES + 64 * 1024
+# A frame of the protocol that a client sends; a larger one is not even read to its end.
+LARGEST_RECEIVED = 256 * 1024
+
+
+class Command(BaseCommand):
+    help = "Serve the web pages, video streams and WebSockets with Daphne."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        # Importing Daphne's server installs Twisted's asyncio reactor, so only the process that serves does it.
+        from daphne.endpoints import build_endpoint_description_strings
+        from daphne.server import Server
+        from twisted.internet import reactor
+
+        from sightline.asgi import application
+        from streaming.hub import stop_hub
+
+        server = Server(
+            application,
+            endpoints=build_endpoint_description_strings(host=settings.BIND, port=settings.PORT),
+            ping_interval=20,
+            ping_timeout=20,
+            websocket_timeout=-1,
+            websocket_max_message_size=LARGEST_MESSAGE,
+            websocket_max_frame_size=LARGEST_RECEIVED,
+            application_close_timeout=2,
+            server_name="",
+            ready_callable=lambda: _beat(reactor),
+        )
+        reactor.addSystemEventTrigger("before", "shutdown", _end_at_last)
+        try:
+            server.run()
+        finally:
+            stop_hub()
+        if not server.listening_addresses:
+            raise CommandError(f"Port {settings.PORT} of {settings.BIND} cannot be used: another program may be using it.")
+
+
+def _beat(reactor: Any) -> None:
+    """Tell the supervisor every second that the event loop turns."""
+    from sightline.worker import Heartbeat
+
+    heartbeat = Heartbeat()
+
+    def beat() -> None:
+        heartbeat.beat()
+        reactor.callLater(BEAT_SECONDS, beat)
+
+    reactor.callWhenRunning(beat)
+
+
+def _end_at_last() -> None:
+    """Whatever does not let go of a connection must not keep the process alive."""
+    timer = threading.Timer(END_SECONDS, os._exit, args=(1,))
+    timer.daemon = True
+    timer.start()

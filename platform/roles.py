@@ -1,0 +1,22 @@
+"""The roles that ``runworkers`` knows, and what does their work. Part of the roof: it knows the apps."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from sightline.worker import Worker
+
+ROLES = {
+    "capture": "cameras.capture.CaptureWorker",
+    "infer": "inference.infer.InferWorker",
+    "imprint": "inference.imprint.ImprintWorker",
+}
+# Inference yields to what brings pictures to people: with few cores, models skip frames and the video stays fluent.
+NICENESS = {"infer": 5, "imprint": 5}
+
+
+def worker_of(role: str) -> Worker:
+    """A new worker of a role; its module is imported only now, so that no process carries another's libraries."""
+    module, name = ROLES[role].rsplit(".", 1)
+    worker: Worker = getattr(import_module(module), name)()
+    return worker

@@ -1,0 +1,225 @@
+"""Django's and Sightline's settings: read from the environment, once, here. docs/settings.md lists them."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import secrets
+import zoneinfo
+from pathlib import Path
+
+import dj_database_url
+import django_stubs_ext
+from cryptography.fernet import Fernet
+from csp.constants import NONE, SELF
+from django.core.exceptions import ImproperlyConfigured
+
+from sightline.environment import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+env = Environment()
+django_stubs_ext.monkeypatch()  # makes Django's generic classes take their type parameters at run time, too
+
+DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).absolute()
+try:
+    DATA_DIR.mkdir(parents=True, exist_ok=True)
+except OSError as _err:
+    raise ImproperlyConfigured(f"DATA_DIR is {DATA_DIR}, which cannot be made: {_err.strerror}.") from _err
+
+
+def _kept_secret(name: str, make: str) -> str:
+    """A secret made at the first start and kept in DATA_DIR, readable by its owner only."""
+    path = DATA_DIR / name
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            path.chmod(0o600)
+            file.write(make)
+    except FileExistsError:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as err:
+        raise ImproperlyConfigured(f"{path} cannot be written: {err.strerror}. Set DATA_DIR to a folder of your own.") from err
+    return make
+
+
+def _matches(pattern: str, text: str) -> None:
+    if not re.fullmatch(pattern, text):
+        raise ValueError(text)
+
+
+DEBUG = env.flag("DEBUG")
+SECRET_KEY = env.text("SECRET_KEY") or _kept_secret("secret.key", secrets.token_urlsafe(50))
+# Newest first: the first key encrypts, all of them decrypt. Kept out of the database, so that a copy of it opens no camera.
+CREDENTIAL_KEYS = env.checked_items("CREDENTIAL_KEYS", Fernet, "keys of 32 bytes in URL-safe base64, separated by commas") or [
+    _kept_secret("credential.key", Fernet.generate_key().decode())
+]
+
+PORT = env.number("PORT", 8000, least=1, most=65535)
+BIND = env.text("BIND", "127.0.0.1")
+ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
+HTTPS: bool = env.flag("HTTPS")
+# How often a stream or socket that goes on asks again whether its viewer may still see the camera.
+RECHECK_SECONDS = env.number("RECHECK_SECONDS", 15, least=1, most=3600)
+
+# Kafka. Without KAFKA_BOOTSTRAP_SERVERS the embedded broker serves this machine; `manage.py up` starts it and leaves its address in DATA_DIR.
+KAFKA_BOOTSTRAP_SERVERS = env.text("KAFKA_BOOTSTRAP_SERVERS")
+KAFKA_EMBEDDED = env.flag("KAFKA_EMBEDDED", default=not KAFKA_BOOTSTRAP_SERVERS)
+env.choice("KAFKA_SECURITY_PROTOCOL", ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), "PLAINTEXT")
+KAFKA_SECURITY = env.prefixed("KAFKA_SECURITY_")
+KAFKA_REPLICATION = env.number("KAFKA_REPLICATION", -1, least=-1, most=32)
+KAFKA_MAX_MESSAGE_BYTES = env.number("KAFKA_MAX_MESSAGE_BYTES", 8 * 1024 * 1024, least=64 * 1024, most=100 * 1024 * 1024)
+TOPIC_PREFIX = env.checked(
+    "TOPIC_PREFIX",
+    "sightline",
+    lambda text: _matches(r"(?=.{1,100}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", text),
+    "letters, digits, hyphens and underscores, in parts separated by dots, 100 characters at most",
+)
+FRAMES_RETENTION = env.number("FRAMES_RETENTION", 60, least=10)
+CAPTURE_PARTITIONS = env.number("CAPTURE_PARTITIONS", 64, least=1, most=10_000)
+
+# Cameras.
+CAMERA_ALLOW_FILE = env.flag("CAMERA_ALLOW_FILE")
+CAMERA_ALLOW_DEVICE = env.flag("CAMERA_ALLOW_DEVICE")
+# Networks that a camera's address may be in although they are refused otherwise: loopback, link-local and the like.
+CAMERA_ALLOWED_NETWORKS = env.checked_items("CAMERA_ALLOWED_NETWORKS", ipaddress.ip_network, "networks such as 127.0.0.0/8, separated by commas")
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "servestatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "channels",
+    "sightline",
+    "cameras",
+    "inference",
+    "streaming",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "servestatic.middleware.ServeStaticMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "streaming.tokens.BearerTokenMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "sightline.urls"
+ASGI_APPLICATION = "sightline.asgi.application"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+# The project's own templates come first, also before the admin's: templates/admin/base_site.html.
+FORM_RENDERER = "django.forms.renderers.DjangoTemplates"
+
+DATABASE_URL = env.checked(
+    "DATABASE_URL",
+    f"sqlite:///{DATA_DIR / 'sightline.sqlite3'}",
+    dj_database_url.parse,
+    "a database's address such as postgres://user:password@host:5432/name",
+)
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}
+if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
+    # Write-ahead logging lets readers go on while one process writes; IMMEDIATE makes writers queue instead of failing half-way.
+    DATABASES["default"]["OPTIONS"] = {
+        "timeout": 20,
+        "transaction_mode": "IMMEDIATE",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+    }
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+REDIS_URL = env.checked("REDIS_URL", "", lambda text: _matches(r"|(rediss?|unix)://.+", text), "an address such as redis://host:6379/0")
+CHANNEL_LAYERS = {
+    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+# Celery. Without Redis, tasks travel through files in DATA_DIR: enough for one machine.
+CELERY_BROKER_URL = REDIS_URL or "filesystem://"
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celery-beat")
+if not REDIS_URL:
+    CELERY_QUEUE_DIR = DATA_DIR / "celery"
+    for _folder in ("queue", "control"):
+        (CELERY_QUEUE_DIR / _folder).mkdir(parents=True, exist_ok=True)
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(CELERY_QUEUE_DIR / "queue"),
+        "data_folder_out": str(CELERY_QUEUE_DIR / "queue"),
+        "control_folder": str(CELERY_QUEUE_DIR / "control"),
+        "polling_interval": 0.2,
+    }
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+]
+LOGIN_REDIRECT_URL = "wall"
+LOGOUT_REDIRECT_URL = "login"
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.checked("TIME_ZONE", "UTC", zoneinfo.ZoneInfo, "a time zone's name such as Europe/Berlin")
+USE_TZ = True
+
+STATIC_URL = "static/"
+STATIC_ROOT = BASE_DIR / "static"
+SERVESTATIC_USE_FINDERS = True
+MEDIA_ROOT = DATA_DIR / "media"
+
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "img-src": [SELF, "blob:", "data:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+if HTTPS:
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+
+LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO")
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {
+        "django.server": {"level": "WARNING"},
+        "daphne": {"level": "WARNING"},
+        "librdkafka": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "CRITICAL"},
+        "kombu.connection": {"level": "ERROR"},
+    },
+}

@@ -1,0 +1,149 @@
+"""The life of a worker process: open, step until stopped, close. The loop lives here, once."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+from sightline import topics
+from sightline.kafka import Producer
+from sightline.messages import WorkerStatus
+
+log = logging.getLogger(__name__)
+
+REPORT_SECONDS = 1.0
+HEARTBEAT_VARIABLE = "SIGHTLINE_HEARTBEAT_FD"
+
+
+class Worker:
+    """A stage of the pipeline. Subclasses fill in ``open``, ``step`` and ``close``; tests call ``step`` themselves.
+
+    ``step`` returns within a second or so, also when there is nothing to do: it waits with ``self.stopping.wait(seconds)``.
+    """
+
+    role = "worker"
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.producer = Producer()
+        self.name = f"{self.role}-{socket.gethostname()}-{os.getpid()}"
+
+    def open(self) -> None:
+        """Take what the worker needs; called once, in the process that will step."""
+
+    def step(self) -> None:
+        """Do one round of work."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Give back everything; called once, also after a failure."""
+
+    def counters(self) -> dict[str, int]:
+        """Totals since the start, for the system page."""
+        return {}
+
+
+def run(worker: Worker) -> None:
+    """Run until SIGTERM or SIGINT; a second signal ends the process at once. Errors of ``step`` end the worker: its supervisor restarts it."""
+    heartbeat = Heartbeat()
+    report = Report(worker)
+    with stopped_by_signals(worker.stopping):
+        log.info("worker starting role=%s name=%s", worker.role, worker.name)
+        try:
+            worker.open()
+            while not worker.stopping.is_set():
+                worker.step()
+                heartbeat.beat()
+                report.send_if_due()
+        finally:
+            worker.close()
+            worker.producer.flush(5)
+            log.info("worker stopped role=%s name=%s", worker.role, worker.name)
+
+
+@contextlib.contextmanager
+def stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
+    """Let SIGTERM and SIGINT set ``stopping``; the second one takes its usual course."""
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+        signal.signal(number, signal.SIG_DFL)
+
+    previous = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+
+
+class Heartbeat:
+    """Tells the supervisor that the process is alive: a byte into the pipe that it left open for us. Without one, nothing."""
+
+    def __init__(self) -> None:
+        number = os.environ.pop(HEARTBEAT_VARIABLE, "")
+        self.descriptor = int(number) if number else None
+        if self.descriptor is not None:
+            os.set_blocking(self.descriptor, False)
+
+    def beat(self) -> None:
+        """I am well. A supervisor that is slow to read, or gone, is no reason to stop."""
+        if self.descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.write(self.descriptor, b".")
+
+
+class Report:
+    """Publishes the worker's status about once a second."""
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.started_at = time.time_ns()
+        self.due = 0.0
+
+    def send_if_due(self) -> None:
+        """Publish when a second has passed since the last time."""
+        now = time.monotonic()
+        if now < self.due:
+            self.worker.producer.poll_if_open()
+            return
+        self.due = now + REPORT_SECONDS
+        status = self.status()
+        self.worker.producer.send(topics.status(), status.to_json(), key=status.key)
+
+    def status(self) -> WorkerStatus:
+        """The worker's state now."""
+        producer = self.worker.producer
+        counters = {
+            "sent": producer.sent,
+            "delivered": producer.delivered,
+            "delivery_errors": producer.failed,
+            "dropped": producer.dropped,
+            **self.worker.counters(),
+        }
+        return WorkerStatus(
+            worker=self.worker.name,
+            role=self.worker.role,
+            pid=os.getpid(),
+            host=socket.gethostname(),
+            started_at=self.started_at,
+            at=time.time_ns(),
+            memory=resident_bytes(),
+            counters=counters,
+        )
+
+
+def resident_bytes(pid: int | str = "self") -> int:
+    """The resident set of a process in bytes (Linux; 0 elsewhere)."""
+    try:
+        with open(f"/proc/{pid}/statm", encoding="ascii") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
