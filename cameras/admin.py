@@ -1,0 +1,149 @@
+"""Cameras in the admin."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from cameras.models import Camera, Health, Outage, allowed_kinds
+from cameras.signals import queue_probe
+
+SHOWN_OUTAGES = timedelta(days=7)
+
+
+class CameraForm(forms.ModelForm[Camera]):
+    """A camera's fields; the password can be set and removed, never read."""
+
+    new_password = forms.CharField(
+        label="Password",
+        required=False,
+        strip=False,
+        max_length=200,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Stored encrypted and never shown again. Leave empty to keep the stored one.",
+    )
+    forget_password = forms.BooleanField(label="Remove the stored password", required=False)
+
+    class Meta:
+        model = Camera
+        exclude: ClassVar = ["password_sealed"]
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "kind" in self.fields:
+            self.fields["kind"].choices = [(kind.value, kind.label) for kind in allowed_kinds()]  # type: ignore[attr-defined]
+
+    def save(self, commit: bool = True) -> Any:
+        if self.cleaned_data.get("new_password"):
+            self.instance.password = self.cleaned_data["new_password"]
+        elif self.cleaned_data.get("forget_password"):
+            self.instance.password = ""
+        return super().save(commit)
+
+
+class OutageInline(admin.TabularInline[Outage, Camera]):
+    """The camera's outages of the last week, to read."""
+
+    model = Outage
+    fields = readonly_fields = ("started_at", "ended_at", "state", "detail")
+    extra = 0
+    max_num = 0
+    can_delete = False
+    verbose_name_plural = "Outages of the last week"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Outage]:
+        return super().get_queryset(request).filter(started_at__gte=timezone.now() - SHOWN_OUTAGES)
+
+
+@admin.register(Camera)
+class CameraAdmin(admin.ModelAdmin[Camera]):
+    """Add, change, probe and disable cameras."""
+
+    form = CameraForm
+    list_display = ("name", "slug", "kind", "state", "picture", "enabled", "imprint", "fps")
+    list_filter = ("enabled", "kind")
+    list_select_related = ("health",)
+    search_fields = ("name", "slug", "url")
+    prepopulated_fields: ClassVar = {"slug": ("name",)}
+    readonly_fields = ("state", "probe_result", "picture")
+    actions = ("probe_again", "enable", "disable")
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "enabled")}),
+        ("Connection", {"fields": ("kind", "url", "username", "new_password", "forget_password", "transport")}),
+        ("Pictures", {"fields": ("fps", "max_width", "quality", "imprint")}),
+        ("What it does", {"fields": ("state", "probe_result", "picture")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Camera | None = None) -> tuple[str, ...]:
+        return (*self.readonly_fields, "slug") if obj else self.readonly_fields
+
+    def get_prepopulated_fields(self, request: HttpRequest, obj: Camera | None = None) -> dict[str, Any]:
+        return {} if obj else dict(self.prepopulated_fields)
+
+    def get_inlines(self, request: HttpRequest, obj: Camera | None) -> list[Any]:
+        return [OutageInline] if obj else []
+
+    @admin.display(description="state")
+    def state(self, camera: Camera) -> str:
+        """The state as last recorded, with its reason."""
+        health = _health(camera)
+        if not camera.enabled:
+            return "disabled"
+        if health is None or health.since is None:
+            return "not seen yet"
+        return f"{health.state}: {health.detail}" if health.detail else health.state
+
+    @admin.display(description="probe")
+    def probe_result(self, camera: Camera) -> str:
+        """What the last probe found."""
+        health = _health(camera)
+        if health is None or health.probed_at is None:
+            return "Being probed. Load this page again in a few seconds."
+        when = f"{health.probed_at:%Y-%m-%d %H:%M:%S} UTC"
+        if health.probe_error:
+            return f"{health.probe_error} ({when})"
+        return f"{health.codec}, {health.width}×{health.height}, {health.fps:g} frames a second ({when})"
+
+    @admin.display(description="picture")
+    def picture(self, camera: Camera) -> str | SafeString:
+        """The thumbnail of the last probe."""
+        health = _health(camera)
+        if health is None or not health.thumbnail:
+            return "–"
+        data = base64.b64encode(bytes(health.thumbnail)).decode()
+        return format_html('<img class="thumbnail" src="data:image/jpeg;base64,{}" alt="Picture of {}" width="160">', data, camera.name)
+
+    @admin.action(description="Probe again")
+    def probe_again(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
+        """Queue a probe of each selected camera."""
+        queued = sum(queue_probe(camera) for camera in queryset)
+        self.message_user(request, f"{queued} cameras are being probed. Load their pages again in a few seconds.", messages.INFO)
+
+    @admin.action(description="Enable")
+    def enable(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
+        """Enable the selected cameras."""
+        self._switch(queryset, enabled=True)
+
+    @admin.action(description="Disable")
+    def disable(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
+        """Disable the selected cameras."""
+        self._switch(queryset, enabled=False)
+
+    def _switch(self, queryset: QuerySet[Camera], *, enabled: bool) -> None:
+        # One by one: update() would not tell the workers.
+        for camera in queryset:
+            camera.enabled = enabled
+            camera.save()
+
+
+def _health(camera: Camera) -> Health | None:
+    return getattr(camera, "health", None)

@@ -1,0 +1,20 @@
+"""Tells capture workers that a camera was added, changed or removed, so that they look at once instead of at their next round."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from sightline import topics
+from sightline.kafka import Producer
+
+ANY_PARTITION = -1  # librdkafka hashes the key with CRC-32, as topics.partition_of does
+
+
+@cache
+def _producer() -> Producer:
+    return Producer()
+
+
+def announce(camera: str) -> None:
+    """Send the camera's name to whoever owns it. If Kafka is away, workers find the change in the database two seconds later."""
+    _producer().send(topics.assignments(), b"{}", key=camera, partition=ANY_PARTITION)

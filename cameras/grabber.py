@@ -1,0 +1,169 @@
+"""Reads one camera into Kafka, in a thread of its own, until told to stop."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import threading
+from dataclasses import dataclass, replace
+
+from django.conf import settings
+
+from cameras.address import check_destination
+from cameras.models import Camera, allowed_kinds
+from cameras.secrets import SecretError
+from cameras.sources import open_source
+from cameras.sources.base import CorruptFrame, Grab, Source, SourceError, SourceSettings
+from cameras.tracker import Tracker
+from sightline import topics
+from sightline.backoff import Backoff
+from sightline.kafka import Producer
+from sightline.messages import CameraState, Frame
+
+log = logging.getLogger(__name__)
+
+NANOSECONDS = 1_000_000_000
+MILLISECOND = 1_000_000
+SLOW_RETRY = {CameraState.AUTH_FAILED: 30.0}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How one camera is read; a camera is started again when its plan changes."""
+
+    camera: str
+    source: SourceSettings
+    max_width: int
+    quality: int
+    error: str = ""
+
+    @classmethod
+    def of(cls, camera: Camera) -> Plan:
+        """The plan that a camera's fields ask for; ``error`` says so when its password cannot be read, or its kind is not allowed any more."""
+        if camera.kind not in allowed_kinds():
+            error = "The settings of this server do not allow cameras of this kind."
+            return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, error=error)
+        try:
+            return cls(camera.slug, camera.source_settings(), camera.max_width, camera.quality)
+        except SecretError as err:
+            return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, error=str(err))
+
+
+class Pacer:
+    """Thins frames out to at most ``fps`` a second, without drift: what is due is counted from the first frame on, not from the last taken."""
+
+    # A camera that sends at exactly this rate jitters a little; a frame that is early by less than this is still the one that is due.
+    EARLY = 0.3
+
+    def __init__(self, fps: float) -> None:
+        self.interval = NANOSECONDS / fps
+        self.due = 0.0
+
+    def takes(self, captured_at: int) -> bool:
+        """Whether the frame captured at this time (ns) is to be taken."""
+        clock_was_put_back = captured_at < self.due - 2 * self.interval
+        if captured_at < self.due - self.interval * self.EARLY and not clock_was_put_back:
+            return False
+        late = captured_at - self.due > self.interval
+        self.due = (captured_at if late or clock_was_put_back else self.due) + self.interval
+        return True
+
+
+class Grabber:
+    """One camera's thread."""
+
+    def __init__(self, plan: Plan, producer: Producer, worker: str) -> None:
+        self.plan = plan
+        self.producer = producer
+        self.tracker = Tracker(plan.camera, worker, plan.source.fps)
+        self.stopping = threading.Event()
+        self.seq = 0
+        self.topic = topics.frames(plan.camera)
+        self.pacer = Pacer(plan.source.fps)
+        self.backoff = Backoff()
+        self.thread = threading.Thread(target=self._run, name=f"camera-{plan.camera}", daemon=True)
+
+    def start(self) -> None:
+        """Begin to read."""
+        self.thread.start()
+
+    def stop(self) -> None:
+        """Ask the thread to end; ``join`` waits for it."""
+        self.stopping.set()
+
+    def join(self, timeout: float) -> bool:
+        """Whether the thread has ended within ``timeout`` seconds."""
+        if self.thread.ident is not None:
+            self.thread.join(timeout)
+        return not self.thread.is_alive()
+
+    def _run(self) -> None:
+        if self.plan.error:
+            self.tracker.enter(CameraState.UNREACHABLE, self.plan.error)
+            return
+        while not self.stopping.is_set():
+            self.tracker.connecting()
+            wait = self._attempt()
+            self.stopping.wait(wait)
+
+    def _attempt(self) -> float:
+        """Read until the camera fails; the seconds to wait before the next attempt."""
+        try:
+            self._read()
+        except SourceError as err:
+            return self._failed(err.state, err.detail)
+        except Exception:
+            log.exception("camera failed unexpectedly camera=%s", self.plan.camera)
+            return self._failed(CameraState.UNREACHABLE, "Reading this camera failed unexpectedly; the log of the capture worker says why.")
+        return self._failed(CameraState.UNREACHABLE, "The camera ended the stream.")
+
+    def _failed(self, state: CameraState, detail: str) -> float:
+        if self.stopping.is_set():
+            return 0.0
+        log.info("camera=%s state=%s detail=%s", self.plan.camera, state, detail)
+        self.tracker.enter(state, detail)
+        return max(self.backoff.next(), SLOW_RETRY.get(state, 0.0))
+
+    def _read(self) -> None:
+        with open_source(replace(self.plan.source, first_seq=self.seq), self.stopping, check=check_address) as source:
+            for grab in source:
+                if self.stopping.is_set():
+                    return
+                if source.paced or self.pacer.takes(grab.captured_at):
+                    self._take(grab, source)
+
+    def _take(self, grab: Grab, source: Source) -> None:
+        """Encode and send one picture. Every picture taken has a number, so that gaps show what was lost."""
+        seq, self.seq = self.seq, self.seq + 1
+        try:
+            jpeg = grab.jpeg(self.plan.quality, self.plan.max_width)
+        except CorruptFrame as err:
+            self.tracker.lost(f"The last of them: {err}.")
+            return
+        frame = Frame(self.plan.camera, seq, grab.captured_at, jpeg.width, jpeg.height, jpeg.data)
+        if self._send(frame):
+            self.tracker.took(jpeg.width, jpeg.height, len(jpeg.data), source.codec)
+            self.backoff.reset()
+
+    def _send(self, frame: Frame) -> bool:
+        sent = self.producer.send(
+            self.topic,
+            frame.jpeg,
+            key=frame.camera,
+            headers=frame.headers(),
+            timestamp=frame.captured_at // MILLISECOND,
+            on_delivery=self._delivered,
+        )
+        if not sent:
+            self.tracker.lost(f"Kafka did not take them: {self.producer.last_error}.")
+        return sent
+
+    def _delivered(self, error: str) -> None:
+        if error:
+            self.tracker.undelivered(f"Kafka did not take them: {error}.")
+
+
+def check_address(host: str, port: int) -> None:
+    """Refuse, by AddressError, a destination that no camera should have; asked again at each connection, because names can be re-pointed."""
+    networks = [ipaddress.ip_network(text) for text in settings.CAMERA_ALLOWED_NETWORKS]
+    check_destination(host, port, allowed_networks=networks)

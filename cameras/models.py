@@ -1,0 +1,178 @@
+"""Cameras, what is known of their health, and their outages."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.urls import reverse
+
+from cameras.address import AddressError, parse_address
+from cameras.secrets import SecretBox
+from cameras.sources.base import SourceSettings
+from sightline.messages import CameraState
+from sightline.slugs import validate_slug
+
+
+def secret_box() -> SecretBox:
+    """What encrypts camera passwords, with the keys of the settings."""
+    return SecretBox(settings.CREDENTIAL_KEYS)
+
+
+class Kind(models.TextChoices):
+    """How pictures come out of a camera."""
+
+    RTSP = "rtsp", "RTSP (H.264 or H.265)"
+    MJPEG = "mjpeg", "HTTP MJPEG stream"
+    SNAPSHOT = "snapshot", "HTTP snapshot, polled"
+    DEMO = "demo", "Built-in demo scene"
+    FILE = "file", "Video file on the server"
+    DEVICE = "device", "Video device of the server"
+
+
+def allowed_kinds() -> list[Kind]:
+    """The kinds that this server's settings allow: files and devices of the server only where they say so."""
+    allowed = {Kind.FILE: settings.CAMERA_ALLOW_FILE, Kind.DEVICE: settings.CAMERA_ALLOW_DEVICE}
+    return [kind for kind in Kind if allowed.get(kind, True)]
+
+
+class Transport(models.TextChoices):
+    """What carries RTSP media."""
+
+    TCP = "tcp", "TCP"
+    UDP = "udp", "UDP"
+
+
+class Camera(models.Model):
+    """A source of pictures. The slug names its topics and pages, so it never changes."""
+
+    slug = models.CharField(
+        max_length=63,
+        unique=True,
+        validators=[validate_slug],
+        help_text="Part of the camera's page address and of its Kafka topics. It cannot be changed later.",
+        error_messages={"unique": "There is already a camera with this short name. Choose another."},
+    )
+    name = models.CharField(max_length=100, help_text="What operators read on the wall.")
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.RTSP)
+    url = models.CharField(
+        "address",
+        max_length=2048,
+        help_text="For example rtsp://192.168.1.20:554/stream1, http://192.168.1.21/video.mjpg or demo:conveyor. "
+        "User name and password go into their own fields.",
+    )
+    username = models.CharField("user name", max_length=200, blank=True)
+    password_sealed = models.TextField(blank=True, editable=False)
+    transport = models.CharField(max_length=3, choices=Transport, default=Transport.TCP, help_text="RTSP only. UDP only if the camera cannot do TCP.")
+    enabled = models.BooleanField(default=True, help_text="A disabled camera is not connected to and stays on the wall as disabled.")
+    fps = models.FloatField(
+        "frames per second",
+        default=10,
+        validators=[MinValueValidator(0.1), MaxValueValidator(60)],
+        help_text="At most this many frames a second are taken.",
+    )
+    max_width = models.PositiveIntegerField(
+        "greatest width",
+        default=1280,
+        validators=[MinValueValidator(64), MaxValueValidator(7680)],
+        help_text="Wider pictures are scaled down to this many pixels. MJPEG pictures within it are passed on untouched.",
+    )
+    quality = models.PositiveSmallIntegerField(
+        "JPEG quality", default=80, validators=[MinValueValidator(10), MaxValueValidator(100)], help_text="10 to 100; 80 suits most."
+    )
+    imprint = models.BooleanField(
+        default=False, help_text="Also publish a stream with the predictions drawn into the pictures (costs a decode and an encode a frame)."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering: ClassVar = ["name", "slug"]
+
+    def __str__(self) -> str:
+        return self.name or self.slug
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None and Camera.objects.filter(pk=self.pk).exclude(slug=self.slug).exists():
+            raise ValidationError({"slug": "The short name cannot be changed: topics and links are named by it."})
+        super().save(*args, **kwargs)
+
+    def get_absolute_url(self) -> str:
+        return reverse("camera", args=[self.slug])
+
+    def clean(self) -> None:
+        """The address must be one that the kind can open, and its characters harmless."""
+        try:
+            parse_address(
+                self.kind,
+                self.url,
+                # Which local addresses exactly is asked at each connection, when names are resolved.
+                allow_local=bool(settings.CAMERA_ALLOWED_NETWORKS),
+                allow_file=settings.CAMERA_ALLOW_FILE,
+                allow_device=settings.CAMERA_ALLOW_DEVICE,
+            )
+        except AddressError as err:
+            raise ValidationError({"url": str(err)}) from err
+
+    @property
+    def password(self) -> str:
+        """The camera's password in clear; SecretError when the key that sealed it is gone."""
+        return secret_box().open(self.password_sealed) if self.password_sealed else ""
+
+    @password.setter
+    def password(self, value: str) -> None:
+        self.password_sealed = secret_box().seal(value) if value else ""
+
+    def source_settings(self, *, first_seq: int = 0) -> SourceSettings:
+        """What a source needs to open this camera."""
+        return SourceSettings(
+            kind=self.kind,
+            url=self.url,
+            username=self.username,
+            password=self.password,
+            fps=self.fps,
+            transport=self.transport,
+            first_seq=first_seq,
+        )
+
+
+class Health(models.Model):
+    """What the last probe found, and the state as last recorded: shown where nobody is watching live."""
+
+    camera = models.OneToOneField(Camera, on_delete=models.CASCADE, related_name="health")
+    state = models.CharField(max_length=20, default=CameraState.CONNECTING)
+    since = models.DateTimeField(null=True)
+    detail = models.CharField(max_length=500, blank=True)
+    probed_at = models.DateTimeField(null=True)
+    probe_error = models.CharField(max_length=500, blank=True)
+    codec = models.CharField(max_length=20, blank=True)
+    width = models.PositiveIntegerField(default=0)
+    height = models.PositiveIntegerField(default=0)
+    fps = models.FloatField(default=0)
+    thumbnail = models.BinaryField(default=bytes)
+
+    class Meta:
+        verbose_name_plural = "health"
+
+    def __str__(self) -> str:
+        return f"{self.camera}: {self.state}"
+
+
+class Outage(models.Model):
+    """A time in which a camera that should be live was not; ``ended_at`` is empty while it lasts."""
+
+    camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="outages")
+    state = models.CharField(max_length=20)
+    detail = models.CharField(max_length=500, blank=True)
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-started_at"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["camera"], condition=models.Q(ended_at=None), name="one_open_outage_per_camera")]
+
+    def __str__(self) -> str:
+        return f"{self.camera}: {self.state} since {self.started_at:%Y-%m-%d %H:%M:%S}"

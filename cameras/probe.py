@@ -1,0 +1,70 @@
+"""Looks at a camera once: what it sends, or in plain words why nothing comes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+
+from cameras.grabber import check_address
+from cameras.models import Camera
+from cameras.secrets import SecretError
+from cameras.sources import open_source
+from cameras.sources.base import CorruptFrame, Jpeg, Source, SourceError
+
+WATCH_SECONDS = 2.0
+THUMBNAIL_WIDTH = 320
+THUMBNAIL_QUALITY = 70
+PROBE_QUALITY = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a probe found: the camera's own width and height and frames a second, or ``error``, one plain sentence."""
+
+    error: str = ""
+    codec: str = ""
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+    thumbnail: bytes = b""
+
+
+def probe(camera: Camera) -> Finding:
+    """Connect, watch for two seconds, disconnect."""
+    try:
+        with open_source(camera.source_settings(), threading.Event(), check=check_address) as source:
+            return _watch(source)
+    except (SourceError, SecretError) as err:
+        return Finding(error=str(err))
+
+
+def _watch(source: Source) -> Finding:
+    picture: Jpeg | None = None
+    thumbnail = b""
+    times: list[int] = []
+    damaged = 0
+    for grab in source:
+        times.append(grab.captured_at)
+        try:
+            if picture is None:
+                thumbnail = grab.jpeg(THUMBNAIL_QUALITY, THUMBNAIL_WIDTH).data
+                picture = grab.jpeg(PROBE_QUALITY, None)
+        except CorruptFrame:
+            damaged += 1
+        if time.time_ns() - times[0] > WATCH_SECONDS * 1e9:
+            break
+    if picture is None:
+        return Finding(
+            error=f"The camera connects, but its pictures are unusable ({damaged} damaged)."
+            if damaged
+            else "The camera connects, but sends no pictures."
+        )
+    return Finding(codec=source.codec, width=picture.width, height=picture.height, fps=_rate(times), thumbnail=thumbnail)
+
+
+def _rate(times: list[int]) -> float:
+    """Frames a second between the first and the last of ``times`` (ns)."""
+    if len(times) < 2 or times[-1] == times[0]:
+        return 0.0
+    return round((len(times) - 1) * 1e9 / (times[-1] - times[0]), 1)

@@ -1,0 +1,79 @@
+"""What operators read when a camera gives no pictures: one sentence each, without credentials."""
+
+from __future__ import annotations
+
+import errno
+import re
+import socket
+
+from cameras.secrets import redact_url
+from cameras.sources.base import SourceError
+from sightline.messages import CameraState
+
+SHOWN_AT_MOST = 200
+
+
+def auth_failed() -> SourceError:
+    return SourceError(CameraState.AUTH_FAILED, "The camera refuses the user name or password.")
+
+
+def auth_needed() -> SourceError:
+    return SourceError(CameraState.AUTH_FAILED, "The camera asks for a user name and password, and none are set.")
+
+
+def forbidden() -> SourceError:
+    return SourceError(CameraState.AUTH_FAILED, "The camera does not let this user see its pictures.")
+
+
+def stalled() -> SourceError:
+    return SourceError(CameraState.STALLED, "The camera holds the connection open but sends nothing.")
+
+
+def unreachable(detail: str) -> SourceError:
+    return SourceError(CameraState.UNREACHABLE, detail)
+
+
+def ended() -> SourceError:
+    return unreachable("The camera ended the stream.")
+
+
+def not_found() -> SourceError:
+    return unreachable("The camera has no pictures at this path. Check the part of the address after the host.")
+
+
+def redirected(location: str) -> SourceError:
+    where = printable(redact_url(location)) or "another address"
+    return unreachable(f"The camera sends us on to {where}. If that is right, enter it as the camera's address.")
+
+
+def no_answer(host: str, port: int) -> SourceError:
+    return unreachable(f"{host} does not answer on port {port}. Check that the camera is on and can be reached from here.")
+
+
+def hung_up(host: str, port: int) -> SourceError:
+    return unreachable(f"{host} closes the connection on port {port} without sending pictures.")
+
+
+def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
+    """The sentence for a failed connection, from the first system error in the chain of causes."""
+    number = None
+    cause: BaseException | None = err
+    while cause is not None:
+        if isinstance(cause, socket.gaierror):
+            return unreachable(f"The name {host} is not known here. Check its spelling, or enter the camera's IP address.")
+        if isinstance(cause, TimeoutError):
+            return no_answer(host, port)
+        number = number or getattr(cause, "errno", None)
+        cause = cause.__cause__ or cause.__context__
+    if number == errno.ECONNREFUSED:
+        return unreachable(f"{host} refuses connections on port {port}. Check the port, and that the camera's video service is on.")
+    if number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
+        return unreachable(f"There is no way to {host} from here. Check the address, the network and the cable.")
+    if number == errno.ETIMEDOUT:
+        return no_answer(host, port)
+    return hung_up(host, port)
+
+
+def printable(text: str) -> str:
+    """Foreign text made safe to show: one line, of bounded length."""
+    return re.sub(r"[^\x21-\x7e]+", " ", text).strip()[:SHOWN_AT_MOST]

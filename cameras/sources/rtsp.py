@@ -1,0 +1,145 @@
+"""RTSP cameras (H.264, H.265, MJPEG and what else FFmpeg decodes) through PyAV."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Self
+from urllib.parse import quote
+
+import av
+from av.container import InputContainer
+from av.video.stream import VideoStream
+
+from cameras.address import Address, AddressError
+from cameras.sources import failures, video
+from cameras.sources.base import SourceError, SourceSettings
+from cameras.sources.rtsp_greeting import greeted
+from sightline.messages import CameraState
+
+if TYPE_CHECKING:
+    from cameras.sources import Check
+
+# FFmpeg keeps the encoded "user:password" in a buffer of 128 bytes and cuts off the rest without a word.
+LONGEST_LOGIN = 127
+# What may stand in a URL's userinfo as it is (RFC 3986), so that the login stays short.
+PLAIN_IN_LOGIN = "!$&'()*+,;="
+PROTOCOLS = {"tcp": "rtsp,rtsps,tls,tcp", "udp": "rtsp,rtsps,tls,tcp,udp,rtp"}
+# A camera may send a key frame as seldom as every ten seconds, and until one comes nothing can be decoded.
+UNDECODED_FOR = 15.0
+
+
+class RtspSource:
+    """A camera that streams over RTSP. Each frame comes out as soon as its last packet is in."""
+
+    paced = False
+
+    def __init__(self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check) -> None:
+        self.codec = ""
+        self._settings = settings
+        self._address = address
+        self._stop = stop
+        self._check = check
+        self._container: InputContainer | None = None
+
+    def __enter__(self) -> Self:
+        host, port = self._address.host, self._address.port
+        try:
+            self._check(host, port)
+        except AddressError as err:
+            raise failures.unreachable(str(err)) from err
+        with greeted(self._address, self._settings.open_timeout):
+            self._container = self._open()
+        if not self._container.streams.video:
+            self.__exit__()
+            raise failures.unreachable("The camera sends no video.")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._container is not None:
+            self._container.close()
+
+    def __iter__(self) -> Iterator[video.VideoGrab | video.BrokenGrab]:
+        assert self._container is not None
+        stream = self._container.streams.video[0]
+        video.prepare(stream)
+        self.codec = stream.codec_context.name
+        patience = max(UNDECODED_FOR, 2 * self._settings.read_timeout)
+        decoded_at = time.monotonic()
+        grabs = self._grabs(self._container, stream)
+        while not self._stop.is_set():
+            asked_at = time.monotonic()
+            grab = next(grabs)
+            now = time.monotonic()
+            if now - asked_at >= self._settings.read_timeout:
+                # FFmpeg has just handed out the last frame that it held back, and would wait once more.
+                raise failures.stalled()
+            if grab is not None:
+                yield grab
+            if isinstance(grab, video.VideoGrab):
+                decoded_at = now
+            elif now - decoded_at > patience:
+                raise SourceError(CameraState.STALLED, "The camera sends data, but no picture can be decoded from it.")
+
+    def _open(self) -> InputContainer:
+        settings = self._settings
+        try:
+            return av.open(
+                _with_login(self._address.url, settings.username, settings.password),
+                format="rtsp",
+                options=_options(settings.transport),
+                timeout=(settings.open_timeout, settings.read_timeout),
+            )
+        except (av.error.FFmpegError, OSError) as err:
+            # Not chained: the library's message holds the URL with the password.
+            raise self._translated(err) from None
+
+    def _grabs(self, container: InputContainer, stream: VideoStream) -> Iterator[video.VideoGrab | video.BrokenGrab | None]:
+        try:
+            yield from video.grabs(container, stream)
+        except (av.error.FFmpegError, OSError) as err:
+            raise (failures.stalled() if _is_timeout(err) else failures.ended()) from None
+        raise failures.ended()
+
+    def _translated(self, err: Exception) -> SourceError:
+        if isinstance(err, av.error.HTTPUnauthorizedError):
+            return failures.auth_failed() if self._settings.username else failures.auth_needed()
+        if isinstance(err, av.error.HTTPForbiddenError):
+            return failures.forbidden()
+        if isinstance(err, av.error.HTTPNotFoundError):
+            return failures.not_found()
+        if _is_timeout(err):
+            return failures.stalled()
+        if isinstance(err, av.error.HTTPOtherClientError):
+            return failures.unreachable("The camera sends no video at this address.")
+        if isinstance(err, (av.error.InvalidDataError, av.error.HTTPError)):
+            return failures.unreachable("The camera answers, but gives no video that can be read at this address.")
+        return failures.from_os_error(err, self._address.host, self._address.port)
+
+
+def _options(transport: str) -> dict[str, str]:
+    return {
+        "rtsp_transport": transport if transport in PROTOCOLS else "tcp",
+        "protocol_whitelist": PROTOCOLS.get(transport, PROTOCOLS["tcp"]),
+        "allowed_media_types": "video",
+        # Ask nothing of the stream beforehand: the decoder learns all from the first key frame, which must not be lost to
+        # the asking (as "nobuffer" would), and what is read for it would come late and all at once.
+        "analyzeduration": "1",
+        "probesize": "32",
+        "fpsprobesize": "0",
+    }
+
+
+def _with_login(url: str, username: str, password: str) -> str:
+    if not username:
+        return url
+    login = f"{quote(username, safe=PLAIN_IN_LOGIN)}:{quote(password, safe=PLAIN_IN_LOGIN)}"
+    if len(login) > LONGEST_LOGIN:
+        raise SourceError(CameraState.AUTH_FAILED, "The user name and password together are too long for RTSP.")
+    scheme, rest = url.split("://", 1)
+    return f"{scheme}://{login}@{rest}"
+
+
+def _is_timeout(err: Exception) -> bool:
+    return isinstance(err, (av.error.ExitError, TimeoutError))

@@ -1,0 +1,82 @@
+"""HTTP snapshots: a camera that is asked for one picture after another."""
+
+from __future__ import annotations
+
+import io
+import threading
+import time
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Self
+
+from cameras.address import Address
+from cameras.jpeg import MAX_BYTES
+from cameras.sources import failures
+from cameras.sources.base import SourceSettings
+from cameras.sources.http import HttpCamera, JpegGrab, content_type, translated
+from cameras.sources.pacing import Pacer
+
+if TYPE_CHECKING:
+    from cameras.sources import Check
+
+ACCEPTED = {"", "image/jpeg", "image/jpg", "image/pjpeg", "application/octet-stream"}
+
+
+class SnapshotSource:
+    """Asks at the settings' fps over one kept connection, and less often when the camera is slower than that."""
+
+    codec = "jpeg"
+    paced = True
+
+    def __init__(self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check) -> None:
+        self._settings = settings
+        self._address = address
+        self._stop = stop
+        self._check = check
+        self._camera: HttpCamera | None = None
+        self._first: bytes | None = None
+
+    def __enter__(self) -> Self:
+        self._camera = HttpCamera(self._settings, self._address, self._check)
+        try:
+            self._first = self._poll(self._camera)
+        except BaseException:
+            self._camera.close()
+            raise
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._camera is not None:
+            self._camera.close()
+
+    def __iter__(self) -> Iterator[JpegGrab]:
+        assert self._camera is not None
+        pacer = Pacer(self._settings.fps, self._stop)
+        while pacer.wait():
+            data, self._first = self._first or self._poll(self._camera), None
+            yield JpegGrab(time.time_ns(), data)
+
+    def _poll(self, camera: HttpCamera) -> bytes:
+        response = camera.get()
+        try:
+            _refuse_type(content_type(response))
+            with translated(self._address):
+                return _read(io.BufferedReader(camera.body(response)))
+        finally:
+            response.close()
+
+
+def _read(body: io.BufferedReader) -> bytes:
+    data = body.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise failures.unreachable(f"The camera sends pictures larger than {MAX_BYTES >> 20} MiB.")
+    return data
+
+
+def _refuse_type(media_type: str) -> None:
+    if media_type in ACCEPTED:
+        return
+    if media_type.startswith("text/html"):
+        raise failures.unreachable("The address answers with a web page, not a picture. Look in the camera's manual for its snapshot address.")
+    if media_type.startswith("multipart/"):
+        raise failures.unreachable("The address answers with a video stream. Choose the kind 'MJPEG' for it.")
+    raise failures.unreachable(f"The address answers with {media_type}, not a JPEG picture.")
