@@ -1,0 +1,112 @@
+"""Models, their versions, and which version sees which cameras."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+
+from cameras.models import Camera
+from inference.runtimes import RUNTIMES, InferenceError, check
+from sightline.slugs import validate_slug
+
+VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
+
+
+def validate_version(value: str) -> None:
+    """ValidationError unless ``value`` can be part of a topic's name: no dot, which separates the name's parts."""
+    if not VERSION.fullmatch(value):
+        raise ValidationError("Use letters, digits, hyphens and underscores, 32 at most: 1, 2-1, 2026-05.")
+
+
+def runtime_choices() -> list[tuple[str, str]]:
+    """The runtimes by name and title."""
+    return [(name, kind.title) for name, kind in RUNTIMES.items()]
+
+
+class Role(models.TextChoices):
+    """Whether operators see what a model says."""
+
+    LIVE = "live", "Live: shown to operators"
+    SHADOW = "shadow", "Shadow: recorded, not shown"
+
+
+class Delivery(models.TextChoices):
+    """Which frames a model gets."""
+
+    LATEST = "latest", "Latest: always the newest frame, the rest are skipped"
+
+
+class Model(models.Model):
+    """A model by name. The slug names its topics, so it never changes."""
+
+    slug = models.CharField(
+        max_length=63,
+        unique=True,
+        validators=[validate_slug],
+        help_text="Part of the model's Kafka topics. It cannot be changed later.",
+        error_messages={"unique": "There is already a model with this short name. Choose another."},
+    )
+    name = models.CharField(max_length=100)
+    description = models.TextField(blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["slug"]
+
+    def __str__(self) -> str:
+        return self.name or self.slug
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if self.pk is not None and Model.objects.filter(pk=self.pk).exclude(slug=self.slug).exists():
+            raise ValidationError({"slug": "The short name cannot be changed: topics are named by it."})
+        super().save(*args, **kwargs)
+
+
+class ModelVersion(models.Model):
+    """One version of a model: what runs it, and with which options."""
+
+    model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
+    version = models.CharField(max_length=32, default="1", validators=[validate_version])
+    runtime = models.CharField(max_length=20, choices=runtime_choices)
+    options = models.JSONField(default=dict, blank=True, help_text='Options of the runtime as JSON, for example {"width": 640}. Empty: defaults.')
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["model__slug", "version"]
+        constraints: ClassVar = [models.UniqueConstraint(fields=["model", "version"], name="version_once_per_model")]
+
+    def __str__(self) -> str:
+        return f"{self.model.slug} {self.version}"
+
+    def clean(self) -> None:
+        """The options must be ones that the runtime knows."""
+        if not isinstance(self.options, dict):
+            raise ValidationError({"options": 'Options are a JSON object: {"name": value}.'})
+        try:
+            check(self.runtime, self.options)
+        except InferenceError as err:
+            raise ValidationError({"options": str(err)}) from err
+
+
+class Deployment(models.Model):
+    """A model version that sees the frames of some cameras."""
+
+    version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="deployments")
+    cameras = models.ManyToManyField(Camera, related_name="deployments", blank=True)
+    role = models.CharField(max_length=10, choices=Role, default=Role.LIVE)
+    delivery = models.CharField(max_length=10, choices=Delivery, default=Delivery.LATEST)
+    threshold = models.FloatField(
+        default=0.0,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text="Predictions with a lower score than this are left out.",
+    )
+    enabled = models.BooleanField(default=True)
+
+    class Meta:
+        ordering: ClassVar = ["version__model__slug", "version__version", "pk"]
+
+    def __str__(self) -> str:
+        return f"{self.version} ({self.role})"

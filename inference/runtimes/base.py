@@ -1,0 +1,139 @@
+"""What every model runtime is, and what it is given.
+
+A runtime is made with its options, loads in the worker that uses it, predicts on batches of pictures, and is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final, Literal, Protocol
+
+import cv2
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from inference.runtimes.errors import InferenceError
+from sightline.messages import Detection, Frame
+
+Image = NDArray[np.uint8]
+Mode = Literal["GRAY", "BGR"]
+
+MAX_JPEG_BYTES: Final = 8 * 1024 * 1024
+MAX_PIXELS: Final = 7680 * 4320
+
+
+class Picture:
+    """One frame given to models: decoded on first use, at the scale asked for, once per mode and scale.
+
+    ``width`` and ``height`` are what the frame says of itself. The arrays are read-only, because several models may
+    share them; a picture belongs to one thread. A JPEG that is broken, cut off or too large raises a permanent
+    InferenceError.
+    """
+
+    __slots__ = ("_decoded", "_size", "camera", "captured_at", "height", "jpeg", "seq", "width")
+
+    def __init__(self, frame: Frame) -> None:
+        self.camera = frame.camera
+        self.seq = frame.seq
+        self.captured_at = frame.captured_at
+        self.width = frame.width
+        self.height = frame.height
+        self.jpeg = frame.jpeg
+        self._size: tuple[int, int] | None = None
+        self._decoded: dict[tuple[Mode, int], Image] = {}
+
+    def gray(self, max_width: int | None = None) -> Image:
+        """Brightness, shape (height, width), at most ``max_width`` wide; the aspect ratio is kept."""
+        return self._image("GRAY", max_width)
+
+    def bgr(self, max_width: int | None = None) -> Image:
+        """Colours in OpenCV's order, shape (height, width, 3), at most ``max_width`` wide; the aspect ratio is kept."""
+        return self._image("BGR", max_width)
+
+    def _image(self, mode: Mode, max_width: int | None) -> Image:
+        if self._size is None:
+            self._size = jpeg_size(self.jpeg)
+        size = _fit(self._size, max_width)
+        key = (mode, size[0])
+        if key not in self._decoded:
+            whole = self._decoded.get((mode, self._size[0]))
+            image = _resize(_decode(self.jpeg, mode, size, self._size) if whole is None else whole, size)
+            image.flags.writeable = False
+            self._decoded[key] = image
+        return self._decoded[key]
+
+
+class Runtime(Protocol):
+    """A model that can be asked. Making one costs nothing: files and connections are opened by ``load``."""
+
+    def load(self) -> None:
+        """Make ready to predict; InferenceError says why it cannot."""
+
+    def predict(self, batch: Sequence[Picture]) -> list[tuple[Detection, ...]]:
+        """The detections of each picture, in the order of the batch; InferenceError fails the whole batch."""
+
+    def close(self) -> None:
+        """Free what ``load`` took; safe to call twice, and without ``load``."""
+
+
+def jpeg_size(jpeg: bytes) -> tuple[int, int]:
+    """Width and height as the JPEG's header says, before anything is decoded.
+
+    Raises a permanent InferenceError when it is empty, no JPEG or too large.
+    """
+    if not jpeg:
+        raise InferenceError("The frame is empty: it holds no picture.", permanent=True)
+    if len(jpeg) > MAX_JPEG_BYTES:
+        mebibytes = len(jpeg) / 2**20
+        raise InferenceError(f"The frame has {mebibytes:.1f} MiB; 8 MiB at most are accepted.", permanent=True)
+    try:
+        height, width, _, _ = simplejpeg.decode_jpeg_header(jpeg)
+    except ValueError as err:
+        raise InferenceError("The frame is not a JPEG picture, or its header is broken.", permanent=True) from err
+    if width * height > MAX_PIXELS:
+        size = f"{width} x {height} pixels"
+        raise InferenceError(f"The frame has {size}; 33 megapixels at most are accepted.", permanent=True)
+    return width, height
+
+
+def decode_jpeg(jpeg: bytes, mode: Mode, **scale: int) -> Image:
+    """The picture, shape (height, width) or (height, width, 3); ``scale`` takes simplejpeg's ``min_width`` and so on.
+
+    A cut-off or damaged JPEG raises a permanent InferenceError: half a picture filled up with grey would give wrong
+    predictions. Padding before the end marker, which many cameras write, is accepted.
+    """
+    try:
+        return _simplejpeg(jpeg, mode, strict=True, **scale)
+    except ValueError as err:
+        if "extraneous bytes" not in str(err):
+            raise InferenceError("The JPEG picture is broken or cut off.", permanent=True) from err
+    try:
+        return _simplejpeg(jpeg, mode, strict=False, **scale)
+    except ValueError as err:
+        raise InferenceError("The JPEG picture is broken.", permanent=True) from err
+
+
+def _simplejpeg(jpeg: bytes, mode: Mode, **options: Any) -> Image:
+    image: Image = simplejpeg.decode_jpeg(jpeg, mode, **options)
+    return image[:, :, 0] if mode == "GRAY" else image
+
+
+def _fit(size: tuple[int, int], max_width: int | None) -> tuple[int, int]:
+    width, height = size
+    if max_width is None or max_width >= width:
+        return size
+    return max_width, max(1, round(height * max_width / width))
+
+
+def _decode(jpeg: bytes, mode: Mode, wanted: tuple[int, int], full: tuple[int, int]) -> Image:
+    # libjpeg's scales between one half and one have no fast path: decoding whole and resizing is quicker.
+    if wanted[0] * 2 > full[0]:
+        return decode_jpeg(jpeg, mode)
+    return decode_jpeg(jpeg, mode, min_width=wanted[0], min_height=wanted[1], min_factor=2)
+
+
+def _resize(image: Image, size: tuple[int, int]) -> Image:
+    if (image.shape[1], image.shape[0]) == size:
+        return image
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)

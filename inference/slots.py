@@ -1,0 +1,46 @@
+"""The newest frame of each camera, waiting for a model: what makes a slow model skip frames instead of falling behind."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+
+from sightline.kafka import Record
+from sightline.messages import Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A frame, the record it came in, and when that was read from Kafka (ns)."""
+
+    frame: Frame
+    record: Record
+    consumed_at: int
+
+
+class Slots:
+    """One slot a camera. A newer frame takes the place of the one that still waits, which counts as skipped. Thread-safe."""
+
+    def __init__(self) -> None:
+        self.skipped = 0
+        self._slots: dict[str, Waiting] = {}
+        self._filled = threading.Condition()
+
+    def put(self, waiting: Waiting) -> None:
+        """Offer a frame. A camera keeps its place in the queue, so that a fast camera does not push out a slow one."""
+        with self._filled:
+            self.skipped += waiting.frame.camera in self._slots
+            self._slots[waiting.frame.camera] = waiting
+            self._filled.notify()
+
+    def take(self, most: int, timeout: float) -> list[Waiting]:
+        """Up to ``most`` frames of different cameras, who waits longest first; empty after ``timeout`` seconds."""
+        with self._filled:
+            self._filled.wait_for(lambda: bool(self._slots), timeout)
+            cameras = list(self._slots)[:most]
+            return [self._slots.pop(camera) for camera in cameras]
+
+    def keep(self, cameras: frozenset[str]) -> None:
+        """Forget the frames of all other cameras."""
+        with self._filled:
+            self._slots = {camera: waiting for camera, waiting in self._slots.items() if camera in cameras}
