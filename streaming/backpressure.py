@@ -1,0 +1,133 @@
+"""Makes an ASGI ``send`` under Daphne wait until the client takes what was sent.
+
+Daphne's own ``send`` never waits, so that a client who stops reading would grow the server's memory without bound. Twisted tells a registered
+push producer when the connection's write buffer is full and when it is empty again (twisted.internet.interfaces.IPushProducer).
+Under another server, whose ``send`` waits by itself, nothing is changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+STALL_SECONDS = 600.0
+
+
+class Gate:
+    """A push producer that can be waited for."""
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+        self._open.set()
+
+    def pauseProducing(self) -> None:  # noqa: N802
+        """Called by Twisted: the write buffer is full."""
+        self._open.clear()
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Called by Twisted: the write buffer is empty."""
+        self._open.set()
+
+    def stopProducing(self) -> None:  # noqa: N802
+        """Called by Twisted: the connection is lost."""
+        self._open.set()
+
+    async def ready(self, patience: float = STALL_SECONDS) -> bool:
+        """Wait until there is room; False after ``patience`` seconds."""
+        if self._open.is_set():
+            return True
+        try:
+            await asyncio.wait_for(self._open.wait(), patience)
+        except TimeoutError:
+            return False
+        return True
+
+
+class SocketGate(Gate):
+    """The gate of a WebSocket's transport, in the place of the HTTP channel that the connection began with."""
+
+    def __init__(self, transport: Any) -> None:
+        super().__init__()
+        self.transport = transport
+
+    def resumeProducing(self) -> None:  # noqa: N802
+        """Called by Twisted: the write buffer is empty. A transport that is closing only closes once it has no producer."""
+        super().resumeProducing()
+        if self.transport.disconnecting:
+            self.transport.unregisterProducer()
+
+
+def holding_back(application: Application) -> Application:
+    """The application, whose sends wait for the client."""
+
+    async def held_back(scope: Scope, receive: Receive, send: Send) -> None:
+        protocol = _daphne_protocol(send)
+        if protocol is None:
+            await application(scope, receive, send)
+        elif scope["type"] == "http":
+            await application(scope, receive, _http_send(protocol, send))
+        elif scope["type"] == "websocket":
+            await application(scope, receive, _socket_send(protocol, send))
+        else:
+            await application(scope, receive, send)
+
+    return held_back
+
+
+def _daphne_protocol(send: Send) -> Any:
+    """Daphne's send is ``functools.partial(server.handle_reply, protocol)``."""
+    if isinstance(send, functools.partial) and getattr(send.func, "__name__", "") == "handle_reply" and send.args:
+        return send.args[0]
+    return None
+
+
+def _http_send(request: Any, send: Send) -> Send:
+    gate: Gate | None = None
+
+    async def held_send(message: Message) -> None:
+        nonlocal gate
+        if message["type"] != "http.response.body":
+            await send(message)
+            return
+        more = message.get("more_body", False)
+        if more and gate is None and _connected(request):
+            gate = Gate()
+            request.registerProducer(gate, True)
+        if not more and gate is not None and _connected(request):
+            request.unregisterProducer()
+        await send(message)
+        if more and gate is not None and not await gate.ready() and _connected(request):
+            request.transport.abortConnection()
+
+    return held_send
+
+
+def _connected(request: Any) -> bool:
+    """Whether the request still has its connection: Twisted drops ``channel`` when it is done or lost."""
+    return getattr(request, "channel", None) is not None and not request.finished and not request._disconnected
+
+
+def _socket_send(protocol: Any, send: Send) -> Send:
+    gate: SocketGate | None = None
+
+    async def held_send(message: Message) -> None:
+        nonlocal gate
+        if gate is not None and message["type"] == "websocket.close":
+            protocol.transport.unregisterProducer()
+        await send(message)
+        if message["type"] == "websocket.accept" and protocol.transport.connected:
+            gate = SocketGate(protocol.transport)
+            protocol.transport.unregisterProducer()
+            protocol.transport.registerProducer(gate, True)
+        elif gate is not None and message["type"] == "websocket.send" and not await gate.ready():
+            protocol.transport.abortConnection()
+
+    return held_send

@@ -1,0 +1,39 @@
+"""What a viewer can follow: a camera's pictures, its annotated pictures, its predictions, its status."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sightline import topics
+from sightline.topics import Topic
+
+
+class Kind(StrEnum):
+    """What of a camera is followed."""
+
+    FRAMES = "frames"
+    ANNOTATED = "annotated"
+    PREDICTIONS = "predictions"
+    STATUS = "status"
+
+
+@dataclass(frozen=True, slots=True)
+class Feed:
+    """One kind of news of one camera."""
+
+    camera: str
+    kind: Kind
+
+    @property
+    def topic(self) -> Topic:
+        """Where it is read; statuses of all cameras share a topic."""
+        match self.kind:
+            case Kind.FRAMES:
+                return topics.frames(self.camera)
+            case Kind.ANNOTATED:
+                return topics.annotated(self.camera)
+            case Kind.PREDICTIONS:
+                return topics.predictions(self.camera)
+            case Kind.STATUS:
+                return topics.status()

@@ -1,0 +1,42 @@
+/** Opens the page's socket and says so when it, the log-in or Kafka is gone. */
+
+import { announce, hideBanner, showBanner, toast } from "./banners.js";
+import { WallSocket } from "./socket.js";
+
+const PATIENCE_MS = 400;
+
+export function connect() {
+  const socket = new WallSocket();
+  let timer = 0;
+  socket.addEventListener("open", () => {
+    clearTimeout(timer);
+    if (document.querySelector("[data-banner=connection]")) announce("Connected again");
+    hideBanner("connection");
+  });
+  socket.addEventListener("close", ({ detail: { attempt } }) => {
+    timer = setTimeout(() => showBanner("connection", "Reconnecting to the server …"), attempt ? 0 : PATIENCE_MS);
+    if (attempt > 0) explainLogout();
+  });
+  socket.addEventListener("error", ({ detail }) => toast([detail.camera, detail.message].filter(Boolean).join(": ")));
+  socket.addEventListener("system", ({ detail }) => tellKafka(detail));
+  document.addEventListener("visibilitychange", () => document.hidden || socket.hurry());
+  return socket;
+}
+
+// A socket that is refused gives no reason; a page that redirects does.
+async function explainLogout() {
+  try {
+    const answer = await fetch(location.href, { method: "HEAD", redirect: "manual", cache: "no-store" });
+    if (answer.type !== "opaqueredirect") return;
+    const link = { href: location.href, text: "Log in again" };
+    showBanner("login", "You have been logged out.", { kind: "bad", link });
+  } catch {
+    // The server is away: the banner for that is already there.
+  }
+}
+
+function tellKafka({ kafka, detail }) {
+  if (kafka) return hideBanner("kafka");
+  const words = "Kafka is not reachable, so no pictures arrive. The page goes on by itself as soon as it is back.";
+  showBanner("kafka", [words, detail].filter(Boolean).join(" "), { kind: "bad" });
+}

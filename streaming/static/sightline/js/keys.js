@@ -1,0 +1,35 @@
+/** The keyboard: single keys for the page, silent while somebody types. */
+
+import { preferences } from "./prefs.js";
+
+const isTyping = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
+
+/** @param {Record<string, (event: KeyboardEvent) => void>} actions by `event.key` */
+export function bindKeys(actions) {
+  document.addEventListener("keydown", (event) => {
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
+    if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    const action = actions[event.key];
+    if (!action) return;
+    event.preventDefault();
+    action(event);
+  });
+}
+
+/** What every page with pictures answers to. */
+export const viewKeys = {
+  b: () => preferences.toggle("boxes"),
+  l: () => preferences.toggle("labels"),
+  s: () => preferences.toggle("scores"),
+  m: () => preferences.set("mode", preferences.get("mode") === "live" ? "synced" : "live"),
+  "/": () => document.getElementById("find")?.focus(),
+  "?": () => document.getElementById("keys")?.showModal(),
+};
+
+/** The dialog that lists the keys. */
+export function bindKeyHelp() {
+  const dialog = document.getElementById("keys");
+  for (const button of document.querySelectorAll("[data-show-keys]"))
+    button.addEventListener("click", () => dialog.showModal());
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+}

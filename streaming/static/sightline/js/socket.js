@@ -1,0 +1,136 @@
+/** The one WebSocket of a page: reconnects for ever, watches again what was watched, and knows the server's clock. */
+
+import { backoff } from "./backoff.js";
+import { ServerClock } from "./clock.js";
+import { parseFrame, parsePrediction, parseStatus } from "./wire.js";
+
+const PING_MS = 5000;
+const SILENT_MS = 15_000;
+const FIRST_PINGS_MS = [0, 150, 400, 900];
+
+/**
+ * Events: `open`, `close` {attempt}, `frame` {header, jpeg}, `predictions`, `status`, `error`, `system`.
+ * Listeners get the parsed message as `event.detail`.
+ */
+export class WallSocket extends EventTarget {
+  clock = new ServerClock();
+  connected = false;
+  /** The page was just opened: not yet connected, but nothing was lost either. */
+  isFirstTry = true;
+  #url;
+  #socket = null;
+  #watched = new Map();
+  #attempt = 0;
+  #retry = 0;
+  #timers = [];
+  #heardAt = 0;
+  #waiting = false;
+
+  constructor(url = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws/wall/`) {
+    super();
+    this.#url = url;
+    addEventListener("online", () => this.hurry());
+  }
+
+  open() {
+    clearTimeout(this.#retry);
+    this.#retry = 0;
+    const socket = new WebSocket(this.#url);
+    socket.binaryType = "arraybuffer";
+    socket.addEventListener("open", () => this.#opened());
+    socket.addEventListener("message", (event) => this.#received(event.data));
+    socket.addEventListener("close", () => this.#closed(socket));
+    this.#socket = socket;
+  }
+
+  /** Try again at once instead of waiting: the network is back, or the page is looked at again. */
+  hurry() {
+    if (this.#retry && !this.connected && this.#socket?.readyState !== WebSocket.CONNECTING) this.open();
+  }
+
+  /** Asks for a camera's frames, or changes what was asked for. Lasts over reconnects. */
+  watch(camera, fps, width) {
+    const asked = this.#watched.get(camera);
+    if (asked && asked.fps === fps && asked.width === width) return;
+    this.#watched.set(camera, { fps, width });
+    this.#send({ type: "watch", camera, fps, width });
+  }
+
+  unwatch(camera) {
+    if (this.#watched.delete(camera)) this.#send({ type: "unwatch", camera });
+  }
+
+  /** Says that a frame was decoded or thrown away, so that the next may come. */
+  acknowledge(camera, seq) {
+    this.#send({ type: "ack", camera, seq });
+  }
+
+  #send(message) {
+    if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(JSON.stringify(message));
+  }
+
+  #emit(type, detail) {
+    this.dispatchEvent(new CustomEvent(type, { detail }));
+  }
+
+  #opened() {
+    this.connected = true;
+    this.isFirstTry = false;
+    this.#attempt = 0;
+    this.#waiting = false;
+    for (const [camera, asked] of this.#watched) this.#send({ type: "watch", camera, ...asked });
+    this.#timers = FIRST_PINGS_MS.map((delay) => setTimeout(() => this.#ping(), delay));
+    this.#timers.push(setInterval(() => this.#ping(), PING_MS));
+    this.#emit("open", {});
+  }
+
+  #closed(socket) {
+    if (socket !== this.#socket) return;
+    this.connected = false;
+    this.isFirstTry = false;
+    this.#timers.forEach(clearTimeout);
+    this.#timers = [];
+    this.#emit("close", { attempt: this.#attempt });
+    this.#retry = setTimeout(() => this.open(), backoff(this.#attempt));
+    this.#attempt += 1;
+  }
+
+  #ping() {
+    if (this.#waiting && this.clock.local - this.#heardAt > SILENT_MS) {
+      this.#socket.close();
+      this.#closed(this.#socket);
+      this.#socket = null;
+      return;
+    }
+    if (!this.#waiting) this.#heardAt = this.clock.local;
+    this.#waiting = true;
+    this.#send({ type: "ping", t: this.clock.local });
+  }
+
+  #received(data) {
+    this.#heardAt = this.clock.local;
+    this.#waiting = false;
+    try {
+      if (data instanceof ArrayBuffer) this.#emit("frame", parseFrame(data));
+      else this.#message(JSON.parse(data));
+    } catch (error) {
+      console.warn("Sightline: a message was not understood", error);
+    }
+  }
+
+  #message(message) {
+    switch (message.type) {
+      case "hello":
+        return this.clock.hint(message.now / 1e6);
+      case "pong":
+        return this.clock.sample(message.t, this.clock.local, message.now / 1e6);
+      case "predictions":
+        return this.#emit("predictions", parsePrediction(message));
+      case "status":
+        return this.#emit("status", parseStatus(message));
+      case "error":
+      case "system":
+        return this.#emit(message.type, message);
+    }
+  }
+}

@@ -1,0 +1,139 @@
+/** What a tile says about its camera: one sentence for what happened, one for what to check. Pure. */
+
+import { formatSpan } from "./format.js";
+
+/** A picture older than this is not shown as if it were alive. */
+export const STALE_MS = 2000;
+
+const since = (title) => (elapsed) => (elapsed >= 1000 ? `${title} for ${formatSpan(elapsed)}` : title);
+
+/** kind: `wait` is normal, `warn` may heal by itself, `bad` wants somebody to act, `off` is meant. */
+const STATES = {
+  connecting: {
+    kind: "wait",
+    title: since("Connecting"),
+    detail: "The camera has not sent a picture yet.",
+    hint: "This takes a few seconds. If it goes on, check that the camera is switched on.",
+  },
+  stalled: {
+    kind: "warn",
+    title: since("Stalled"),
+    detail: "The camera holds the connection open but sends nothing.",
+    hint: "Check the camera's network. If it goes on, restart the camera.",
+  },
+  "auth-failed": {
+    kind: "bad",
+    title: () => "Wrong user name or password",
+    detail: "The camera does not accept the user name and password.",
+    hint: "Check both in the camera's settings.",
+  },
+  unreachable: {
+    kind: "bad",
+    title: since("Unreachable"),
+    detail: "The camera does not answer.",
+    hint: "Check its power, its network cable and its address.",
+  },
+  disabled: {
+    kind: "off",
+    title: () => "Switched off",
+    detail: "This camera is disabled in its settings.",
+    hint: "Enable it there to see it again.",
+  },
+  unknown: {
+    kind: "bad",
+    title: () => "No capture worker is running",
+    detail: "Nothing reports on this camera, so no pictures are taken from it.",
+    hint: "Start one with: manage.py runworkers capture",
+  },
+  deleted: {
+    kind: "off",
+    title: () => "This camera was removed",
+    detail: "It is no longer in the list of cameras.",
+    hint: "Reload the page to tidy up.",
+  },
+  forbidden: {
+    kind: "off",
+    title: () => "You may not see this camera",
+    detail: "Your account has no permission for it.",
+    hint: "Ask your administrator to give it to you.",
+  },
+  stale: {
+    kind: "warn",
+    title: since("No picture"),
+    detail: "The camera works, but its pictures do not reach this page.",
+    hint: "Check the network between here and the server.",
+  },
+  offline: {
+    kind: "wait",
+    title: () => "Connection lost",
+    detail: "This page has lost its connection to the server.",
+    hint: "It reconnects by itself. If it goes on, check your network.",
+  },
+};
+
+const SILENT = { title: "", detail: "", hint: "" };
+const NOTHING_YET = { ...SILENT, state: "connecting", kind: "wait", since: 0, alive: false };
+
+const ALIVE = new Set(["live", "degraded"]);
+
+export const isAlive = (state) => ALIVE.has(state);
+
+/** `ok`, `warn`, `bad`, `wait` or `off`: the colour of a state's dot. */
+export function kindOf(state) {
+  if (state === "live") return "ok";
+  return state === "degraded" ? "warn" : (STATES[state]?.kind ?? "bad");
+}
+
+/**
+ * What is true of a tile now. All times in ms by one clock.
+ * @param {object} facts `state` (null before the server spoke), `since`, `detail` as the server says; `connected` to
+ *   the server; `painted` when the last picture was painted (0 = never); `watched` since when pictures are asked for
+ * @returns {{state: string, kind: string, since: number, title: string, detail: string, hint: string, alive: boolean}}
+ *   `title` is empty when there is nothing to say; `alive` is false when the picture must not look alive
+ */
+export function describe({ state, since: started, detail, connected, painted, watched }, now) {
+  if (!connected) return sentence("offline", now, now, "");
+  if (!state && now - watched < STALE_MS) return { ...NOTHING_YET };
+  if (!isAlive(state)) return sentence(state ?? "connecting", started || now, now, detail);
+  const last = Math.max(painted, watched);
+  if (now - last > STALE_MS) return sentence("stale", last, now, "");
+  return { ...SILENT, state, kind: kindOf(state), since: started, detail, alive: painted >= watched };
+}
+
+function sentence(state, started, now, detail) {
+  const words = STATES[state] ?? { ...STATES.unknown, title: () => `State: ${state}` };
+  const { kind, hint } = words;
+  return {
+    state,
+    kind,
+    since: started,
+    title: words.title(now - started),
+    detail: detail || words.detail,
+    hint,
+    alive: false,
+  };
+}
+
+const CHANGES = {
+  live: "is live again",
+  degraded: "delivers fewer pictures than it should",
+  stalled: "stalled",
+  "auth-failed": "refuses the password",
+  unreachable: "is unreachable",
+  disabled: "was switched off",
+  unknown: "has no capture worker",
+  deleted: "was removed",
+  forbidden: "is no longer yours to see",
+  stale: "sends no pictures",
+};
+
+/**
+ * The line for a list of events when a tile's state changes, or null when it is not worth one: connecting and lost
+ * connections pass, and being live is news only after trouble.
+ */
+export function stateWords(name, before, truth) {
+  const change = CHANGES[truth.state];
+  const wasTrouble = before in CHANGES && before !== "live";
+  if (!change || (truth.state === "live" && !wasTrouble)) return null;
+  return { title: `${name} ${change}`, second: truth.detail || "Pictures arrive." };
+}

@@ -1,0 +1,241 @@
+/** One camera on a page: asks for its frames while it is looked at, shows them, and says what is true about them. */
+
+import { colourOf } from "./colours.js";
+import { element } from "./dom.js";
+import { formatAge, formatMoment } from "./format.js";
+import { Picture } from "./picture.js";
+import { describe, kindOf } from "./states.js";
+import { Window, quantile } from "./stats.js";
+import { watchWidth } from "./widths.js";
+
+const RESIZE_MS = 250;
+const MAX_CHIPS = 3;
+
+/**
+ * Events: `painted` (see Picture), `state` {before, truth} when the shown state changes, `shape` when the
+ * picture's aspect does.
+ * Times are milliseconds by this machine's clock (`ServerClock.local`).
+ */
+export class Tile extends EventTarget {
+  picture;
+  status = null;
+  truth = null;
+  #element;
+  #parts;
+  #socket;
+  #fps;
+  #onScreen = false;
+  #looking = true;
+  #size = { width: 0, height: 0 };
+  #aspect = 0;
+  #resizing = 0;
+  #watched = 0;
+  #painted = 0;
+  #count = 0;
+  #rate = new Window(2000);
+  #ages = new Window(1000);
+  #models = new Set();
+
+  /** @param {HTMLElement} root has `data-camera`, `-name`, `-enabled`, `-width`, `-height` and the parts of a tile */
+  constructor(root, socket, view, { fps = 10, bar = true } = {}) {
+    super();
+    this.#element = root;
+    this.#socket = socket;
+    this.#fps = fps;
+    this.#parts = Object.fromEntries(
+      [...root.querySelectorAll("[data-part]")].map((part) => [part.dataset.part, part]),
+    );
+    this.picture = new Picture(this.#parts.picture, socket.clock, view, { bar });
+    this.picture.addEventListener("painted", (event) => this.#onPainted(event.detail));
+    root.querySelectorAll("[data-model]").forEach((chip) => this.#adopt(chip));
+    this.#shape(Number(root.dataset.width), Number(root.dataset.height));
+    this.#observe();
+    this.tick();
+  }
+
+  get camera() {
+    return this.#element.dataset.camera;
+  }
+
+  get name() {
+    return this.#element.dataset.name;
+  }
+
+  /** The address of the camera's own page. */
+  get link() {
+    return this.#parts.link?.getAttribute("href") ?? location.pathname;
+  }
+
+  /** What the server says the camera does, whether or not this tile is looked at; null before it spoke. */
+  get reported() {
+    return this.status?.state ?? (this.#element.dataset.enabled === "false" ? "disabled" : null);
+  }
+
+  get kind() {
+    return this.#isWanted && this.truth ? this.truth.kind : kindOf(this.reported ?? "connecting");
+  }
+
+  receive(header, jpeg) {
+    const acknowledge = () => this.#socket.acknowledge(this.camera, header.seq);
+    if (!this.#isWanted || document.hidden) return acknowledge();
+    this.picture.receive(header, jpeg).then(acknowledge);
+  }
+
+  predict(prediction) {
+    this.#addModel(prediction);
+    this.picture.predict(prediction);
+  }
+
+  report(status) {
+    this.status = status;
+    if (status.width && status.height) this.#shape(status.width, status.height);
+    this.tick();
+  }
+
+  /** The page is in front of somebody, or it is not. */
+  setLooking(looking) {
+    this.#looking = looking;
+    this.#follow();
+  }
+
+  /** The socket is open again: what is shown counts as old until a new picture comes. */
+  restart() {
+    if (!this.#isWanted) return;
+    this.#watched = this.#socket.clock.local;
+    this.tick();
+  }
+
+  /** Brings words and numbers up to date; called about twice a second. */
+  tick() {
+    if (!this.#isWanted && this.truth) return;
+    this.#tell(describe(this.#facts(), this.#socket.clock.local));
+    this.#showNumbers();
+  }
+
+  /** The rate (1/s) at which pictures are painted, and the ages (ms) of those of the last second. */
+  numbers() {
+    const now = performance.now();
+    return { rate: this.#rate.rate(now), age: quantile(this.#ages.values(now), 0.5) };
+  }
+
+  get #isWanted() {
+    return this.#onScreen && this.#looking;
+  }
+
+  #facts() {
+    return {
+      state: this.reported,
+      since: this.#since,
+      detail: this.status?.detail ?? "",
+      connected: this.#socket.connected || this.#socket.isFirstTry,
+      painted: this.#painted,
+      watched: this.#watched || this.#socket.clock.local,
+    };
+  }
+
+  get #since() {
+    return this.status?.since ? this.status.since - this.#socket.clock.offset : 0;
+  }
+
+  #observe() {
+    new IntersectionObserver(
+      ([entry]) => {
+        this.#onScreen = entry.isIntersecting;
+        this.#follow();
+      },
+      { rootMargin: "160px" },
+    ).observe(this.#element);
+    new ResizeObserver(([entry]) => this.#resize(entry.contentRect)).observe(this.#parts.picture);
+  }
+
+  #resize({ width, height }) {
+    this.#size = { width, height };
+    this.picture.resize(width, height, devicePixelRatio);
+    clearTimeout(this.#resizing);
+    this.#resizing = setTimeout(() => this.#follow(), RESIZE_MS);
+  }
+
+  #follow() {
+    if (!this.#isWanted || this.#size.width === 0) {
+      if (!this.#isWanted) this.#leave();
+      return;
+    }
+    if (this.#watched === 0) this.restart();
+    this.#socket.watch(this.camera, this.#fps, watchWidth(this.#size.width * devicePixelRatio));
+  }
+
+  #leave() {
+    this.#socket.unwatch(this.camera);
+    this.picture.drop();
+    this.#watched = 0;
+  }
+
+  #shape(width, height) {
+    if (!(width > 0 && height > 0)) return;
+    // Scaled frames are rounded to whole pixels: a difference that small is no other shape.
+    if (Math.abs(this.#aspect / (width / height) - 1) < 0.02) return;
+    this.#aspect = width / height;
+    this.#element.style.setProperty("--aspect", `${width} / ${height}`);
+    Object.assign(this.#element.dataset, { width, height });
+    this.dispatchEvent(new CustomEvent("shape"));
+  }
+
+  #onPainted(painted) {
+    const { frame, marks, repeated } = painted;
+    const age = Math.max(0, this.#socket.clock.now - frame.captured_at / 1e6);
+    if (!repeated) this.#countFrame(frame, age);
+    if (!this.#aspect) this.#shape(frame.width, frame.height);
+    const boxes = marks.map(({ model, detection }) => ({ model, ...detection }));
+    const { seq, captured_at, width, height } = frame;
+    const detail = { camera: this.camera, seq, captured_at, width, height, boxes, repeated };
+    this.#element.dispatchEvent(new CustomEvent("sightline:painted", { bubbles: true, detail }));
+    this.dispatchEvent(new CustomEvent("painted", { detail: { ...painted, age } }));
+  }
+
+  #countFrame(frame, age) {
+    this.#painted = this.#socket.clock.local;
+    this.#count += 1;
+    this.#rate.add(1, performance.now());
+    this.#ages.add(age, performance.now());
+    Object.assign(this.#element.dataset, { seq: frame.seq, painted: this.#count, age: Math.round(age) });
+    if (!this.truth?.alive) this.tick();
+  }
+
+  #tell(truth) {
+    const before = this.truth;
+    this.truth = truth;
+    const { notice, title, detail, hint } = this.#parts;
+    this.#element.dataset.state = truth.state;
+    this.#element.dataset.kind = truth.kind;
+    this.#element.classList.toggle("is-alive", truth.alive);
+    notice.hidden = !truth.title;
+    if (title.textContent !== truth.title) title.textContent = truth.title;
+    if (detail.textContent !== truth.detail) detail.textContent = truth.detail;
+    if (hint.textContent !== truth.hint) hint.textContent = truth.hint;
+    if (before?.state !== truth.state) this.dispatchEvent(new CustomEvent("state", { detail: { before, truth } }));
+  }
+
+  #showNumbers() {
+    const { rate, age } = this.numbers();
+    const text = this.truth.alive ? `${Math.round(rate)} fps · ${formatAge(age)}` : this.#lastSeen();
+    if (this.#parts.numbers && this.#parts.numbers.textContent !== text) this.#parts.numbers.textContent = text;
+  }
+
+  #lastSeen() {
+    if (this.#painted) return `last picture ${formatMoment(this.#painted)}`;
+    return this.#since && this.truth.title ? `since ${formatMoment(this.#since)}` : "";
+  }
+
+  #adopt(chip) {
+    this.#models.add(chip.dataset.model);
+    chip.style.setProperty("--colour", colourOf(chip.dataset.model.split(" ")[0]));
+  }
+
+  #addModel({ model, version, role }) {
+    const name = `${model} ${version}`;
+    if (role !== "live" || this.#models.has(name) || !this.#parts.models || this.#models.size >= MAX_CHIPS) return;
+    const chip = element("span", { class: "chip", "data-model": name }, name);
+    this.#parts.models.append(chip);
+    this.#adopt(chip);
+  }
+}

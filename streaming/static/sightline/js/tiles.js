@@ -1,0 +1,43 @@
+/** The tiles of a page on one socket: hands out what arrives, and keeps them true. */
+
+import { preferences } from "./prefs.js";
+import { Tile } from "./tile.js";
+
+const TICK_MS = 500;
+const AWAY_MS = 10_000;
+
+/**
+ * @param {Iterable<HTMLElement>} roots
+ * @param {(tiles: Tile[]) => void} onTick called after each round of `tick`
+ * @returns {Map<string, Tile>} by camera
+ */
+export function openTiles(roots, socket, options, onTick) {
+  const made = [...roots].map((root) => new Tile(root, socket, preferences.all, options));
+  const tiles = new Map(made.map((tile) => [tile.camera, tile]));
+  socket.addEventListener("frame", ({ detail: { header, jpeg } }) => {
+    const tile = tiles.get(header.camera);
+    if (tile) tile.receive(header, jpeg);
+    else socket.acknowledge(header.camera, header.seq);
+  });
+  socket.addEventListener("predictions", ({ detail }) => tiles.get(detail.camera)?.predict(detail));
+  socket.addEventListener("status", ({ detail }) => tiles.get(detail.camera)?.report(detail));
+  socket.addEventListener("open", () => made.forEach((tile) => tile.restart()));
+  socket.addEventListener("close", () => made.forEach((tile) => tile.tick()));
+  preferences.addEventListener("change", () => made.forEach((tile) => tile.picture.setView(preferences.all)));
+  setInterval(() => {
+    made.forEach((tile) => tile.tick());
+    onTick(made);
+  }, TICK_MS);
+  leaveWhenHidden(made);
+  return tiles;
+}
+
+// A tab in the background asks for nothing; a short look elsewhere changes nothing.
+function leaveWhenHidden(tiles) {
+  let timer = 0;
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(timer);
+    if (document.hidden) timer = setTimeout(() => tiles.forEach((tile) => tile.setLooking(false)), AWAY_MS);
+    else tiles.forEach((tile) => tile.setLooking(true));
+  });
+}

@@ -1,0 +1,68 @@
+"""One camera on one viewer's wall: which frame it may get next, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sightline.messages import Frame
+from streaming.feeds import Feed, Kind
+from streaming.pace import Pace
+
+UNACKNOWLEDGED = 2
+PATIENCE_SECONDS = 10.0
+
+
+@dataclass(slots=True)
+class Tile:
+    """What a viewer asked for and what was sent. A viewer that does not acknowledge gets nothing more for PATIENCE_SECONDS."""
+
+    camera: str
+    width: int
+    pace: Pace
+    enabled: bool = True
+    sent: tuple[int, int] = (-1, -1)
+    unacknowledged: dict[int, float] = field(default_factory=dict)
+
+    @property
+    def frames(self) -> Feed:
+        """Where its pictures come from."""
+        return Feed(self.camera, Kind.FRAMES)
+
+    @property
+    def predictions(self) -> Feed:
+        """Where its predictions come from."""
+        return Feed(self.camera, Kind.PREDICTIONS)
+
+    @property
+    def status(self) -> Feed:
+        """Where its status comes from."""
+        return Feed(self.camera, Kind.STATUS)
+
+    def is_new(self, frame: Frame) -> bool:
+        """Whether the viewer has not had this frame."""
+        return (frame.seq, frame.captured_at) != self.sent
+
+    def wait(self, now: float) -> float:
+        """Seconds until a frame may go, for all that is known now; 0 = now."""
+        if len(self.unacknowledged) < UNACKNOWLEDGED:
+            return self.pace.wait(now)
+        oldest = min(self.unacknowledged.values())
+        if now - oldest < PATIENCE_SECONDS:
+            return oldest + PATIENCE_SECONDS - now
+        self.unacknowledged.clear()
+        return self.pace.wait(now)
+
+    def went(self, frame: Frame, now: float) -> None:
+        """A frame was sent."""
+        self.sent = (frame.seq, frame.captured_at)
+        self.unacknowledged[frame.seq] = now
+        self.pace.went(now)
+
+    def acknowledge(self, seq: int) -> None:
+        """The viewer has the frame, and so all that were sent before it."""
+        if seq not in self.unacknowledged:
+            return
+        for sent in list(self.unacknowledged):
+            del self.unacknowledged[sent]
+            if sent == seq:
+                return

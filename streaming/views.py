@@ -1,0 +1,81 @@
+"""The pages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from cameras.access import visible_cameras
+from cameras.models import Camera
+from inference.models import Deployment, Role
+from streaming.hub import hub
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCard:
+    """A camera as the pages show it; ``width`` and ``height`` 0 = not known yet, ``models`` like "qr 1"."""
+
+    pk: int
+    slug: str
+    name: str
+    enabled: bool
+    imprint: bool
+    width: int
+    height: int
+    models: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DeploymentRow:
+    """A model version that looks at a camera."""
+
+    model: str
+    version: str
+    role: str
+
+
+@require_safe
+@never_cache
+@login_required
+def wall(request: HttpRequest) -> HttpResponse:
+    """Every camera that the user may see, live."""
+    cameras = visible_cameras(request.user).prefetch_related(*_PREFETCHED)
+    return render(request, "streaming/wall.html", {"cameras": [_card(camera) for camera in cameras]})
+
+
+@require_safe
+@never_cache
+@login_required
+def camera(request: HttpRequest, slug: str) -> HttpResponse:
+    """One camera, large."""
+    found = visible_cameras(request.user).prefetch_related(*_PREFETCHED).filter(slug=slug).first()
+    if found is None:
+        raise Http404("There is no such camera.")
+    rows = [DeploymentRow(item.version.model.slug, item.version.version, item.role) for item in _deployments(found)]
+    return render(request, "streaming/camera.html", {"camera": _card(found), "deployments": rows})
+
+
+_PREFETCHED = ("deployments__version__model",)
+
+
+def _deployments(camera: Camera) -> list[Deployment]:
+    return [deployment for deployment in camera.deployments.all() if deployment.enabled]
+
+
+def _card(camera: Camera) -> CameraCard:
+    status = hub().status(camera.slug)
+    return CameraCard(
+        pk=camera.pk,
+        slug=camera.slug,
+        name=camera.name,
+        enabled=camera.enabled,
+        imprint=camera.imprint,
+        width=status.width if status else 0,
+        height=status.height if status else 0,
+        models=tuple(str(item.version) for item in _deployments(camera) if item.role == Role.LIVE),
+    )

@@ -1,0 +1,72 @@
+"""Who is watching, asked again and again while a stream or a socket lasts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from http.cookies import CookieError, SimpleCookie
+from importlib import import_module
+from typing import Any, ParamSpec, TypeVar
+
+from channels.db import DatabaseSyncToAsync
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser, User
+from django.http import HttpRequest
+
+from cameras.access import visible_cameras
+from cameras.models import Camera
+from streaming.tokens import bearer, user_of
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+# A few threads, and so a few database connections, for all streams and sockets; Django's own way is a thread for each.
+pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="streaming-database")
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """What a client identified itself with. Its methods ask the database anew each time."""
+
+    session_key: str = ""
+    token: str | None = None
+
+    @classmethod
+    def of_request(cls, request: HttpRequest) -> Visitor:
+        """From a request that has passed the middleware."""
+        return cls(request.session.session_key or "", bearer(request.headers.get("Authorization", "")))
+
+    @classmethod
+    def of_headers(cls, headers: Iterable[tuple[bytes, bytes]]) -> Visitor:
+        """From the headers of a WebSocket handshake."""
+        values = {name.lower(): value.decode("latin1") for name, value in headers}
+        try:
+            cookie = SimpleCookie(values.get(b"cookie", "")).get(settings.SESSION_COOKIE_NAME)
+        except CookieError:
+            cookie = None
+        return cls(cookie.value if cookie else "", bearer(values.get(b"authorization", "")))
+
+    def user(self) -> User | AnonymousUser:
+        """Who it is now: anonymous after logging out, a changed password, or the loss of the account."""
+        if self.token is not None:
+            return user_of(self.token) or AnonymousUser()
+        if not self.session_key:
+            return AnonymousUser()
+        request = HttpRequest()
+        request.session = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
+        user = get_user(request)
+        assert isinstance(user, User | AnonymousUser)
+        return user
+
+    def camera(self, slug: str) -> Camera | None:
+        """The camera, if there is one of that name that the visitor may see now."""
+        return visible_cameras(self.user()).filter(slug=slug).first()
+
+
+async def in_database(function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+    """Run what asks the database, without holding up the event loop."""
+    call: Any = DatabaseSyncToAsync(function, thread_sensitive=False, executor=pool)
+    result: Result = await call(*args, **kwargs)
+    return result

@@ -1,0 +1,164 @@
+"""What one viewer of the wall is sent: the newest frames of the tiles that can take one, predictions, states.
+
+One task sends everything, so that a client who does not read holds up this task and nothing else.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+
+from streaming import protocol
+from streaming.feeds import Feed, Kind
+from streaming.hub import Hub
+from streaming.pace import Pace
+from streaming.rendition import PictureError
+from streaming.tiles import Tile
+
+REPLIES = 64
+ROUND_SECONDS = 1.0
+
+SendText = Callable[[str], Awaitable[None]]
+SendBytes = Callable[[bytes], Awaitable[None]]
+
+
+class Wall:
+    """The tiles of one viewer. All methods belong to the event loop."""
+
+    def __init__(self, hub: Hub, send_text: SendText, send_bytes: SendBytes) -> None:
+        self.hub = hub
+        self.send_text = send_text
+        self.send_bytes = send_bytes
+        self.subscription = hub.subscribe()
+        self.subscription.health_changed = True
+        self.tiles: dict[str, Tile] = {}
+        self.replies: deque[str] = deque(maxlen=REPLIES)
+        self.waiting: dict[str, float] = {}
+        self.states: dict[str, tuple[str, int]] = {}
+        self.next_round = 0.0
+
+    def close(self) -> None:
+        """The viewer has gone."""
+        self.subscription.close()
+
+    def watch(self, camera: str, fps: float, width: int, *, enabled: bool) -> None:
+        """Show a camera, or show it differently."""
+        tile = self.tiles.get(camera)
+        if tile is None:
+            tile = self.tiles[camera] = Tile(camera, width, Pace(fps))
+        tile.width, tile.pace.rate, tile.enabled = width, fps, enabled
+        self.subscription.watch(tile.frames, tile.predictions, tile.status)
+
+    def unwatch(self, camera: str) -> None:
+        """Show a camera no more."""
+        tile = self.tiles.pop(camera, None)
+        if tile is not None:
+            self.subscription.unwatch(tile.frames, tile.predictions, tile.status)
+            self.waiting.pop(camera, None)
+            self.states.pop(camera, None)
+
+    def revoke(self, camera: str, state: str, detail: str) -> None:
+        """Take a camera away from the viewer and say why."""
+        self.unwatch(camera)
+        self.reply(protocol.unreported_status(camera, state, time.time_ns(), detail))
+
+    def acknowledge(self, camera: str, seq: int) -> None:
+        """The viewer has a frame."""
+        tile = self.tiles.get(camera)
+        if tile is not None:
+            tile.acknowledge(seq)
+            self.waiting[camera] = 0.0
+            self.subscription.wake()
+
+    def reply(self, text: str) -> None:
+        """Queue a message of our own; of too many, the oldest are lost."""
+        self.replies.append(text)
+        self.subscription.wake()
+
+    async def run(self) -> None:
+        """Send until cancelled."""
+        await self.send_text(protocol.hello())
+        while True:
+            await self.step()
+            await self.subscription.wait(self._pause())
+
+    async def step(self) -> None:
+        """Send everything that is due now."""
+        while self.replies:
+            await self.send_text(self.replies.popleft())
+        if self.subscription.health_changed and self.hub.kafka.known:
+            self.subscription.health_changed = False
+            await self.send_text(protocol.system(self.hub.kafka))
+        fresh = self.subscription.take_fresh()
+        now = time.monotonic()
+        await self._send_states(fresh, now)
+        await self._send_predictions(fresh)
+        await self._send_frames(fresh, now)
+
+    def _pause(self) -> float:
+        now = time.monotonic()
+        return max(0.0, min([self.next_round, *self.waiting.values()]) - now)
+
+    async def _send_states(self, fresh: set[Feed], now: float) -> None:
+        cameras = {feed.camera for feed in fresh if feed.kind is Kind.STATUS}
+        if now >= self.next_round:
+            self.next_round = now + ROUND_SECONDS
+            cameras |= {camera for camera in self.tiles if self.hub.status(camera) is None}
+        for camera in cameras & self.tiles.keys():
+            await self._send_state(self.tiles[camera])
+
+    async def _send_state(self, tile: Tile) -> None:
+        reported = self.hub.status(tile.camera)
+        if reported is not None:
+            self.states.pop(tile.camera, None)
+            await self.send_text(protocol.status(reported))
+        elif not tile.enabled:
+            await self._send_own_state(tile, "disabled", "This camera is switched off.")
+        elif self.hub.settled:
+            await self._send_own_state(tile, "unknown", "No capture worker reports this camera.")
+
+    async def _send_own_state(self, tile: Tile, state: str, detail: str) -> None:
+        known, since = self.states.get(tile.camera, ("", 0))
+        if known != state:
+            since = time.time_ns()
+            self.states[tile.camera] = (state, since)
+        await self.send_text(protocol.unreported_status(tile.camera, state, since, detail))
+
+    async def _send_predictions(self, fresh: set[Feed]) -> None:
+        for camera in [feed.camera for feed in fresh if feed.kind is Kind.PREDICTIONS]:
+            for text in self.subscription.take_predictions(camera):
+                await self.send_text(text)
+
+    async def _send_frames(self, fresh: set[Feed], now: float) -> None:
+        cameras = {feed.camera for feed in fresh if feed.kind is Kind.FRAMES}
+        cameras |= {camera for camera, due in self.waiting.items() if due <= now}
+        ready = [tile for camera in cameras if (tile := self.tiles.get(camera)) is not None and self._may_go(tile, now)]
+        for tile in ready:
+            # All renditions are begun before the first is waited for.
+            if (picture := self.hub.picture(tile.frames)) is not None:
+                picture.begin(tile.width)
+        for tile in ready:
+            await self._send_frame(tile)
+
+    def _may_go(self, tile: Tile, now: float) -> bool:
+        picture = self.hub.picture(tile.frames)
+        self.waiting.pop(tile.camera, None)
+        if picture is None or not tile.is_new(picture.frame):
+            return False
+        if (wait := tile.wait(now)) > 0:
+            self.waiting[tile.camera] = now + wait
+            return False
+        return True
+
+    async def _send_frame(self, tile: Tile) -> None:
+        picture = self.hub.picture(tile.frames)
+        if picture is None or self.tiles.get(tile.camera) is not tile:
+            return
+        try:
+            frame = await picture.at(tile.width)
+        except PictureError:
+            tile.sent = (picture.frame.seq, picture.frame.captured_at)
+            return
+        tile.went(frame, time.monotonic())
+        await self.send_bytes(protocol.frame(frame))

@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { backoff } from "../../streaming/static/sightline/js/backoff.js";
+import { ServerClock } from "../../streaming/static/sightline/js/clock.js";
+import { PALETTE, colourOf } from "../../streaming/static/sightline/js/colours.js";
+import { bestColumns, columnsFor } from "../../streaming/static/sightline/js/grid.js";
+import { moveIn } from "../../streaming/static/sightline/js/move.js";
+import { Sightings } from "../../streaming/static/sightline/js/sightings.js";
+import { Window, quantile } from "../../streaming/static/sightline/js/stats.js";
+import { watchWidth } from "../../streaming/static/sightline/js/widths.js";
+
+test("a word keeps its colour, and common labels do not share one", () => {
+  assert.equal(colourOf("face"), colourOf("Faces"));
+  assert.equal(colourOf("people"), colourOf("person"));
+  const common = ["qr", "face", "person", "motion", "car", "cup", "cat", "dog", "truck", "bicycle"].map(colourOf);
+  assert.equal(new Set(common).size, common.length);
+  for (const word of ["", "Ω", "a very long label ".repeat(20)]) assert.ok(PALETTE.includes(colourOf(word)));
+});
+
+test("the clock difference is that of the shortest round trip", () => {
+  const clock = new ServerClock(() => 0);
+  clock.hint(900);
+  assert.equal(clock.offset, 900);
+  clock.sample(0, 200, 1180);
+  clock.sample(1000, 1010, 2005);
+  clock.sample(2000, 2100, 3020);
+  assert.equal(clock.offset, 1000);
+});
+
+test("a clock that was set is followed at once", () => {
+  const clock = new ServerClock(() => 0);
+  clock.sample(0, 10, 5);
+  clock.sample(1000, 1040, 4_601_020);
+  assert.equal(clock.offset, 4_600_000);
+});
+
+test("reconnecting waits longer each time, between half a second and ten", () => {
+  const waits = Array.from({ length: 12 }, (_, attempt) => backoff(attempt, () => 1));
+  assert.deepEqual(waits.slice(0, 3), [500, 750, 1125]);
+  assert.deepEqual(
+    waits,
+    [...waits].sort((a, b) => a - b),
+  );
+  assert.equal(Math.max(...waits), 10_000);
+  assert.ok(backoff(9, () => 0) < backoff(9, () => 1));
+  assert.ok(backoff(0, () => 0) >= 500);
+});
+
+test("all cameras are in sight, as large as they can be", () => {
+  const wide = (count) => Array(count).fill(16 / 9);
+  assert.equal(bestColumns(wide(1), 1250, 780), 1);
+  assert.equal(bestColumns(wide(4), 1250, 780), 2);
+  assert.equal(bestColumns(wide(6), 1250, 780), 3);
+  assert.equal(bestColumns(wide(36), 1250, 780), 5);
+  assert.equal(bestColumns(wide(3), 360, 600), 1);
+});
+
+test("chosen columns are kept unless tiles could not be read", () => {
+  assert.equal(columnsFor(6, [1, 1], 1250, 780), 6);
+  assert.equal(columnsFor(6, [1, 1], 360, 780), 2);
+});
+
+test("arrows move within the grid", () => {
+  assert.equal(moveIn(0, "ArrowRight", 5, 3), 1);
+  assert.equal(moveIn(1, "ArrowDown", 5, 3), 4);
+  assert.equal(moveIn(2, "ArrowDown", 5, 3), 4);
+  assert.equal(moveIn(4, "ArrowDown", 5, 3), 4);
+  assert.equal(moveIn(0, "ArrowLeft", 5, 3), 0);
+  assert.equal(moveIn(-1, "ArrowDown", 5, 3), 0);
+  assert.equal(moveIn(2, "End", 5, 3), 4);
+});
+
+test("the same thing seen again refreshes its entry and holds its place", () => {
+  const sightings = new Sightings(2, 2);
+  sightings.see("a", {}, 0);
+  sightings.see("b", {}, 100);
+  sightings.see("a", {}, 200);
+  assert.deepEqual(
+    sightings.list().map(({ key, last }) => [key, last]),
+    [
+      ["b", 100],
+      ["a", 200],
+    ],
+  );
+  sightings.see("b", {}, 9000);
+  sightings.see("a", {}, 9001);
+  assert.deepEqual(
+    sightings.list().map(({ key }) => key),
+    ["a", "b"],
+  );
+  sightings.see("c", {}, 9100);
+  assert.deepEqual(
+    sightings.list().map(({ key }) => key),
+    ["c", "a"],
+  );
+});
+
+test("the list is bounded", () => {
+  const sightings = new Sightings();
+  for (let index = 0; index < 1000; index += 1) sightings.see(`thing ${index}`, {}, index);
+  assert.equal(sightings.list().length, 50);
+  assert.equal(sightings.list()[0].key, "thing 999");
+  assert.equal(sightings.get("thing 10"), undefined);
+});
+
+test("rates and quantiles come from the window only", () => {
+  const window = new Window(2000);
+  for (let at = 0; at <= 5000; at += 100) window.add(at, at);
+  assert.equal(Math.round(window.rate(5000)), 10);
+  assert.equal(Math.round(window.rate(5080)), 10);
+  assert.ok(window.rate(6500) < 5);
+  assert.equal(window.rate(9000), 0);
+  assert.equal(quantile([5, 1, 4, 2, 3], 0.5), 3);
+  assert.equal(quantile([1, 2, 3, 4], 0.95), 4);
+  assert.equal(quantile([], 0.95), null);
+});
+
+test("frames are asked for in a few widths", () => {
+  assert.deepEqual([100, 320, 321, 1000, 5000].map(watchWidth), [160, 320, 480, 1280, 1920]);
+});
