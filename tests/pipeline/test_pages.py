@@ -1,0 +1,83 @@
+"""The pages in a real browser: what operators see is what is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from cameras.sources.conveyor import Conveyor
+from inference.runtimes.boxes import iou
+from tests.servers.browser import Complaints, chromium, log_in, wait_for_paints
+from tests.servers.rtsp import RtspServer
+from tests.servers.stack import Stack
+from tests.servers.video import FACE_BOX, face_video
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One browser for all tests."""
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page with a profile of its own."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    yield context.new_page()
+    context.close()
+
+
+def drawn_truly(paint: dict[str, Any]) -> bool:
+    """Whether the QR boxes drawn with a frame are those of that very frame."""
+    expected = {item.text: item.box for item in Conveyor().expected(paint["seq"])}
+    drawn = {box["text"]: tuple(box["box"]) for box in paint["boxes"] if box["label"] == "qr"}
+    return drawn.keys() == expected.keys() and all(iou(drawn[text], expected[text]) > 0.7 for text in expected)
+
+
+def test_the_wall_draws_the_boxes_over_the_right_frame(stack: Stack, page: Page) -> None:
+    complaints = Complaints(page)
+    log_in(page, stack)
+    paints = wait_for_paints(page, "conveyor", 100)
+    assert sum(drawn_truly(paint) for paint in paints) >= 99
+    tile = page.locator('[data-camera="conveyor"]')
+    expect(tile).to_have_attribute("data-state", "live")
+    assert not complaints.found
+
+
+def test_a_face_over_rtsp_is_boxed_on_the_page(stack: Stack, page: Page, cameras: Callable[..., str], tmp_path: Path) -> None:
+    with RtspServer(face_video(tmp_path / "face.mp4"), log=tmp_path / "rtsp.log") as server:
+        cameras("lobby", "rtsp", server.url)
+        stack.operator().deploy_runtime("faces", "builtin-faces", "lobby")
+        log_in(page, stack, "/cameras/lobby/")
+        paint = wait_for_paints(page, "lobby", 1)[0]
+    box = paint["boxes"][0]
+    assert box["label"] == "face"
+    assert iou(tuple(box["box"]), FACE_BOX) > 0.5
+
+
+def test_a_camera_that_goes_says_so_on_its_tile(stack: Stack, page: Page, cameras: Callable[..., str], tmp_path: Path) -> None:
+    with RtspServer(face_video(tmp_path / "face.mp4"), log=tmp_path / "rtsp.log") as server:
+        cameras("porch", "rtsp", server.url)
+        log_in(page, stack)
+        tile = page.locator('[data-camera="porch"]')
+        expect(tile).to_have_attribute("data-state", "live", timeout=30_000)
+        server.stop()
+        expect(tile).not_to_have_attribute("data-state", "live", timeout=30_000)
+        expect(page.locator('[data-camera="conveyor"]')).to_have_attribute("data-state", "live")
+        server.start()
+        expect(tile).to_have_attribute("data-state", "live", timeout=60_000)
+
+
+def test_a_camera_deleted_while_it_is_watched_says_so(stack: Stack, page: Page, cameras: Callable[..., str]) -> None:
+    cameras("attic", "demo", "demo:conveyor?line=5")
+    log_in(page, stack)
+    tile = page.locator('[data-camera="attic"]')
+    expect(tile).to_have_attribute("data-state", "live", timeout=30_000)
+    stack.operator().delete_camera("attic")
+    expect(tile).to_have_attribute("data-state", "deleted", timeout=40_000)
+    expect(tile).to_contain_text("removed")
