@@ -19,7 +19,12 @@ from sightline.messages import Box, Detection, Prediction
 Colour = tuple[int, int, int]
 
 # The browser draws with the same colours and the same hash, so that a label has one colour everywhere.
-PALETTE: Final = ("#35d0ba", "#f5b544", "#7aa2ff", "#ff8fb1", "#b5e655", "#c792ea", "#ff9e64", "#5ec8f2")
+PALETTE: Final = (
+    *("#35d0ba", "#f5b544", "#7aa2ff", "#ff8fb1", "#b5e655", "#b79bff"),
+    *("#ff9f66", "#5cc8f5", "#f4e04d", "#e58bff", "#6fe3a0", "#e0c097"),
+)
+FNV_START: Final = 0x8151C114
+FNV_PRIME: Final = 0x01000193
 INK: Final[Colour] = (20, 16, 12)
 FONT: Final = cv2.FONT_HERSHEY_SIMPLEX
 MAX_LABEL: Final = 40
@@ -70,11 +75,12 @@ def draw(jpeg: bytes, predictions: Sequence[Prediction], quality: int = 80) -> b
 
 @lru_cache(maxsize=1024)
 def colour(label: str) -> Colour:
-    """The label's steady colour (blue, green, red): FNV-1a, 32 bits, of its UTF-8 bytes picks it from the palette."""
-    digest = 0x811C9DC5
-    for byte in label.encode("utf-8", "replace"):
-        digest = (digest ^ byte) * 0x01000193 & 0xFFFFFFFF
-    red, green, blue = bytes.fromhex(PALETTE[digest % len(PALETTE)][1:])
+    """The label's steady colour (blue, green, red): FNV-1a, 32 bits, over its letters picks it from the palette, as in colours.js."""
+    word = label.lower()
+    digest = FNV_START
+    for letter in "person" if word == "people" else word.removesuffix("s"):
+        digest = (digest ^ ord(letter)) * FNV_PRIME & 0xFFFFFFFF
+    red, green, blue = bytes.fromhex(PALETTE[(digest ^ digest >> 15) % len(PALETTE)][1:])
     return blue, green, red
 
 

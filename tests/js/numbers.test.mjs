@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { backoff } from "../../streaming/static/sightline/js/backoff.js";
@@ -9,6 +10,11 @@ import { moveIn } from "../../streaming/static/sightline/js/move.js";
 import { Sightings } from "../../streaming/static/sightline/js/sightings.js";
 import { Window, quantile } from "../../streaming/static/sightline/js/stats.js";
 import { watchWidth } from "../../streaming/static/sightline/js/widths.js";
+
+test("a word has the colour that the imprinted stream gives it", () => {
+  const colours = JSON.parse(readFileSync(new URL("colours.json", import.meta.url)));
+  for (const [word, colour] of Object.entries(colours)) assert.equal(colourOf(word), colour, word);
+});
 
 test("a word keeps its colour, and common labels do not share one", () => {
   assert.equal(colourOf("face"), colourOf("Faces"));

@@ -3,7 +3,9 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from celery.beat import EmbeddedService
 from celery.exceptions import SecurityWarning
+from celery.signals import worker_ready, worker_shutting_down
 from django.core.management.base import BaseCommand, CommandParser
 
 from sightline.celery import app
@@ -18,5 +20,9 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # On a laptop or in a container root is root; our tasks are JSON, never pickle, so there is nothing to warn of.
         warnings.simplefilter("ignore", SecurityWarning)
+        beat = EmbeddedService(app, thread=True)
+        # A thread of the worker: Celery's own --beat would be a second process.
+        worker_ready.connect(lambda **_: beat.start(), weak=False)
+        worker_shutting_down.connect(lambda **_: beat.stop(), weak=False)
         threads = ["--pool", "threads", "--concurrency", str(options["concurrency"])]
-        app.worker_main(["--quiet", "worker", "--beat", *threads, "--without-gossip", "--without-mingle", "--loglevel", "WARNING"])
+        app.worker_main(["--quiet", "worker", *threads, "--without-gossip", "--without-mingle", "--loglevel", "WARNING"])
