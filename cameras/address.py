@@ -101,6 +101,15 @@ def check_destination(
     return addresses
 
 
+def is_number(host: str) -> bool:
+    """Whether a host is an IP address rather than a name."""
+    try:
+        ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return False
+    return True
+
+
 def _refuse_odd_characters(url: str) -> None:
     if not url:
         raise AddressError("Enter the camera's address.")

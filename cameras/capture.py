@@ -83,7 +83,7 @@ class CaptureWorker(Worker):
         self.topics_due = self.reconcile_due = 0.0
 
     def _revoked(self, partitions: Sequence[Partition]) -> None:
-        """Stop before the next owner starts, so that no camera is read twice."""
+        """Ask the cameras to stop as the next owner is told to start, so that none is read twice for longer than its thread takes to end."""
         self.owned.difference_update(number for _, number in partitions)
         self._keep(self._mine(self.grabbers))
 
@@ -103,7 +103,7 @@ class CaptureWorker(Worker):
             self._join()
             cameras = {camera.slug: camera for camera in Camera.objects.all()}
         except KafkaUnavailable as err:
-            log.warning("kafka unavailable detail=%s", err)
+            log.debug("cameras wait for kafka detail=%s", err)
             return
         except DatabaseError as err:
             log.warning("database unavailable, cameras go on as they are error=%s", err)
@@ -133,7 +133,7 @@ class CaptureWorker(Worker):
         self._note_disabled({slug for slug, camera in mine.items() if not camera.enabled})
         # The old thread of an ending one still holds the connection; the next round tries again.
         new = plans.keys() - self.grabbers.keys() - self.ending.keys()
-        self._ensure_topics(mine[slug] for slug in new)
+        self._ensure_topics(mine[slug] for slug in plans)
         for slug in new:
             self._start(plans[slug])
 

@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import logging
 import threading
 from dataclasses import dataclass, replace
 
-from django.conf import settings
-
-from cameras.address import check_destination
-from cameras.models import Camera, allowed_kinds
+from cameras.models import KIND_NOT_ALLOWED, Camera, allowed_kinds, check_address
 from cameras.secrets import SecretError
 from cameras.sources import open_source
 from cameras.sources.base import CorruptFrame, Grab, Source, SourceError, SourceSettings
@@ -36,17 +32,17 @@ class Plan:
     max_width: int
     quality: int
     error: str = ""
+    error_state: CameraState = CameraState.AUTH_FAILED
 
     @classmethod
     def of(cls, camera: Camera) -> Plan:
         """The plan that a camera's fields ask for; ``error`` says so when its password cannot be read, or its kind is not allowed any more."""
         if camera.kind not in allowed_kinds():
-            error = "The settings of this server do not allow cameras of this kind."
-            return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, error=error)
+            return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, KIND_NOT_ALLOWED, CameraState.DISABLED)
         try:
             return cls(camera.slug, camera.source_settings(), camera.max_width, camera.quality)
         except SecretError as err:
-            return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, error=str(err))
+            return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, str(err))
 
 
 class Pacer:
@@ -99,7 +95,7 @@ class Grabber:
 
     def _run(self) -> None:
         if self.plan.error:
-            self.tracker.enter(CameraState.UNREACHABLE, self.plan.error)
+            self.tracker.enter(self.plan.error_state, self.plan.error)
             return
         while not self.stopping.is_set():
             self.tracker.connecting()
@@ -120,8 +116,8 @@ class Grabber:
     def _failed(self, state: CameraState, detail: str) -> float:
         if self.stopping.is_set():
             return 0.0
-        log.info("camera=%s state=%s detail=%s", self.plan.camera, state, detail)
-        self.tracker.enter(state, detail)
+        known = self.tracker.enter(state, detail)
+        log.log(logging.DEBUG if known else logging.INFO, "camera=%s state=%s detail=%s", self.plan.camera, state, detail)
         return max(self.backoff.next(), SLOW_RETRY.get(state, 0.0))
 
     def _read(self) -> None:
@@ -161,9 +157,3 @@ class Grabber:
     def _delivered(self, error: str) -> None:
         if error:
             self.tracker.undelivered(f"Kafka did not take them: {error}.")
-
-
-def check_address(host: str, port: int) -> None:
-    """Refuse, by AddressError, a destination that no camera should have; asked again at each connection, because names can be re-pointed."""
-    networks = [ipaddress.ip_network(text) for text in settings.CAMERA_ALLOWED_NETWORKS]
-    check_destination(host, port, allowed_networks=networks)

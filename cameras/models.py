@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -10,7 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
 
-from cameras.address import AddressError, parse_address
+from cameras.address import AddressError, check_destination, is_number, parse_address
 from cameras.secrets import SecretBox
 from cameras.sources.base import SourceSettings
 from sightline.messages import CameraState
@@ -20,6 +21,16 @@ from sightline.slugs import validate_slug
 def secret_box() -> SecretBox:
     """What encrypts camera passwords, with the keys of the settings."""
     return SecretBox(settings.CREDENTIAL_KEYS)
+
+
+KIND_NOT_ALLOWED = "The settings of this server do not allow cameras of this kind."
+LEAST_READ_SECONDS = 5.0
+
+
+def check_address(host: str, port: int) -> None:
+    """Refuse, by AddressError, a destination that no camera of this server may have; a name is resolved, and all that it stands for is asked."""
+    networks = [ipaddress.ip_network(text) for text in settings.CAMERA_ALLOWED_NETWORKS]
+    check_destination(host, port, allowed_networks=networks)
 
 
 class Kind(models.TextChoices):
@@ -106,14 +117,16 @@ class Camera(models.Model):
     def clean(self) -> None:
         """The address must be one that the kind can open, and its characters harmless."""
         try:
-            parse_address(
+            address = parse_address(
                 self.kind,
                 self.url,
-                # Which local addresses exactly is asked at each connection, when names are resolved.
                 allow_local=bool(settings.CAMERA_ALLOWED_NETWORKS),
                 allow_file=settings.CAMERA_ALLOW_FILE,
                 allow_device=settings.CAMERA_ALLOW_DEVICE,
             )
+            # A name is looked up at each connection, because it can be re-pointed; what a number means is known now.
+            if is_number(address.host):
+                check_address(address.host, address.port)
         except AddressError as err:
             raise ValidationError({"url": str(err)}) from err
 
@@ -136,6 +149,8 @@ class Camera(models.Model):
             fps=self.fps,
             transport=self.transport,
             first_seq=first_seq,
+            # A camera that is meant to send a picture every ten seconds is not silent after five.
+            read_timeout=max(LEAST_READ_SECONDS, 3 / self.fps),
         )
 
 

@@ -6,8 +6,7 @@ import threading
 import time
 from dataclasses import dataclass
 
-from cameras.grabber import check_address
-from cameras.models import Camera
+from cameras.models import KIND_NOT_ALLOWED, Camera, allowed_kinds, check_address
 from cameras.secrets import SecretError
 from cameras.sources import open_source
 from cameras.sources.base import CorruptFrame, Jpeg, Source, SourceError
@@ -33,6 +32,8 @@ class Finding:
 def probe(camera: Camera) -> Finding:
     """Connect, watch for two seconds, disconnect."""
     try:
+        if camera.kind not in allowed_kinds():
+            return Finding(error=KIND_NOT_ALLOWED)
         with open_source(camera.source_settings(), threading.Event(), check=check_address) as source:
             return _watch(source)
     except (SourceError, SecretError) as err:

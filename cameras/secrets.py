@@ -73,4 +73,4 @@ def redact_url(url: str) -> str:
 
 
 def _unreadable() -> SecretError:
-    return SecretError("The stored user name and password cannot be read with this installation's key. Enter them again.")
+    return SecretError("The stored password cannot be read with this installation's key. Enter it again.")

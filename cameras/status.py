@@ -39,7 +39,9 @@ def _read(consumer: Consumer, high: int) -> dict[str, CameraStatus]:
         record = consumer.poll(0.5)
         if record is None:
             continue
-        if (record.key or b"").startswith(b"camera/"):
+        key = (record.key or b"").decode(errors="replace")
+        if key.startswith("camera/"):
+            found.pop(key.removeprefix("camera/"), None)  # a record without a value: the camera was deleted
             with contextlib.suppress(MessageError):
                 status = CameraStatus.from_json(record.value)
                 found[status.camera] = status

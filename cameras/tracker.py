@@ -36,11 +36,13 @@ class Tracker:
         now = time.time_ns()
         self._status = CameraStatus(camera, CameraState.CONNECTING, since=now, at=now, worker=worker, detail=CONNECTING)
 
-    def enter(self, state: CameraState, detail: str) -> None:
-        """The camera is now in ``state``, one without pictures; ``since`` stays if it was before, too."""
+    def enter(self, state: CameraState, detail: str) -> bool:
+        """The camera is now in ``state``, one without pictures; ``since`` stays if it was before, too. Whether that was known already."""
         with self._lock:
+            known = (self._status.state, self._status.detail) == (state, detail)
             self._window.clear()
             self._enter(state, detail)
+        return known
 
     def connecting(self) -> None:
         """An attempt begins. What went wrong before stays in view until pictures come: the operator wants to know that."""

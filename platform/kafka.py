@@ -125,14 +125,34 @@ class Health:
             log.warning("kafka error code=%s message=%s", code, error.str())
         if self.reachable and (code in REFUSED or code == KafkaError._ALL_BROKERS_DOWN):
             self.reachable = False
-            log.warning("kafka does not answer detail=%s", self.detail)
+            _outage.begins(self.detail)
 
     def on_success(self) -> None:
         """Something came through."""
         if not self.reachable:
-            log.warning("kafka answers again")
+            _outage.ends()
         self.reachable = True
         self.detail = ""
+
+
+class _Outage:
+    """Says once in the log of a process, not once for each of its clients, that Kafka is away or back."""
+
+    def __init__(self) -> None:
+        self.lasts = False
+
+    def begins(self, detail: str) -> None:
+        if not self.lasts:
+            log.warning("kafka does not answer detail=%s", detail)
+        self.lasts = True
+
+    def ends(self) -> None:
+        if self.lasts:
+            log.warning("kafka answers again")
+        self.lasts = False
+
+
+_outage = _Outage()
 
 
 class Producer:

@@ -54,6 +54,7 @@ CREDENTIAL_KEYS = env.checked_items("CREDENTIAL_KEYS", Fernet, "keys of 32 bytes
 ]
 
 PORT = env.number("PORT", 8000, least=1, most=65535)
+ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")  # of the first start
 BIND = env.text("BIND", "127.0.0.1")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
@@ -204,6 +205,7 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT = HTTPS
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes speak plain HTTP to the process itself
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 if HTTPS:

@@ -22,33 +22,41 @@ STALL_SECONDS = 600.0
 
 
 class Gate:
-    """A push producer that can be waited for."""
+    """A push producer that can be waited for, by one task."""
 
     def __init__(self) -> None:
-        self._open = asyncio.Event()
-        self._open.set()
+        self.loop = asyncio.get_running_loop()
+        self.full = False
+        self._waiter: asyncio.Future[bool] | None = None
 
     def pauseProducing(self) -> None:  # noqa: N802
         """Called by Twisted: the write buffer is full."""
-        self._open.clear()
+        self.full = True
 
     def resumeProducing(self) -> None:  # noqa: N802
         """Called by Twisted: the write buffer is empty."""
-        self._open.set()
+        self.full = False
+        self._answer(True)
 
     def stopProducing(self) -> None:  # noqa: N802
         """Called by Twisted: the connection is lost."""
-        self._open.set()
+        self.resumeProducing()
 
-    async def ready(self, patience: float = STALL_SECONDS) -> bool:
-        """Wait until there is room; False after ``patience`` seconds."""
-        if self._open.is_set():
+    async def ready(self) -> bool:
+        """Wait until there is room; False when there was none for STALL_SECONDS."""
+        if not self.full:
             return True
+        self._waiter = self.loop.create_future()
+        timer = self.loop.call_later(STALL_SECONDS, self._answer, False)
         try:
-            await asyncio.wait_for(self._open.wait(), patience)
-        except TimeoutError:
-            return False
-        return True
+            return await self._waiter
+        finally:
+            timer.cancel()
+            self._waiter = None
+
+    def _answer(self, room: bool) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(room)
 
 
 class SocketGate(Gate):

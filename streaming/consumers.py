@@ -17,7 +17,7 @@ from streaming import origins, protocol
 from streaming.hub import hub
 from streaming.pace import Allowance
 from streaming.protocol import Acknowledge, Ping, RequestError, Unwatch, Watch
-from streaming.visitors import Visitor, in_database
+from streaming.visitors import DatabaseUnavailable, Visitor, in_database
 from streaming.wall import Wall
 
 log = logging.getLogger(__name__)
@@ -40,8 +40,6 @@ NOT_YOURS = "You have no permission to see this camera, or it does not exist."
 class WallConsumer(AsyncWebsocketConsumer):
     """One viewer's socket."""
 
-    channel_layer_alias = ""  # none: pictures never travel through a channel layer, and its failures do not concern us
-
     def __init__(self) -> None:
         super().__init__()
         self.visitor = Visitor()
@@ -51,13 +49,22 @@ class WallConsumer(AsyncWebsocketConsumer):
         self.acknowledgements = Allowance(ACKNOWLEDGEMENTS_A_SECOND, ACKNOWLEDGEMENTS_A_SECOND)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve the socket until it is closed.
+
+        Channels' own loop listens to a channel layer too, at the price of a task and a change of thread for each message. Pictures never
+        travel through a channel layer, and its failures do not concern us.
+        """
+        self.scope, self.base_send = scope, send
         try:
-            await super().__call__(scope, receive, send)
+            while True:
+                await self.dispatch(await receive())
+        except StopConsumer:
+            pass
         finally:
             self._end()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """As Channels does, but without its look at the database connections, a change of thread for each acknowledgement."""
+        """Act on what the server says."""
         match message["type"]:
             case "websocket.connect":
                 await self.connect()
@@ -123,7 +130,11 @@ class WallConsumer(AsyncWebsocketConsumer):
         if len(wall.tiles) >= MAX_TILES and request.camera not in wall.tiles:
             wall.reply(protocol.error(f"A wall has {MAX_TILES} tiles at most.", request.camera))
             return
-        camera = await in_database(self.visitor.camera, request.camera)
+        try:
+            camera = await in_database(self.visitor.camera, request.camera)
+        except DatabaseUnavailable as err:
+            wall.reply(protocol.error(str(err), request.camera))
+            return
         if camera is None:
             wall.reply(protocol.error(NOT_YOURS, request.camera))
             wall.revoke(request.camera, "forbidden", NOT_YOURS)
@@ -136,7 +147,10 @@ class WallConsumer(AsyncWebsocketConsumer):
             await asyncio.sleep(settings.RECHECK_SECONDS)
             assert self.wall is not None
             watched = set(self.wall.tiles)
-            standing = await in_database(_standing, self.visitor, watched)
+            try:
+                standing = await in_database(_standing, self.visitor, watched)
+            except DatabaseUnavailable:
+                continue  # the video goes on meanwhile
             if standing is None:
                 await self._quit(CLOSE_LOGGED_OUT)
                 return

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 
 from django.conf import settings
-from django.db import DatabaseError, connection
+from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from streaming.hub import hub
-from streaming.visitors import in_database
+from streaming.visitors import DatabaseUnavailable, in_database
 
 PART_SECONDS = 3.0
 
@@ -33,7 +33,7 @@ async def readyz(request: HttpRequest) -> JsonResponse:
 async def _database() -> str:
     try:
         await asyncio.wait_for(in_database(_select_one), PART_SECONDS)
-    except (DatabaseError, TimeoutError):
+    except (DatabaseUnavailable, TimeoutError):
         return "The database does not answer."
     return ""
 

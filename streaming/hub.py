@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import queue
 import threading
 import time
@@ -30,8 +31,7 @@ STATUS_SECONDS = 5.0
 SILENCE_SECONDS = 2.0
 PROBE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
-REWATCH_SECONDS = 60.0
-REWATCH_SOON_SECONDS = 3.0
+REOPEN_SECONDS = 2.0
 PREDICTION_LIMIT = 256 * 1024
 
 AWAY = "Kafka does not answer. Pictures go on by themselves when it does."
@@ -160,20 +160,23 @@ class _Reader:
         self.wanted: dict[Feed, int] = {}
         self.expires: dict[Feed, float] = {}
         self.reading: dict[str, Feed] = {}
+        self.watched: set[Feed] = set()
+        self.status_topic = topics.status()
         self.heard: dict[str, float] = {}
         self.consumer = hub.make_consumer()
-        self.last_answer = self.next_probe = self.next_rewatch = 0.0
-        self.back_at = -REWATCH_SECONDS
+        self.last_answer = self.next_probe = self.back_at = 0.0
+        self.reopen_at = math.inf
 
     def open(self) -> None:
         """Read the statuses of all cameras; KafkaUnavailable when no broker is configured."""
         self.consumer = self.hub.make_consumer()
-        self.consumer.watch(topics.status(), offset=OFFSET_END)
-        self.heard = {topics.status().name: time.monotonic()}
+        self.consumer.watch(self.status_topic, offset=OFFSET_END)
+        self.heard = {self.status_topic.name: time.monotonic()}
 
     def close(self) -> None:
         """Give the connection back."""
         self.reading.clear()
+        self.watched.clear()
         self.consumer.close()
 
     def step(self) -> None:
@@ -181,7 +184,7 @@ class _Reader:
         self._follow_wishes()
         self._read()
         self._look_after_kafka()
-        self._watch_the_silent_anew()
+        self._begin_anew_after_an_outage()
         self._post()
 
     def _follow_wishes(self) -> None:
@@ -190,7 +193,7 @@ class _Reader:
             self._count(*self.hub._commands.get(), now)
         for feed in [feed for feed, expiry in self.expires.items() if expiry <= now]:
             self._unwatch(feed)
-        missing = [feed for feed in self.wanted if feed.topic.name not in self.reading]
+        missing = self.wanted.keys() - self.watched
         if missing:
             # Asking for the metadata first saves the second that the client would take to find out where a topic is.
             self.consumer.answers(PROBE_SECONDS)
@@ -208,16 +211,20 @@ class _Reader:
             self.expires[feed] = now + self.hub.linger
 
     def _watch(self, feed: Feed) -> None:
-        self.consumer.watch(feed.topic, offset=_start(feed))
-        self.reading[feed.topic.name] = feed
-        self.heard[feed.topic.name] = time.monotonic()
+        topic = feed.topic
+        self.consumer.watch(topic, offset=_start(feed))
+        self.watched.add(feed)
+        self.reading[topic.name] = feed
+        self.heard[topic.name] = time.monotonic()
 
     def _unwatch(self, feed: Feed) -> None:
         del self.expires[feed]
         self.hub.pictures.pop(feed, None)
-        if self.reading.pop(feed.topic.name, None) is not None:
-            self.consumer.unwatch(feed.topic)
-            del self.heard[feed.topic.name]
+        if feed in self.watched:
+            topic = feed.topic
+            self.consumer.unwatch(topic)
+            self.watched.discard(feed)
+            del self.reading[topic.name], self.heard[topic.name]
 
     def _read(self) -> None:
         timeout = POLL_SECONDS
@@ -260,7 +267,7 @@ class _Reader:
         self.news.predictions.append((feed, f'{{"type":"predictions",{text[1:]}'))
 
     def _take_status(self, record: Record) -> None:
-        if record.topic != topics.status().name or not (record.key or b"").startswith(b"camera/"):
+        if record.topic != self.status_topic.name or not (record.key or b"").startswith(b"camera/"):
             return
         status = CameraStatus.from_json(record.value)
         self.hub.reports[status.camera] = Report(status, time.monotonic())
@@ -279,27 +286,22 @@ class _Reader:
                 self.note_kafka(False, AWAY)
             self.next_probe = time.monotonic() + PROBE_SECONDS
 
-    def _watch_the_silent_anew(self) -> None:
-        """A broker that came back without a topic makes the client give that topic up, also when it is created again."""
-        now = time.monotonic()
-        if now < self.next_rewatch:
+    def _begin_anew_after_an_outage(self) -> None:
+        """A broker that comes back empty counts its leader epochs from 0; to the client that knew it, all its topics then stay without a leader."""
+        if time.monotonic() < self.reopen_at:
             return
-        self.next_rewatch = now + RETRY_SECONDS
-        patience = REWATCH_SOON_SECONDS if now - self.back_at < REWATCH_SECONDS else REWATCH_SECONDS
-        silent = [name for name, heard in self.heard.items() if now - heard > patience]
-        if silent and self.hub.kafka.reachable and self.consumer.answers(PROBE_SECONDS):
-            for name in silent:
-                feed = self.reading.get(name)
-                topic = feed.topic if feed else topics.status()
-                self.consumer.unwatch(topic)
-                self.consumer.watch(topic, offset=_start(feed))
-                self.heard[name] = now
+        self.reopen_at = math.inf
+        if any(heard < self.back_at for heard in self.heard.values()):
+            self.close()
+            self.open()
 
     def note_kafka(self, reachable: bool, detail: str) -> None:
         """Tell all viewers when it changed."""
         if not self.hub.kafka.known or self.hub.kafka.reachable != reachable:
             log.log(logging.INFO if reachable else logging.WARNING, "kafka reachable=%s detail=%s", reachable, detail)
-            self.back_at = time.monotonic() if self.hub.kafka.known else self.back_at
+            if reachable and self.hub.kafka.known:
+                self.back_at = time.monotonic()
+                self.reopen_at = self.back_at + REOPEN_SECONDS
             self.hub.kafka = KafkaState(reachable, detail, known=True)
             self.news.health = True
             self._post()

@@ -22,7 +22,7 @@ from streaming.protocol import LEAST_FPS, LEAST_WIDTH, MOST_FPS, MOST_WIDTH
 from streaming.rendition import LivePicture, PictureError
 from streaming.subscriptions import Subscription
 from streaming.tokens import refusal
-from streaming.visitors import Visitor, in_database
+from streaming.visitors import DatabaseUnavailable, Visitor, in_database
 
 BOUNDARY = "frame"
 FRESH_SECONDS = 3.0
@@ -94,7 +94,10 @@ async def _asked(request: HttpRequest, slug: str) -> Asked | HttpResponse:
     visitor = Visitor.of_request(request)
     if not (await request.auser()).is_authenticated:
         return refusal("Log in, or send a token: Authorization: Bearer <token>.")
-    camera = await in_database(visitor.camera, slug)
+    try:
+        camera = await in_database(visitor.camera, slug)
+    except DatabaseUnavailable as err:
+        return _plain(503, str(err))
     if camera is None:
         return _plain(404, "There is no such camera.")
     try:
@@ -106,7 +109,7 @@ async def _asked(request: HttpRequest, slug: str) -> Asked | HttpResponse:
 
 def _refused(camera: Camera, options: Options) -> HttpResponse | None:
     if not camera.enabled:
-        return _plain(503, "This camera is switched off.")
+        return _plain(503, "This camera is switched off in its settings.")
     if options.overlay and not camera.imprint:
         return _plain(404, "This camera publishes no pictures with predictions drawn in: its imprint is switched off.")
     return None
@@ -148,7 +151,7 @@ async def _parts(asked: Asked, source: Hub) -> AsyncIterator[bytes]:
         yield f"--{BOUNDARY}\r\n".encode()
         while True:
             if time.monotonic() >= recheck_at:
-                if not await in_database(asked.allowed):
+                if not await _still_allowed(asked):
                     return
                 recheck_at = time.monotonic() + settings.RECHECK_SECONDS
             picture = await _next_picture(subscription, source, asked.feed, shown, pace, recheck_at)
@@ -163,6 +166,13 @@ async def _parts(asked: Asked, source: Hub) -> AsyncIterator[bytes]:
             yield _part(frame)
     finally:
         subscription.close()
+
+
+async def _still_allowed(asked: Asked) -> bool:
+    try:
+        return await in_database(asked.allowed)
+    except DatabaseUnavailable:
+        return True  # the video goes on meanwhile
 
 
 async def _next_picture(

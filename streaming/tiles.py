@@ -10,6 +10,7 @@ from streaming.pace import Pace
 
 UNACKNOWLEDGED = 2
 PATIENCE_SECONDS = 10.0
+NOTHING = (-1, -1)
 
 
 @dataclass(slots=True)
@@ -20,7 +21,7 @@ class Tile:
     width: int
     pace: Pace
     enabled: bool = True
-    sent: tuple[int, int] = (-1, -1)
+    sent: tuple[int, int] = NOTHING
     unacknowledged: dict[int, float] = field(default_factory=dict)
 
     @property

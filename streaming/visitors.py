@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,17 +13,24 @@ from channels.db import DatabaseSyncToAsync
 from django.conf import settings
 from django.contrib.auth import get_user
 from django.contrib.auth.models import AnonymousUser, User
-from django.http import HttpRequest
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, parse_cookie
 
 from cameras.access import visible_cameras
 from cameras.models import Camera
 from streaming.tokens import bearer, user_of
+
+log = logging.getLogger(__name__)
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 # A few threads, and so a few database connections, for all streams and sockets; Django's own way is a thread for each.
 pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="streaming-database")
+
+
+class DatabaseUnavailable(Exception):  # noqa: N818  named as KafkaUnavailable is
+    """The database does not answer; the message is a sentence for the viewer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,11 +49,8 @@ class Visitor:
     def of_headers(cls, headers: Iterable[tuple[bytes, bytes]]) -> Visitor:
         """From the headers of a WebSocket handshake."""
         values = {name.lower(): value.decode("latin1") for name, value in headers}
-        try:
-            cookie = SimpleCookie(values.get(b"cookie", "")).get(settings.SESSION_COOKIE_NAME)
-        except CookieError:
-            cookie = None
-        return cls(cookie.value if cookie else "", bearer(values.get(b"authorization", "")))
+        cookies = parse_cookie(values.get(b"cookie", ""))
+        return cls(cookies.get(settings.SESSION_COOKIE_NAME, ""), bearer(values.get(b"authorization", "")))
 
     def user(self) -> User | AnonymousUser:
         """Who it is now: anonymous after logging out, a changed password, or the loss of the account."""
@@ -66,7 +70,11 @@ class Visitor:
 
 
 async def in_database(function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-    """Run what asks the database, without holding up the event loop."""
+    """Run what asks the database, without holding up the event loop. DatabaseUnavailable when it does not answer."""
     call: Any = DatabaseSyncToAsync(function, thread_sensitive=False, executor=pool)
-    result: Result = await call(*args, **kwargs)
+    try:
+        result: Result = await call(*args, **kwargs)
+    except (OperationalError, InterfaceError) as err:
+        log.warning("database does not answer error=%s", err)
+        raise DatabaseUnavailable("The database does not answer now. Try again.") from err
     return result

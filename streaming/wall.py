@@ -14,7 +14,7 @@ from streaming.feeds import Feed, Kind
 from streaming.hub import Hub
 from streaming.pace import Pace
 from streaming.rendition import PictureError
-from streaming.tiles import Tile
+from streaming.tiles import NOTHING, Tile
 
 REPLIES = 64
 ROUND_SECONDS = 1.0
@@ -47,6 +47,9 @@ class Wall:
         tile = self.tiles.get(camera)
         if tile is None:
             tile = self.tiles[camera] = Tile(camera, width, Pace(fps))
+        elif tile.width != width:
+            tile.sent = NOTHING  # also a picture that stands still is shown at the new size
+            self.waiting[camera] = 0.0
         tile.width, tile.pace.rate, tile.enabled = width, fps, enabled
         self.subscription.watch(tile.frames, tile.predictions, tile.status)
 
@@ -114,7 +117,7 @@ class Wall:
             self.states.pop(tile.camera, None)
             await self.send_text(protocol.status(reported))
         elif not tile.enabled:
-            await self._send_own_state(tile, "disabled", "This camera is switched off.")
+            await self._send_own_state(tile, "disabled", "This camera is switched off in its settings.")
         elif self.hub.settled:
             await self._send_own_state(tile, "unknown", "No capture worker reports this camera.")
 

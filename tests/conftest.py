@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import django
 import pytest
 from pytest_django import Settings
 
@@ -30,6 +31,7 @@ os.environ["CAMERA_ALLOWED_NETWORKS"] = "127.0.0.0/8,::1/128"
 os.environ["DJANGO_SETTINGS_MODULE"] = "sightline.settings"
 # Playwright's synchronous interface runs an event loop in the test's thread, in which Django would refuse to use the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+django.setup()
 
 HOME = Path(__file__).resolve().parent.parent
 

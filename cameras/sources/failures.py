@@ -33,7 +33,9 @@ def unreachable(detail: str) -> SourceError:
     return SourceError(CameraState.UNREACHABLE, detail)
 
 
-def ended() -> SourceError:
+def ended(*, began: bool = True) -> SourceError:
+    if not began:
+        return unreachable("The camera answers, but ends the stream without a single picture. It may be starting up, or serve too many viewers.")
     return unreachable("The camera ended the stream.")
 
 

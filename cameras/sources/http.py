@@ -120,7 +120,7 @@ def translated(address: Address) -> Iterator[None]:
         yield
     except requests.exceptions.SSLError as err:
         raise failures.unreachable(
-            f"The certificate of {address.host} cannot be trusted. Install one that this machine knows, or use http://."
+            f"The certificate of {address.host} cannot be trusted: no public authority signed it. Use http://, or give the camera one that is."
         ) from err
     except requests.exceptions.ConnectTimeout as err:
         raise failures.no_answer(address.host, address.port) from err

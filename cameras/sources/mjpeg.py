@@ -58,12 +58,14 @@ class MjpegSource:
         assert self._camera is not None
         assert self._response is not None
         body = self._camera.body(self._response)
+        began = False
         pictures = parts(io.BufferedReader(body, BUFFER), body.begin)
         while not self._stop.is_set():
             with translated(self._address):
                 data = next(pictures, None)
             if data is None:
-                raise failures.ended()
+                raise failures.ended(began=began)
+            began = True
             yield JpegGrab(time.time_ns(), data)
 
 

@@ -26,7 +26,8 @@ class MuteServer:
 
     def start(self) -> Self:
         self._listener = socket.create_server((LOOPBACK, self.port))
-        threading.Thread(target=self._accept, args=(self._listener,), name=f"tcp-{self.port}", daemon=True).start()
+        self._thread = threading.Thread(target=self._accept, args=(self._listener,), name=f"tcp-{self.port}", daemon=True)
+        self._thread.start()
         return self
 
     def stop(self) -> None:
@@ -36,6 +37,7 @@ class MuteServer:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)  # wakes accept()
             listener.close()
+            self._thread.join()  # what it accepted last is to be closed, too
         while self._held:
             self._held.pop().close()
 

@@ -29,8 +29,9 @@ class Command(BaseCommand):
         parser.add_argument("--verbose", action="store_true", help="show what every process logs, not only warnings")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        level = os.environ.setdefault("LOG_LEVEL", "INFO" if options["verbose"] else "WARNING")
-        logging.getLogger().setLevel(level)
+        if not os.environ.get("LOG_LEVEL"):
+            os.environ["LOG_LEVEL"] = "INFO" if options["verbose"] else "WARNING"
+        logging.getLogger().setLevel(os.environ["LOG_LEVEL"].upper())
         if is_listening(settings.BIND, settings.PORT):
             self.stderr.write(f"Port {settings.PORT} is taken. Choose another: PORT={settings.PORT + 1} make run")
             sys.exit(1)
@@ -42,8 +43,9 @@ class Command(BaseCommand):
         """Prepare the database, start all processes, tell where they are, and look after them until told to stop."""
         started = time.monotonic()
         self.stdout.write("Sightline is starting …")
+        os.environ.pop("ADMIN_PASSWORD", None)
         call_command("migrate", verbosity=0, interactive=False)
-        password = first_start(os.environ.pop("ADMIN_PASSWORD", ""))
+        password = first_start(settings.ADMIN_PASSWORD)
         supervisor = Supervisor(specs())
         try:
             supervisor.start()

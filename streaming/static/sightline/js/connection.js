@@ -37,6 +37,5 @@ async function explainLogout() {
 
 function tellKafka({ kafka, detail }) {
   if (kafka) return hideBanner("kafka");
-  const words = "Kafka is not reachable, so no pictures arrive. The page goes on by itself as soon as it is back.";
-  showBanner("kafka", [words, detail].filter(Boolean).join(" "), { kind: "bad" });
+  showBanner("kafka", detail || "Kafka is not reachable. Pictures go on by themselves when it is back.", { kind: "bad" });
 }

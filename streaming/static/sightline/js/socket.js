@@ -17,6 +17,8 @@ export class WallSocket extends EventTarget {
   connected = false;
   /** The page was just opened: not yet connected, but nothing was lost either. */
   isFirstTry = true;
+  /** Whether the server can reach Kafka. */
+  kafka = true;
   #url;
   #socket = null;
   #watched = new Map();
@@ -75,6 +77,7 @@ export class WallSocket extends EventTarget {
 
   #opened() {
     this.connected = true;
+    this.kafka = true;
     this.isFirstTry = false;
     this.#attempt = 0;
     this.#waiting = false;
@@ -128,8 +131,10 @@ export class WallSocket extends EventTarget {
         return this.#emit("predictions", parsePrediction(message));
       case "status":
         return this.#emit("status", parseStatus(message));
-      case "error":
       case "system":
+        this.kafka = message.kafka;
+        return this.#emit("system", message);
+      case "error":
         return this.#emit(message.type, message);
     }
   }

@@ -23,9 +23,9 @@ const STATES = {
   },
   "auth-failed": {
     kind: "bad",
-    title: () => "Wrong user name or password",
+    title: () => "Login refused",
     detail: "The camera does not accept the user name and password.",
-    hint: "Check both in the camera's settings.",
+    hint: "Check user name and password in the camera's settings.",
   },
   unreachable: {
     kind: "bad",
@@ -36,8 +36,8 @@ const STATES = {
   disabled: {
     kind: "off",
     title: () => "Switched off",
-    detail: "This camera is disabled in its settings.",
-    hint: "Enable it there to see it again.",
+    detail: "This camera is switched off in its settings.",
+    hint: "Switch it on there to see it again.",
   },
   unknown: {
     kind: "bad",
@@ -63,6 +63,12 @@ const STATES = {
     detail: "The camera works, but its pictures do not reach this page.",
     hint: "Check the network between here and the server.",
   },
+  "no-kafka": {
+    kind: "warn",
+    title: () => "No news",
+    detail: "Kafka is not reachable, so nothing is known of this camera.",
+    hint: "It shows again by itself as soon as Kafka is back.",
+  },
   offline: {
     kind: "wait",
     title: () => "Connection lost",
@@ -87,12 +93,13 @@ export function kindOf(state) {
 /**
  * What is true of a tile now. All times in ms by one clock.
  * @param {object} facts `state` (null before the server spoke), `since`, `detail` as the server says; `connected` to
- *   the server; `painted` when the last picture was painted (0 = never); `watched` since when pictures are asked for
+ *   the server, which has `kafka` or not; `painted` when the last picture was painted (0 = never); `watched` since when pictures are asked for
  * @returns {{state: string, kind: string, since: number, title: string, detail: string, hint: string, alive: boolean}}
  *   `title` is empty when there is nothing to say; `alive` is false when the picture must not look alive
  */
-export function describe({ state, since: started, detail, connected, painted, watched }, now) {
+export function describe({ state, since: started, detail, connected, kafka = true, painted, watched }, now) {
   if (!connected) return sentence("offline", now, now, "");
+  if (!kafka && now - painted > STALE_MS) return sentence("no-kafka", now, now, "");
   if (!state && now - watched < STALE_MS) return { ...NOTHING_YET };
   if (!isAlive(state)) return sentence(state ?? "connecting", started || now, now, detail);
   const last = Math.max(painted, watched);

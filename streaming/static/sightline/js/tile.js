@@ -128,6 +128,7 @@ export class Tile extends EventTarget {
       since: this.#since,
       detail: this.status?.detail ?? "",
       connected: this.#socket.connected || this.#socket.isFirstTry,
+      kafka: this.#socket.kafka,
       painted: this.#painted,
       watched: this.#watched || this.#socket.clock.local,
     };

@@ -1,0 +1,84 @@
+"""The hub on a real Apache Kafka, which makes no topics by itself and can lose them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from sightline import topics
+from sightline.kafka import Admin, Producer
+from streaming.feeds import Feed, Kind
+from streaming.hub import Hub
+from streaming.subscriptions import Subscription
+from tests.servers.kafka import KafkaServer
+from tests.streaming.conftest import Camera
+from tests.streaming.test_hub import newest, until
+
+pytestmark = pytest.mark.slow
+
+FRAMES = Feed("gate", Kind.FRAMES)
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory, settings: Any) -> Iterator[KafkaServer]:
+    folder = tmp_path_factory.mktemp("kafka")
+    with KafkaServer(folder / "data", folder / "kafka.log") as server:
+        settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED, settings.TOPIC_PREFIX = server.bootstrap, False, "hub"
+        yield server
+
+
+@pytest.fixture
+def camera(server: KafkaServer) -> Iterator[Camera]:
+    producer = Producer()
+    yield Camera("gate", producer)
+    producer.flush(5)
+
+
+@pytest.fixture
+async def viewer(server: KafkaServer) -> AsyncIterator[tuple[Hub, Subscription]]:
+    hub = Hub()
+    viewer = hub.subscribe()
+    yield hub, viewer
+    viewer.close()
+    await asyncio.to_thread(hub.stop)
+
+
+async def make_topics() -> None:
+    await asyncio.to_thread(Admin().ensure, [*topics.platform_topics(), *topics.camera_topics("gate", imprint=False)])
+
+
+async def test_it_recovers_from_all_that_a_broker_can_do(server: KafkaServer, viewer: tuple[Hub, Subscription], camera: Camera) -> None:
+    hub, subscription = viewer
+
+    async def goes_on() -> None:
+        mark = camera.show().seq
+        await until(lambda: newest(hub) > mark, subscription, 30, again=camera.show)
+        await until(lambda: hub.kafka.reachable, subscription)
+
+    async def notices() -> None:
+        await until(lambda: not hub.kafka.reachable, subscription, 10)
+
+    # The camera is watched before its topic is there.
+    subscription.watch(FRAMES)
+    await until(lambda: hub.kafka.known, subscription)
+    await make_topics()
+    await goes_on()
+
+    await asyncio.to_thread(server.kill)
+    await notices()
+    await asyncio.to_thread(server.start)
+    await goes_on()
+
+    server.pause()  # connections stay open, nothing answers
+    await notices()
+    server.resume()
+    await goes_on()
+
+    await asyncio.to_thread(server.stop)
+    server.wipe()
+    await asyncio.to_thread(server.start)
+    await make_topics()
+    await goes_on()
