@@ -89,6 +89,9 @@ class Lane:
             consumer.close()
 
     def _subscribe(self, consumer: Consumer, admin: Admin) -> None:
+        # Cleared before the plan is read: a change that comes in between is seen in the next round.
+        changed = self.plan_changed.is_set()
+        self.plan_changed.clear()
         cameras = sorted(self.plan.cameras)
         wanted = [topic for camera in cameras for topic in topics.camera_topics(camera, imprint=False)]
         admin.forget()
@@ -96,8 +99,7 @@ class Lane:
             admin.ensure([*wanted, topics.errors(self.plan.model, self.plan.version)])
         except KafkaUnavailable as err:
             log.warning("topics not created model=%s detail=%s", self.plan.key, err)
-        if self.plan_changed.is_set() or not consumer.subscribed:
-            self.plan_changed.clear()
+        if changed or not consumer.subscribed:
             consumer.subscribe([topics.frames(camera) for camera in cameras], offset=OFFSET_END)
 
     def _offer(self, record: Record) -> None:

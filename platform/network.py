@@ -20,7 +20,7 @@ def free_port() -> int:
 
 def is_listening(host: str, port: int) -> bool:
     """Whether somebody accepts connections there."""
-    address = "127.0.0.1" if host == "0.0.0.0" else host
+    address = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
     try:
         with socket.create_connection((address, port), timeout=1):
             return True

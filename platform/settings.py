@@ -220,6 +220,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.server": {"level": "WARNING"},
+        # What a client asked for and must not have or cannot have now is its own affair; our failures are errors.
+        "django.request": {"level": "ERROR"},
         "daphne": {"level": "WARNING"},
         "librdkafka": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "CRITICAL"},
         "kombu.connection": {"level": "ERROR"},

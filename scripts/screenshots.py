@@ -1,6 +1,6 @@
 """Makes the pictures in docs/images: a real Sightline with real cameras, looked at with a real Chromium.
 
-    python scripts/screenshots.py
+python scripts/screenshots.py
 """
 
 from __future__ import annotations

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from django.contrib.auth.decorators import login_required
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -58,6 +61,16 @@ def camera(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("There is no such camera.")
     rows = [DeploymentRow(item.version.model.slug, item.version.version, item.role) for item in _deployments(found)]
     return render(request, "streaming/camera.html", {"camera": _card(found), "deployments": rows})
+
+
+@never_cache
+def admin_login(request: HttpRequest) -> HttpResponse:
+    """The admin's login is everybody's. Who is logged in already but is no administrator is told so, not sent round in circles."""
+    if not request.user.is_authenticated:
+        return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
+    if not request.user.is_staff:
+        raise PermissionDenied
+    return redirect("admin:index")
 
 
 _PREFETCHED = ("deployments__version__model",)

@@ -6,8 +6,8 @@ import pytest
 
 from inference.runtimes import create
 from inference.runtimes.base import Runtime
-from inference.runtimes.errors import InferenceError
 from inference.runtimes.boxes import iou
+from inference.runtimes.errors import InferenceError
 from tests.inference.pictures import Image, blank, picture
 from tests.servers.video import FACE_BOX, face_picture
 

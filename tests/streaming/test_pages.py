@@ -73,3 +73,11 @@ def test_pages_are_not_cached(viewer: Client, row: CameraRow) -> None:
 
 def test_the_pages_work_without_any_camera_and_without_kafka(viewer: Client) -> None:
     assert viewer.get("/").status_code == 200
+
+
+def test_the_admin_has_the_login_of_all_pages(client: Client) -> None:
+    assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/accounts/login/?next=/admin/"
+
+
+def test_who_is_no_administrator_is_told_so(viewer: Client) -> None:
+    assert viewer.get("/admin/", follow=True).status_code == 403

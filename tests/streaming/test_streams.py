@@ -164,7 +164,8 @@ def test_a_stream_ends_when_the_camera_is_switched_off(on_site: Site, gate: Came
             with pytest.raises(EOFError):
                 _read_for(stream, 10)
             answer = requests.get(f"{on_site.url}/cameras/gate/snapshot.jpg", headers=on_site.bearer(), timeout=10)
-            assert (answer.status_code, answer.text) == (503, "This camera is switched off.\n")
+            assert answer.status_code == 503
+            assert "switched off" in answer.text
         finally:
             on_site.shell("from cameras.models import Camera; Camera.objects.filter(slug='gate').update(enabled=True)")
 

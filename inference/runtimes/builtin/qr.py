@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.runtimes.base import Image, Picture
-from inference.runtimes.errors import InferenceError
 from inference.runtimes.boxes import from_pixels, iou
+from inference.runtimes.errors import InferenceError
 from inference.runtimes.options import number
 from sightline.messages import Detection
 

@@ -1,0 +1,27 @@
+"""What cameras say of themselves in the status topic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sightline.messages import CameraState, CameraStatus
+from tests.servers.waiting import wait_until
+from tests.support import Reader
+
+
+def statuses(reader: Reader, slug: str) -> list[CameraStatus]:
+    """All that was said of a camera so far."""
+    return [CameraStatus.from_json(record.value) for record in reader.read() if record.key == f"camera/{slug}".encode() and record.value]
+
+
+def wait_for(reader: Reader, slug: str, state: CameraState, beside: Callable[[], object], detail: str = "") -> CameraStatus:
+    """The newest status of a camera, once it is of ``state`` and its detail holds ``detail``; ``beside`` is called again and again."""
+
+    def newest() -> CameraStatus | None:
+        beside()
+        said = statuses(reader, slug)
+        return said[-1] if said and said[-1].state == state and detail in said[-1].detail else None
+
+    found = wait_until(newest, 20, f"{slug} to be {state}: {detail}")
+    assert found is not None
+    return found

@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+from pytest_django import Settings
+
+from cameras import status as module
+from cameras.status import latest_states
+from sightline import topics
+from sightline.kafka import Admin, KafkaUnavailable, Producer
+from sightline.messages import CameraState, CameraStatus
+
+
+def said(camera: str, state: CameraState, detail: str = "") -> CameraStatus:
+    now = time.time_ns()
+    return CameraStatus(camera, state, now, now, detail)
+
+
+def report(*statuses: CameraStatus) -> None:
+    producer = Producer()
+    for status in statuses:
+        producer.send(topics.status(), status.to_json(), key=status.key)
+    producer.flush(10)
+
+
+@pytest.mark.usefixtures("embedded")
+def test_the_newest_state_of_each_camera_counts() -> None:
+    gate = said("gate", CameraState.LIVE)
+    dock = said("dock", CameraState.UNREACHABLE, "It does not answer.")
+    report(said("dock", CameraState.LIVE), gate, dock)
+
+    assert latest_states(2) == {"dock": dock, "gate": gate}
+
+
+@pytest.mark.usefixtures("embedded")
+def test_other_records_are_passed_over() -> None:
+    producer = Producer()
+    report(said("dock", CameraState.LIVE))
+    producer.send(topics.status(), b"{}", key="worker/capture-1")
+    producer.send(topics.status(), b"nonsense", key="camera/gate")
+    producer.send(topics.status(), b"no key")
+    producer.flush(10)
+
+    assert latest_states(2).keys() == {"dock"}
+
+
+@pytest.mark.usefixtures("embedded")
+def test_a_deleted_status_is_no_status() -> None:
+    report(said("dock", CameraState.LIVE))
+    producer = Producer()
+    producer.send(topics.status(), None, key="camera/dock")
+    producer.flush(10)
+
+    assert latest_states(1) == {}
+
+
+@pytest.mark.usefixtures("embedded")
+def test_without_reports_nothing_is_known() -> None:
+    Admin().ensure([topics.status()])
+
+    assert latest_states(2) == {}
+
+
+@pytest.mark.usefixtures("embedded")
+def test_only_the_end_of_a_long_topic_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "LEAST_RECORDS", 4)
+    report(said("old", CameraState.LIVE), *[said("dock", CameraState.LIVE)] * 8)
+
+    assert latest_states(1).keys() == {"dock"}
+
+
+def test_a_missing_broker_is_said(settings: Settings) -> None:
+    settings.KAFKA_BOOTSTRAP_SERVERS = ""
+
+    with pytest.raises(KafkaUnavailable, match="No broker is running here"):
+        latest_states(1)
