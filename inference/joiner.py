@@ -32,18 +32,25 @@ class Joiner:
     def __init__(self, models: Iterable[str] = ()) -> None:
         self.models = frozenset(models)
         self._held: OrderedDict[Identity, Held] = OrderedDict()
+        self._early: OrderedDict[Identity, dict[str, Prediction]] = OrderedDict()
 
     def add_frame(self, frame: Frame, now: float) -> None:
         """A frame came. More than 32 in waiting: the oldest is dropped."""
-        self._held[frame.seq, frame.captured_at] = Held(frame, now)
+        identity = frame.seq, frame.captured_at
+        self._held[identity] = Held(frame, now, self._early.pop(identity, {}))
         if len(self._held) > MOST_FRAMES:
             self._held.popitem(last=False)
 
     def add_prediction(self, prediction: Prediction) -> None:
-        """A prediction came; one for a frame that is not here any more, or of a model that is not awaited, is ignored."""
-        held = self._held.get((prediction.frame.seq, prediction.frame.captured_at))
-        if held is not None and prediction.key in self.models:
-            held.predictions[prediction.key] = prediction
+        """A prediction came. It may overtake its frame, and then waits for it; one of a model that is not awaited is ignored."""
+        if prediction.key not in self.models:
+            return
+        identity = prediction.frame.seq, prediction.frame.captured_at
+        held = self._held.get(identity)
+        place = held.predictions if held is not None else self._early.setdefault(identity, {})
+        place[prediction.key] = prediction
+        if len(self._early) > MOST_FRAMES:
+            self._early.popitem(last=False)
 
     def ready(self, now: float) -> list[Held]:
         """Take the frames that need not wait any longer, oldest first."""

@@ -173,7 +173,8 @@ class Lane:
 
     def _dead_letter(self, record: Record, err: BaseException) -> None:
         self.failed += 1
-        log.debug("frame failed model=%s topic=%s offset=%s error=%s", self.plan.key, record.topic, record.offset, err)
+        summary = traceback.TracebackException.from_exception(err)  # whose text is safe, whatever the exception's own __str__ does
+        log.debug("frame failed model=%s topic=%s offset=%s error=%s", self.plan.key, record.topic, record.offset, summary)
         letter = DeadLetter(
             topic=record.topic,
             partition=record.partition,
@@ -183,8 +184,8 @@ class Lane:
             model=self.plan.model,
             version=self.plan.version,
             error=f"{type(err).__module__}.{type(err).__qualname__}",
-            message=redact_url(str(err)),
-            stacktrace=redact_url("".join(traceback.format_exception(err))),
+            message=redact_url(str(summary)),
+            stacktrace=redact_url("".join(summary.format())),
         )
         headers = [*record.headers, *letter.headers().items()]
         self.producer.send(topics.errors(self.plan.model, self.plan.version), record.value, key=record.key, headers=headers)

@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="streaming-database")
 
 
-class DatabaseUnavailable(Exception):  # noqa: N818  named as KafkaUnavailable is
+class DatabaseUnavailable(Exception):
     """The database does not answer; the message is a sentence for the viewer."""
 
 

@@ -64,7 +64,7 @@ class SourceError(Exception):
         return self.detail
 
 
-class CorruptFrame(Exception):  # noqa: N818 - it is a frame that is skipped, not a failure of the source
+class CorruptFrame(Exception):
     """This picture is unusable; the next may be fine."""
 
 

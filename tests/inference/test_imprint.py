@@ -52,6 +52,18 @@ def worker(only_worker: ImprintWorker, db: None) -> ImprintWorker:
     return only_worker
 
 
+@pytest.fixture(autouse=True)
+def warm(worker: ImprintWorker, annotated: Reader) -> None:
+    """Where a topic's end is must be known before what comes after it is read."""
+
+    def drawn() -> bool:
+        predict(worker, send(worker))
+        worker.step()
+        return any(changed(record).any() for record in annotated.read() if record.value != JPEG)
+
+    wait_until(drawn, 20, "a first picture with boxes")
+
+
 @pytest.fixture
 def annotated(only_worker: ImprintWorker) -> Iterator[Reader]:
     with reading(topics.annotated("dock")) as reader:

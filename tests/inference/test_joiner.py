@@ -75,6 +75,25 @@ def test_a_number_that_comes_again_is_another_frame() -> None:
     assert ready(joiner, 0) == []
 
 
+def test_a_prediction_may_overtake_its_frame() -> None:
+    joiner = Joiner([QR, MOTION])
+    joiner.add_prediction(prediction(frame(1), QR))
+    joiner.add_frame(frame(1), 0)
+    joiner.add_prediction(prediction(frame(1), MOTION))
+
+    assert ready(joiner, 0) == [(1, {QR, MOTION})]
+
+
+def test_only_so_many_predictions_wait_for_their_frames() -> None:
+    joiner = Joiner([QR])
+    for seq in range(MOST_FRAMES + 1):
+        joiner.add_prediction(prediction(frame(seq)))
+    for seq in (0, 1):
+        joiner.add_frame(frame(seq), 0)
+
+    assert ready(joiner, 0) == [(1, {QR})]
+
+
 def test_models_that_are_not_awaited_are_not_drawn() -> None:
     joiner = Joiner([QR])
     joiner.add_frame(frame(1), 0)
