@@ -24,7 +24,7 @@ test-fast: $(VENV)/.dev ## only the tests that start no processes
 check: $(VENV)/.dev build/typing/sightline ## style, types, migrations, deployment settings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy -p sightline -p cameras -p inference -p streaming -p tests
+	$(BIN)/mypy build/typing/sightline cameras inference streaming tests benchmarks scripts
 	DATA_DIR=build/check $(BIN)/python manage.py makemigrations --check --dry-run
 	DATA_DIR=build/check HTTPS=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
 

@@ -135,9 +135,8 @@ def report(
 ) -> None:
     """Print what was measured."""
     ages = [age for tally in tallies for age in tally.ages]
-    print(
-        f"\n{cameras} cameras, {len(tallies)} viewers, {seconds:g} s, {len(ages)} frames seen, {len(ages) / seconds / len(tallies):.1f} a second a viewer"
-    )
+    rate = len(ages) / seconds / len(tallies)
+    print(f"\n{cameras} cameras, {len(tallies)} viewers, {seconds:g} s, {len(ages)} frames seen, {rate:.1f} a second a viewer")
     print(f"frame age at the viewer      {quantiles(ages)}")
     print(
         f"frame age in a bare consumer {quantiles(direct)}   web stage / bare: {sorted(ages)[len(ages) // 2] / sorted(direct)[len(direct) // 2]:.2f}"

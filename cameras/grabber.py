@@ -15,10 +15,10 @@ from sightline import topics
 from sightline.backoff import Backoff
 from sightline.kafka import Producer
 from sightline.messages import CameraState, Frame
+from sightline.pace import Pace
 
 log = logging.getLogger(__name__)
 
-NANOSECONDS = 1_000_000_000
 MILLISECOND = 1_000_000
 SLOW_RETRY = {CameraState.AUTH_FAILED: 30.0}
 
@@ -45,26 +45,6 @@ class Plan:
             return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, str(err))
 
 
-class Pacer:
-    """Thins frames out to at most ``fps`` a second, without drift: what is due is counted from the first frame on, not from the last taken."""
-
-    # A camera that sends at exactly this rate jitters a little; a frame that is early by less than this is still the one that is due.
-    EARLY = 0.3
-
-    def __init__(self, fps: float) -> None:
-        self.interval = NANOSECONDS / fps
-        self.due = 0.0
-
-    def takes(self, captured_at: int) -> bool:
-        """Whether the frame captured at this time (ns) is to be taken."""
-        clock_was_put_back = captured_at < self.due - 2 * self.interval
-        if captured_at < self.due - self.interval * self.EARLY and not clock_was_put_back:
-            return False
-        late = captured_at - self.due > self.interval
-        self.due = (captured_at if late or clock_was_put_back else self.due) + self.interval
-        return True
-
-
 class Grabber:
     """One camera's thread."""
 
@@ -75,7 +55,7 @@ class Grabber:
         self.stopping = threading.Event()
         self.seq = 0
         self.topic = topics.frames(plan.camera)
-        self.pacer = Pacer(plan.source.fps)
+        self.pace = Pace(plan.source.fps)
         self.backoff = Backoff()
         self.thread = threading.Thread(target=self._run, name=f"camera-{plan.camera}", daemon=True)
 
@@ -125,7 +105,7 @@ class Grabber:
             for grab in source:
                 if self.stopping.is_set():
                     return
-                if source.paced or self.pacer.takes(grab.captured_at):
+                if source.paced or self.pace.takes(grab.captured_at):
                     self._take(grab, source)
 
     def _take(self, grab: Grab, source: Source) -> None:

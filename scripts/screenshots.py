@@ -39,12 +39,12 @@ def picture(name: str) -> bytes:
     photo: NDArray[np.uint8] = getattr(skimage.data, name)()
     height = photo.shape[1] * 9 // 16
     top = (photo.shape[0] - height) // 2
-    return simplejpeg.encode_jpeg(np.ascontiguousarray(photo[top : top + height, :, :3]), quality=90, colorspace="RGB")
+    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(photo[top : top + height, :, :3]), quality=90, colorspace="RGB"))
 
 
 def portrait() -> NDArray[np.uint8]:
     """The astronaut's portrait, cut to 1280 x 720."""
-    photo = cv2.resize(skimage.data.astronaut(), (1280, 1280), interpolation=cv2.INTER_CUBIC)
+    photo = cv2.resize(skimage.data.astronaut(), (1280, 1280), interpolation=cv2.INTER_CUBIC)  # type: ignore[no-untyped-call]
     return np.ascontiguousarray(photo[90:810], dtype=np.uint8)
 
 

@@ -14,8 +14,8 @@ from django.conf import settings
 from cameras.access import visible_cameras
 from cameras.models import Camera
 from streaming import origins, protocol
+from streaming.allowance import Allowance
 from streaming.hub import hub
-from streaming.pace import Allowance
 from streaming.protocol import Acknowledge, Ping, RequestError, Unwatch, Watch
 from streaming.visitors import DatabaseUnavailable, Visitor, in_database
 from streaming.wall import Wall

@@ -15,9 +15,9 @@ from django.views.decorators.http import require_safe
 
 from cameras.models import Camera
 from sightline.messages import Frame
+from sightline.pace import Pace
 from streaming.feeds import Feed, Kind
 from streaming.hub import Hub, hub
-from streaming.pace import Pace
 from streaming.protocol import LEAST_FPS, LEAST_WIDTH, MOST_FPS, MOST_WIDTH
 from streaming.rendition import LivePicture, PictureError
 from streaming.subscriptions import Subscription
@@ -162,7 +162,6 @@ async def _parts(asked: Asked, source: Hub) -> AsyncIterator[bytes]:
                 frame = await picture.at(asked.options.width)
             except PictureError:
                 continue
-            pace.went(time.monotonic())
             yield _part(frame)
     finally:
         subscription.close()
@@ -178,13 +177,14 @@ async def _still_allowed(asked: Asked) -> bool:
 async def _next_picture(
     subscription: Subscription, source: Hub, feed: Feed, shown: LivePicture | None, pace: Pace, until: float
 ) -> LivePicture | None:
-    """A newer picture than ``shown``, when the pace allows it; None at ``until``."""
+    """The next picture after ``shown`` that the pace takes; None at ``until``."""
     while (now := time.monotonic()) < until:
         picture = source.picture(feed)
-        wait = pace.wait(now)
-        if picture is not None and picture is not shown and wait <= 0 and _is_fresh(picture.frame):
-            return picture
-        await subscription.wait(min(until - now, wait) if wait > 0 else until - now)
+        if picture is not None and picture is not shown and _is_fresh(picture.frame):
+            if pace.takes(picture.frame.captured_at):
+                return picture
+            shown = picture
+        await subscription.wait(until - now)
     return None
 
 

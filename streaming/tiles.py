@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sightline.messages import Frame
+from sightline.pace import Pace
 from streaming.feeds import Feed, Kind
-from streaming.pace import Pace
 
 UNACKNOWLEDGED = 2
 PATIENCE_SECONDS = 10.0
@@ -21,7 +21,7 @@ class Tile:
     width: int
     pace: Pace
     enabled: bool = True
-    sent: tuple[int, int] = NOTHING
+    offered: tuple[int, int] = NOTHING
     unacknowledged: dict[int, float] = field(default_factory=dict)
 
     @property
@@ -39,25 +39,33 @@ class Tile:
         """Where its status comes from."""
         return Feed(self.camera, Kind.STATUS)
 
-    def is_new(self, frame: Frame) -> bool:
-        """Whether the viewer has not had this frame."""
-        return (frame.seq, frame.captured_at) != self.sent
+    def offer(self, frame: Frame) -> bool:
+        """Whether the viewer gets this frame: it has not had it, and did not ask for fewer. What is left once is not offered again."""
+        identity = (frame.seq, frame.captured_at)
+        if identity == self.offered:
+            return False
+        self.offered = identity
+        return self.pace.takes(frame.captured_at)
+
+    def reshape(self, fps: float, width: int) -> None:
+        """The viewer wants it otherwise, also a picture that stands still."""
+        self.width = width
+        self.offered = NOTHING
+        self.pace = Pace(fps)
 
     def wait(self, now: float) -> float:
         """Seconds until a frame may go, for all that is known now; 0 = now."""
         if len(self.unacknowledged) < UNACKNOWLEDGED:
-            return self.pace.wait(now)
+            return 0.0
         oldest = min(self.unacknowledged.values())
         if now - oldest < PATIENCE_SECONDS:
             return oldest + PATIENCE_SECONDS - now
         self.unacknowledged.clear()
-        return self.pace.wait(now)
+        return 0.0
 
     def went(self, frame: Frame, now: float) -> None:
         """A frame was sent."""
-        self.sent = (frame.seq, frame.captured_at)
         self.unacknowledged[frame.seq] = now
-        self.pace.went(now)
 
     def acknowledge(self, seq: int) -> None:
         """The viewer has the frame, and so all that were sent before it."""

@@ -9,12 +9,12 @@ import time
 from collections import deque
 from collections.abc import Awaitable, Callable
 
+from sightline.pace import Pace
 from streaming import protocol
 from streaming.feeds import Feed, Kind
 from streaming.hub import Hub
-from streaming.pace import Pace
 from streaming.rendition import PictureError
-from streaming.tiles import NOTHING, Tile
+from streaming.tiles import Tile
 
 REPLIES = 64
 ROUND_SECONDS = 1.0
@@ -47,10 +47,10 @@ class Wall:
         tile = self.tiles.get(camera)
         if tile is None:
             tile = self.tiles[camera] = Tile(camera, width, Pace(fps))
-        elif tile.width != width:
-            tile.sent = NOTHING  # also a picture that stands still is shown at the new size
+        elif (tile.width, tile.pace.rate) != (width, fps):
+            tile.reshape(fps, width)
             self.waiting[camera] = 0.0
-        tile.width, tile.pace.rate, tile.enabled = width, fps, enabled
+        tile.enabled = enabled
         self.subscription.watch(tile.frames, tile.predictions, tile.status)
 
     def unwatch(self, camera: str) -> None:
@@ -147,12 +147,12 @@ class Wall:
     def _may_go(self, tile: Tile, now: float) -> bool:
         picture = self.hub.picture(tile.frames)
         self.waiting.pop(tile.camera, None)
-        if picture is None or not tile.is_new(picture.frame):
+        if picture is None:
             return False
         if (wait := tile.wait(now)) > 0:
             self.waiting[tile.camera] = now + wait
             return False
-        return True
+        return tile.offer(picture.frame)
 
     async def _send_frame(self, tile: Tile) -> None:
         picture = self.hub.picture(tile.frames)
@@ -161,7 +161,6 @@ class Wall:
         try:
             frame = await picture.at(tile.width)
         except PictureError:
-            tile.sent = (picture.frame.seq, picture.frame.captured_at)
             return
         tile.went(frame, time.monotonic())
         await self.send_bytes(protocol.frame(frame))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 HOME = Path(__file__).resolve().parent.parent
-GROUND = {"environment", "topics", "messages", "kafka", "broker", "worker", "supervisor", "backoff", "slugs", "network", "celery"}
+GROUND = {"environment", "topics", "messages", "kafka", "broker", "worker", "supervisor", "backoff", "pace", "slugs", "network", "celery"}
 LEVELS = ("ground", "cameras", "inference", "streaming", "roof")
 CHECKED = ("platform", "cameras", "inference", "streaming")
 

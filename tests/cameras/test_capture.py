@@ -225,7 +225,7 @@ def test_a_password_that_cannot_be_read_harms_its_camera_only(
     other = add("demo", DEMO)
 
     wait_for(status, other.slug, CameraState.LIVE, worker.step)
-    wait_for(status, "locked", CameraState.UNREACHABLE, worker.step, "Enter them again")
+    wait_for(status, "locked", CameraState.AUTH_FAILED, worker.step, "Enter it again")
 
 
 def test_no_camera_is_opened_where_none_should_be(worker: CaptureWorker, add: Callable[..., Camera], status: Reader, settings: Settings) -> None:
@@ -240,7 +240,7 @@ def test_no_camera_is_opened_where_none_should_be(worker: CaptureWorker, add: Ca
 def test_a_kind_that_is_no_longer_allowed_is_not_opened(worker: CaptureWorker, add: Callable[..., Camera], status: Reader) -> None:
     camera = add("file", "/videos/dock.mp4")
 
-    wait_for(status, camera.slug, CameraState.UNREACHABLE, worker.step, "do not allow cameras of this kind")
+    wait_for(status, camera.slug, CameraState.DISABLED, worker.step, "kind")
 
 
 def test_its_counters_add_up(worker: CaptureWorker, add: Callable[..., Camera]) -> None:

@@ -96,7 +96,7 @@ def test_a_password_needs_its_key_and_old_keys_still_open(settings: Settings) ->
     settings.CREDENTIAL_KEYS = [new, old]
     assert stored.password == "s3cret"
     settings.CREDENTIAL_KEYS = [new]
-    with pytest.raises(SecretError, match="Enter them again"):
+    with pytest.raises(SecretError, match="Enter it again"):
         _ = stored.password
 
 

@@ -87,4 +87,4 @@ def test_a_lost_key_is_explained(settings: Settings) -> None:
     locked = camera("http://127.0.0.1/", password="s3cret")
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
 
-    assert "Enter them again" in probe(locked).error
+    assert "Enter it again" in probe(locked).error

@@ -24,6 +24,7 @@ class Reading:
             self.values.add(record.value)
 
 
+@pytest.mark.slow
 def test_everybody_goes_on_when_the_broker_was_killed(broker: BrokerProcess) -> None:
     producer = Producer(**{"message.timeout.ms": 1000})
     member, watcher = Reading(Consumer("restart.group")), Reading(Consumer())

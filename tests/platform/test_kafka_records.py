@@ -11,7 +11,7 @@ from tests.support import reading
 
 
 @pytest.fixture
-def topic(embedded: str, settings: pytest.FixtureRequest, request: pytest.FixtureRequest) -> Topic:
+def topic(embedded: str, request: pytest.FixtureRequest) -> Topic:
     return Topic(f"records.{request.node.name}")
 
 

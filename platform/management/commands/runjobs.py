@@ -20,7 +20,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # On a laptop or in a container root is root; our tasks are JSON, never pickle, so there is nothing to warn of.
         warnings.simplefilter("ignore", SecurityWarning)
-        beat = EmbeddedService(app, thread=True)
+        beat: Any = EmbeddedService(app, thread=True)
         # A thread of the worker: Celery's own --beat would be a second process.
         worker_ready.connect(lambda **_: beat.start(), weak=False)
         worker_shutting_down.connect(lambda **_: beat.stop(), weak=False)

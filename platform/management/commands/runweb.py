@@ -24,11 +24,12 @@ class Command(BaseCommand):
         # Importing Daphne's server installs Twisted's asyncio reactor, so only the process that serves does it.
         from daphne.endpoints import build_endpoint_description_strings
         from daphne.server import Server
-        from twisted.internet import reactor
+        from twisted.internet import reactor as installed
 
         from sightline.asgi import application
         from streaming.hub import stop_hub
 
+        reactor: Any = installed  # its type is known only once Daphne has installed it
         server = Server(
             application,
             endpoints=build_endpoint_description_strings(host=settings.BIND, port=settings.PORT),

@@ -1,49 +1,12 @@
 from __future__ import annotations
 
 from sightline.messages import Frame
-from streaming.pace import Allowance, Pace
+from sightline.pace import Pace
 from streaming.tiles import PATIENCE_SECONDS, Tile
 
 
 def frame(seq: int) -> Frame:
     return Frame("gate", seq, seq, 320, 180, b"")
-
-
-def test_the_rate_is_kept_without_drift() -> None:
-    pace, gone, now = Pace(10), 0, 100.0
-    while now < 110:
-        if pace.wait(now) == 0:
-            pace.went(now)
-            gone += 1
-        now += 0.007
-    assert 99 <= gone <= 101
-
-
-def test_frames_that_come_at_the_rate_with_jitter_all_go() -> None:
-    pace, gone = Pace(10), 0
-    for number in range(100):
-        now = 100 + number * 0.1 + (0.02 if number % 2 else 0)
-        if pace.wait(now) == 0:
-            pace.went(now)
-            gone += 1
-    assert gone >= 98
-
-
-def test_a_pause_is_not_made_up_for() -> None:
-    pace = Pace(10)
-    pace.went(100.0)
-    gone = 0
-    while pace.wait(200.0) == 0:
-        pace.went(200.0)
-        gone += 1
-    assert gone <= 2
-
-
-def test_an_allowance_gives_a_burst_and_then_the_rate() -> None:
-    allowance = Allowance(rate=20, burst=50)
-    assert sum(allowance.take(100.0) for _ in range(100)) == 50
-    assert sum(allowance.take(101.0) for _ in range(100)) == 20
-    assert sum(allowance.take(200.0) for _ in range(100)) == 50
 
 
 def tile() -> Tile:
@@ -82,3 +45,24 @@ def test_a_viewer_that_never_acknowledges_is_tried_again_after_a_while() -> None
     it.went(frame(2), 100.1)
     assert it.wait(101.0) == PATIENCE_SECONDS - 1
     assert it.wait(100.0 + PATIENCE_SECONDS) == 0
+
+
+def test_a_frame_is_offered_once() -> None:
+    it = tile()
+    assert it.offer(frame(1))
+    assert not it.offer(frame(1))
+
+
+def test_a_picture_that_stands_still_is_offered_again_in_another_shape() -> None:
+    it = tile()
+    assert it.offer(frame(1))
+    it.reshape(1000, 320)
+    assert it.offer(frame(1))
+
+
+def test_a_burst_of_frames_delays_none_that_follow() -> None:
+    """A frame that is there goes or is left out: a rate kept by waiting would stay late for ever after a burst at the camera's own rate."""
+    it = Tile("gate", 640, Pace(10))
+    burst = [Frame("gate", seq, 1_000_000_000 + at * 1_000_000, 320, 180, b"") for seq, at in enumerate([0, 10, 20, 100, 200, 300, 400])]
+    assert [it.offer(item) for item in burst] == [True, False, False, True, True, True, True]
+    assert it.wait(0.0) == 0

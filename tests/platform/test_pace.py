@@ -5,15 +5,15 @@ import random
 
 import pytest
 
-from cameras.grabber import Pacer
+from sightline.pace import Pace
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
 
 
 def taken(fps: float, times: list[int]) -> list[int]:
-    pacer = Pacer(fps)
-    return [time for time in times if pacer.takes(START + time)]
+    pace = Pace(fps)
+    return [time for time in times if pace.takes(START + time)]
 
 
 def steady(fps: float, seconds: float) -> list[int]:

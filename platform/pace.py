@@ -1,0 +1,26 @@
+"""A frame rate that is kept on average, by taking frames or leaving them, never by holding one back."""
+
+from __future__ import annotations
+
+NANOSECONDS = 1_000_000_000
+
+
+class Pace:
+    """Thins frames out to at most ``fps`` a second, without drift: what is due is counted from the first frame on, not from the last taken."""
+
+    # A camera that sends at exactly this rate jitters a little; a frame that is early by less than this is still the one that is due.
+    EARLY = 0.3
+
+    def __init__(self, fps: float) -> None:
+        self.rate = fps
+        self.interval = NANOSECONDS / fps
+        self.due = 0.0
+
+    def takes(self, captured_at: int) -> bool:
+        """Whether the frame captured at this time (ns) is to be taken."""
+        clock_was_put_back = captured_at < self.due - 2 * self.interval
+        if captured_at < self.due - self.interval * self.EARLY and not clock_was_put_back:
+            return False
+        late = captured_at - self.due > self.interval
+        self.due = (captured_at if late or clock_was_put_back else self.due) + self.interval
+        return True
