@@ -17,9 +17,9 @@ from tests.servers.stack import Stack
 from tests.servers.video import FACE_BOX, face_video
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for all tests."""
+    """One browser for these tests; while it is open, this thread's event loop runs, in which no asynchronous test can."""
     with chromium() as browser:
         yield browser
 
