@@ -40,7 +40,7 @@ def test_a_wrong_key_says_what_to_do(sealed: str) -> None:
     sealed = sealed or SecretBox([SecretBox.new_key()]).seal(PASSWORD)
     box = SecretBox([SecretBox.new_key()])
     for attempt in (box.open, box.rotate):
-        with pytest.raises(SecretError, match="Enter them again"):
+        with pytest.raises(SecretError, match="Enter it again"):
             attempt(sealed)
 
 
