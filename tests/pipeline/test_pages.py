@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from cameras.sources.conveyor import Conveyor
 from inference.runtimes.boxes import iou
+from sightline.messages import Box
 from tests.servers.browser import Complaints, chromium, log_in, wait_for_paints
 from tests.servers.rtsp import RtspServer
 from tests.servers.stack import Stack
@@ -32,9 +33,9 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def read_codes(paint: dict[str, Any]) -> dict[str, tuple[float, ...]]:
+def read_codes(paint: dict[str, Any]) -> dict[str, Box]:
     """The QR boxes that were drawn with a frame, by their texts."""
-    return {box["text"]: tuple(box["box"]) for box in paint["boxes"] if box["label"] == "qr"}
+    return {box["text"]: (*box["box"],) for box in paint["boxes"] if box["label"] == "qr"}
 
 
 def drawn_truly(paint: dict[str, Any]) -> bool:
