@@ -15,6 +15,7 @@ run: $(VENV)/.run ## install what is missing, start everything on this machine, 
 
 test: $(VENV)/.dev ## install what the tests need, run all of them
 	@sh scripts/install-test-system.sh
+	@$(BIN)/python -m tests.servers.models.venvs
 	node --test tests/js/*.test.mjs
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
 
@@ -34,6 +35,8 @@ format: $(VENV)/.dev ## put the code into shape
 
 bench: $(VENV)/.dev ## measure frame age and throughput, and print them
 	$(BIN)/python -m benchmarks.age
+	$(BIN)/python -m benchmarks.infer
+	$(BIN)/python -m benchmarks.records
 
 soak: $(VENV)/.dev ## the same for five minutes with memory: is it flat?
 	$(BIN)/python -m benchmarks.age --seconds 300

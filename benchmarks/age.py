@@ -25,7 +25,7 @@ import websockets
 from sightline.worker import resident_bytes
 from tests.servers.stack import Stack
 
-PROCESSES = ("broker", "web", "capture", "infer", "imprint", "jobs")
+PROCESSES = ("broker", "web", "capture", "infer", "imprint", "records", "jobs")
 WARM_UP_SECONDS = 10.0
 SAMPLE_SECONDS = 5.0
 

@@ -83,10 +83,12 @@ def check_destination(
     *,
     allowed_networks: Iterable[str | IPNetwork] = (),
     refused: Iterable[tuple[str, int]] = (),
+    so: str = "no camera is opened there",
 ) -> list[IPAddress]:
-    """Resolve `host` and return all its addresses, or raise AddressError when one of them is not for cameras.
+    """Resolve `host` and return all its addresses, or raise AddressError when one of them is none to connect to.
 
     `allowed_networks` are exempt from every refusal. `refused` are hosts and ports of the platform's own services.
+    `so` ends the sentence of a refusal.
     """
     allowed = [ipaddress.ip_network(network) for network in allowed_networks]
     own = {(address, own_port) for own_host, own_port in refused for address in _resolve(own_host, own_port, ())}
@@ -97,7 +99,7 @@ def check_destination(
         reason = "is a service of this platform" if (address, port) in own else _reason_against(address)
         if reason:
             shown = host if host == str(address) else f"{host} ({address})"
-            raise AddressError(f"{shown} {reason}, so no camera is opened there.")
+            raise AddressError(f"{shown} {reason}, so {so}.")
     return addresses
 
 
@@ -130,7 +132,7 @@ def _parse_network(kind: str, url: str, allow_local: bool) -> Address:
         raise AddressError(f"The address of a camera of this kind starts with {wanted}.")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     path = rest[len(authority) :]
-    host, port = _parse_authority(authority)
+    host, port = parse_authority(authority)
     _check_path(path, scheme)
     if not allow_local and (reason := _local(host)):
         raise AddressError(f"{host} {reason}, so no camera can be there.")
@@ -139,7 +141,8 @@ def _parse_network(kind: str, url: str, allow_local: bool) -> Address:
     return Address(kind, f"{scheme}://{shown}{suffix}{path}", scheme, host, port or schemes[scheme], path)
 
 
-def _parse_authority(authority: str) -> tuple[str, int | None]:
+def parse_authority(authority: str) -> tuple[str, int | None]:
+    """Host (ASCII, an IPv6 address without brackets) and port of "host", "host:port" or "[IPv6]:port". Raises AddressError."""
     if "@" in authority:
         raise AddressError("Put the user name and password in their own fields, not in the address.")
     if authority.startswith("["):
@@ -265,7 +268,7 @@ def _resolve(host: str, port: int, default: Iterable[IPAddress] | None) -> list[
     except (OSError, UnicodeError) as err:
         if default is not None:
             return list(default)
-        raise AddressError(f"The name {host} is not known here. Check its spelling, or enter the camera's IP address.") from err
+        raise AddressError(f"The name {host} is not known here. Check its spelling, or enter the IP address.") from err
     return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0])) for entry in found))
 
 

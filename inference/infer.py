@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import logging
+import sys
 import time
 
 import cv2
 from django.db import DatabaseError, close_old_connections
 
-from inference.lane import Lane, same_model
+from inference.lane import Lane
 from inference.plans import VersionPlan, version_plans
+from sightline import topics
+from sightline.messages import model_key
 from sightline.worker import Worker
 
 log = logging.getLogger(__name__)
 
 RECONCILE_SECONDS = 1.0
 STOP_SECONDS = 10.0
+SWITCH_SECONDS = 0.0005
 
 
 class InferWorker(Worker):
@@ -31,6 +35,8 @@ class InferWorker(Worker):
     def open(self) -> None:
         # Lanes are the parallelism; threads of OpenCV's own on top of them only fight over the cores.
         cv2.setNumThreads(1)
+        # A model that computes in Python would keep the threads beside it, which read and prepare, waiting for 5 ms at a time.
+        sys.setswitchinterval(SWITCH_SECONDS)
 
     def step(self) -> None:
         close_old_connections()
@@ -40,13 +46,18 @@ class InferWorker(Worker):
             log.warning("database unavailable, models go on as they are error=%s", err)
         else:
             self.follow(plans)
+        for lane in self.lanes.values():
+            lane.report()
         self.stopping.wait(RECONCILE_SECONDS)
 
     def follow(self, plans: dict[str, VersionPlan]) -> None:
         """Make the running lanes those that should run."""
         for key, lane in list(self.lanes.items()):
             plan = plans.get(key)
-            if plan is None or not same_model(lane.plan, plan):
+            if plan is None:
+                self._end(key)
+                self._forget(lane)
+            elif not lane.plan.runs_as(plan):
                 self._end(key)
             elif plan != lane.plan:
                 lane.update(plan)
@@ -57,7 +68,7 @@ class InferWorker(Worker):
                 self._start(plan)
 
     def _start(self, plan: VersionPlan) -> None:
-        lane = self.lanes[plan.key] = Lane(plan, self.producer)
+        lane = self.lanes[plan.key] = Lane(plan, self.producer, self.name)
         lane.start()
         log.info("lane started model=%s cameras=%s", plan.key, len(plan.cameras))
 
@@ -66,6 +77,10 @@ class InferWorker(Worker):
         lane.stop()
         self.ending.append(lane)
         log.info("lane stopping model=%s", key)
+
+    def _forget(self, lane: Lane) -> None:
+        """Nobody is to run it any more: its state is no news."""
+        self.producer.send(topics.status(), None, key=model_key(lane.plan.model, lane.plan.version))
 
     def close(self) -> None:
         for key in list(self.lanes):
@@ -80,5 +95,6 @@ class InferWorker(Worker):
             "models": len(lanes),
             "predicted": sum(lane.predicted for lane in lanes),
             "failed": sum(lane.failed for lane in lanes),
+            "errors": sum(lane.errors for lane in lanes),
             "skipped": sum(lane.skipped for lane in lanes),
         }

@@ -1,48 +1,69 @@
-"""One model version at work: a thread that keeps the newest frames, and one that runs the model on them."""
+"""One model version at work: a thread that keeps the newest frames, one that prepares them, and one that runs the model on them."""
 
 from __future__ import annotations
 
 import logging
-import math
 import threading
 import time
 import traceback
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 
 from cameras.secrets import redact_url
-from inference import runtimes
-from inference.plans import VersionPlan, View
-from inference.runtimes.base import Picture, Runtime
-from inference.runtimes.errors import InferenceError
-from inference.slots import Slots, Waiting
+from inference.asking import Answer, ask
+from inference.crops import placed
+from inference.intake import Intake
+from inference.letters import dead_letter, send_dead_letter
+from inference.plans import VersionPlan
+from inference.prefetch import Job, Prefetch
+from inference.runtimes.base import Runtime
+from inference.runtimes.errors import InferenceError, ServerUnavailable
+from inference.slots import Slots
+from inference.tracker import ModelTracker
 from sightline import topics
 from sightline.backoff import Backoff
-from sightline.kafka import OFFSET_END, Admin, Consumer, KafkaUnavailable, Producer, Record
-from sightline.messages import DeadLetter, Frame, MessageError, Prediction, Timing
+from sightline.kafka import Producer, Record
+from sightline.messages import Detection, ModelState, ModelStatus, Prediction, Timing
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.2
-TOPICS_SECONDS = 30.0
+AWAY_SECONDS = 1.0
+LOAD_SECONDS = 8.0
 
 
 class Lane:
-    """Runs one model version with delivery ``latest``. ``predicted`` and ``failed`` count frames, ``skipped`` those never looked at."""
+    """Runs one model version with delivery ``latest``. ``worker`` is the name of the worker that it belongs to."""
 
-    def __init__(self, plan: VersionPlan, producer: Producer) -> None:
+    def __init__(self, plan: VersionPlan, producer: Producer, worker: str = "") -> None:
         self.plan = plan
         self.producer = producer
         self.slots = Slots()
-        self.predicted = self.failed = 0
-        self.error = ""
+        self.tracker = ModelTracker(plan.model, plan.version, worker, self._changed)
+        self.intake = Intake(plan, self.slots, self._dead_letter)
+        self.prefetch = Prefetch(self.slots, lambda: self.plan, lambda: len(self.intake.cameras), self._dead_letter)
         self.stopping = threading.Event()
-        self.plan_changed = threading.Event()
-        self.group = topics.inference_group(plan.model, plan.version)
+        parts = {"poll": self.intake.run, "prepare": self.prefetch.run, "model": self._infer}
         self.threads = [
-            threading.Thread(target=guarded, args=(target, self.stopping, plan.key), name=f"{name}-{plan.key}", daemon=True)
-            for name, target in (("poll", self._poll), ("model", self._infer))
+            threading.Thread(target=guarded, args=(part, self.stopping, plan.key), name=f"{name}-{plan.key}", daemon=True)
+            for name, part in parts.items()
         ]
+        self._logged = ModelState.LOADING
+
+    @property
+    def predicted(self) -> int:
+        """Frames that the model has answered."""
+        return self.tracker.predicted
+
+    @property
+    def failed(self) -> int:
+        """Frames that became dead letters."""
+        return self.tracker.failed
+
+    @property
+    def errors(self) -> int:
+        """Frames without an answer because the model's server was away."""
+        return self.tracker.errors
 
     @property
     def skipped(self) -> int:
@@ -57,151 +78,143 @@ class Lane:
     def update(self, plan: VersionPlan) -> None:
         """See other cameras, or in other roles, from now on; what runs the model stays."""
         self.plan = plan
-        self.slots.keep(plan.cameras)
-        self.plan_changed.set()
+        self.intake.update(plan)
 
     def stop(self) -> None:
-        """Ask both threads to end."""
+        """Ask all threads to end."""
         self.stopping.set()
 
     def join(self, timeout: float) -> bool:
-        """Whether both have ended within ``timeout`` seconds."""
+        """Whether all have ended within ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         for thread in self.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self.threads)
 
-    # The polling thread
+    # Its state
 
-    def _poll(self) -> None:
-        """Read for ever, whatever the model does: so the group never takes this worker for dead, and slots hold the newest."""
-        consumer = Consumer(self.group)
-        admin = Admin()
-        topics_due = 0.0
-        try:
-            while not self.stopping.is_set():
-                if self.plan_changed.is_set() or time.monotonic() >= topics_due:
-                    topics_due = time.monotonic() + TOPICS_SECONDS
-                    self._subscribe(consumer, admin)
-                if (record := consumer.poll(POLL_SECONDS)) is not None:
-                    self._offer(record)
-        finally:
-            consumer.close()
+    def status(self) -> ModelStatus:
+        """How the model does now."""
+        return self.tracker.status(cameras=tuple(sorted(self.intake.cameras & self.plan.cameras)), skipped=self.skipped)
 
-    def _subscribe(self, consumer: Consumer, admin: Admin) -> None:
-        # Cleared before the plan is read: a change that comes in between is seen in the next round.
-        changed = self.plan_changed.is_set()
-        self.plan_changed.clear()
-        cameras = sorted(self.plan.cameras)
-        wanted = [topic for camera in cameras for topic in topics.camera_topics(camera, imprint=False)]
-        admin.forget()
-        try:
-            admin.ensure([*wanted, topics.errors(self.plan.model, self.plan.version)])
-        except KafkaUnavailable as err:
-            log.warning("topics not created model=%s detail=%s", self.plan.key, err)
-        if changed or not consumer.subscribed:
-            consumer.subscribe([topics.frames(camera) for camera in cameras], offset=OFFSET_END)
+    def report(self) -> None:
+        """Publish the state."""
+        if not self.stopping.is_set():
+            status = self.status()
+            self.producer.send(topics.status(), status.to_json(), key=status.key)
 
-    def _offer(self, record: Record) -> None:
-        camera = topics.camera_of(record.topic)
-        if camera not in self.plan.cameras:
-            return
-        try:
-            frame = Frame.from_record(camera, record.value, record.header_map, record.offset)
-        except MessageError as err:
-            self._dead_letter(record, err)
-        else:
-            self.slots.put(Waiting(frame, record, time.time_ns()))
+    def _changed(self, status: ModelStatus) -> None:
+        if status.state is not self._logged:
+            self._logged = status.state
+            level = logging.WARNING if status.state is ModelState.FAILING else logging.INFO
+            log.log(level, "model %s model=%s detail=%s", status.state, self.plan.key, status.detail)
+        self.report()
 
     # The model's thread
 
-    def _infer(self) -> None:
+    def _infer(self, stopping: threading.Event) -> None:
         runtime = self._load()
         if runtime is None:
             return
+        away = Backoff(first=0.1, most=AWAY_SECONDS)
         try:
-            while not self.stopping.is_set():
-                for waiting in self.slots.take(1, POLL_SECONDS):
-                    self._predict(runtime, waiting)
+            while not stopping.is_set():
+                if not (jobs := self.prefetch.next(POLL_SECONDS)):
+                    continue
+                if self._predict(runtime, jobs):
+                    away.reset()
+                else:
+                    stopping.wait(away.next())
         finally:
             runtime.close()
 
     def _load(self) -> Runtime | None:
         """The runtime, ready; tried for ever, because what it lacks may come. None when the lane is stopped before."""
-        backoff = Backoff()
+        backoff = Backoff(most=LOAD_SECONDS)
         while not self.stopping.is_set():
+            self.tracker.loading()
             try:
-                runtime = runtimes.create(self.plan.runtime, self.plan.option_values)
-                runtime.load()
+                return self._loaded(self.plan.create())
             except InferenceError as err:
-                self.error = str(err)
-                log.error("model does not load model=%s detail=%s", self.plan.key, err)
-                self.stopping.wait(backoff.next())
-            else:
-                self.error = ""
-                return runtime
+                self.tracker.unloadable(redact_url(str(err)))
+            except (Exception, SystemExit) as err:
+                log.debug("model does not load model=%s", self.plan.key, exc_info=True)
+                summary = "".join(traceback.TracebackException.from_exception(err).format_exception_only())
+                self.tracker.unloadable(redact_url(f"The model does not load. {summary.strip()}"))
+            self.stopping.wait(backoff.next())
         return None
 
-    def _predict(self, runtime: Runtime, waiting: Waiting) -> None:
-        view = dict(self.plan.views).get(waiting.frame.camera)
-        if view is None:
-            return
+    def _loaded(self, runtime: Runtime) -> Runtime:
         try:
-            self._send(self._ask(runtime, waiting, view))
-        except (Exception, SystemExit) as err:  # noqa: BLE001 - a model may raise anything; whatever it is, it costs this one frame
-            self._dead_letter(waiting.record, err)
-        else:
-            self.predicted += 1
+            runtime.load()
+        except BaseException:
+            runtime.close()
+            raise
+        self.tracker.loaded()
+        return runtime
 
-    def _ask(self, runtime: Runtime, waiting: Waiting, view: View) -> Prediction:
+    def _predict(self, runtime: Runtime, jobs: list[Job]) -> bool:
+        """Ask the model and send what it says; False when its server is away."""
         started_at = time.time_ns()
-        detections = runtime.predict([Picture(waiting.frame)])[0]
-        if not all(math.isfinite(item.score) for item in detections):
-            raise InferenceError("The model gave a score that is not a number.", permanent=False)
+        pictures = [picture for job in jobs for picture in job.pictures]
+        answers = ask(runtime, pictures, self.plan.batch)
+        finished_at = time.time_ns()
+        rest = iter(answers)
+        sent = sum(self._deliver(job, list(islice(rest, len(job.pictures))), started_at, finished_at) for job in jobs)
+        if sent:
+            self.tracker.predict(sent, (finished_at - started_at) / 1e9 if pictures else None)
+        away = [answer for answer in answers if isinstance(answer, ServerUnavailable)]
+        if pictures and not away:
+            self.prefetch.looks = pictures[-1].looks
+        return not away
+
+    def _deliver(self, job: Job, answers: list[Answer], started_at: int, finished_at: int) -> bool:
+        """Send what the model says of one frame, or say why there is nothing to send; whether it was sent."""
+        failure = next((answer for answer in answers if isinstance(answer, BaseException)), None)
+        if isinstance(failure, ServerUnavailable):
+            self.tracker.unavailable(1, redact_url(str(failure)))
+            return False
+        try:
+            if failure is not None:
+                raise failure
+            prediction = self._prediction(job, _detections(job, answers), Timing(job.waiting.consumed_at, started_at, finished_at))
+            value = prediction.to_json()
+        except (Exception, SystemExit) as err:  # noqa: BLE001 - what a model gives may be anything, too
+            self._dead_letter(job.waiting.record, err)
+            return False
+        self.producer.send(topics.predictions(prediction.camera), value, key=prediction.key)
+        return True
+
+    def _prediction(self, job: Job, detections: Iterable[Detection], timing: Timing) -> Prediction:
         return Prediction(
-            camera=waiting.frame.camera,
+            camera=job.waiting.frame.camera,
             model=self.plan.model,
             version=self.plan.version,
-            role=view.role,
-            frame=waiting.frame.ref,
-            predictions=tuple(item for item in detections if item.score >= view.threshold),
-            timing=Timing(waiting.consumed_at, started_at, time.time_ns()),
+            role=job.view.role,
+            frame=job.waiting.frame.ref,
+            predictions=tuple(item for item in detections if item.score >= job.view.threshold),
+            timing=timing,
         )
-
-    def _send(self, prediction: Prediction) -> None:
-        self.producer.send(topics.predictions(prediction.camera), prediction.to_json(), key=prediction.key)
 
     def _dead_letter(self, record: Record, err: BaseException) -> None:
-        self.failed += 1
-        summary = traceback.TracebackException.from_exception(err)  # whose text is safe, whatever the exception's own __str__ does
-        log.debug("frame failed model=%s topic=%s offset=%s error=%s", self.plan.key, record.topic, record.offset, summary)
-        letter = DeadLetter(
-            topic=record.topic,
-            partition=record.partition,
-            offset=record.offset,
-            timestamp=record.timestamp,
-            group=self.group,
-            model=self.plan.model,
-            version=self.plan.version,
-            error=f"{type(err).__module__}.{type(err).__qualname__}",
-            message=redact_url(str(summary)),
-            stacktrace=redact_url("".join(summary.format())),
-        )
-        headers = [*record.headers, *letter.headers().items()]
-        self.producer.send(topics.errors(self.plan.model, self.plan.version), record.value, key=record.key, headers=headers)
+        letter = dead_letter(record, err, group=self.intake.group, model=self.plan.model, version=self.plan.version)
+        log.debug("frame failed model=%s topic=%s offset=%s error=%s", self.plan.key, record.topic, record.offset, letter.message)
+        send_dead_letter(self.producer, record, letter)
+        self.tracker.fail(letter.message or letter.error)
 
 
-def same_model(left: VersionPlan, right: VersionPlan) -> bool:
-    """Whether a running lane can go over from one plan to the other without loading its model again."""
-    return replace(left, views=()) == replace(right, views=())
+def _detections(job: Job, answers: Iterable[Answer]) -> Iterator[Detection]:
+    for number, seen in enumerate(answers):
+        if isinstance(seen, tuple):
+            yield from placed(seen, job.crops[number]) if job.crops else seen
 
 
-def guarded(target: Callable[[], None], stopping: threading.Event, key: str) -> None:
+def guarded(target: Callable[[threading.Event], None], stopping: threading.Event, key: str) -> None:
     """Run a lane's thread again, after a while, when something unforeseen ends it."""
     backoff = Backoff()
     while not stopping.is_set():
         try:
-            target()
+            target(stopping)
         except Exception:
             log.exception("lane failed unexpectedly model=%s", key)
             stopping.wait(backoff.next())

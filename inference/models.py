@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from django.core.exceptions import ValidationError
@@ -10,6 +11,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 
 from cameras.models import Camera
+from inference.deadletter_models import RetriedLetter as RetriedLetter  # a table of this app
 from inference.runtimes import RUNTIMES, InferenceError, check
 from sightline.slugs import validate_slug
 
@@ -38,6 +40,15 @@ class Delivery(models.TextChoices):
     """Which frames a model gets."""
 
     LATEST = "latest", "Latest: always the newest frame, the rest are skipped"
+    EVERY = "every", "Every: each record once, in order; after a crash some again"
+    EXACTLY_ONCE = "exactly-once", "Exactly once: each record once, by Kafka transactions; in-process models only"
+
+
+class Kind(models.TextChoices):
+    """What a deployment feeds its model with."""
+
+    PICTURES = "pictures", "Pictures: frames of cameras"
+    RECORDS = "records", "Records: JSON or Avro from the model's inputs topic"
 
 
 class Model(models.Model):
@@ -52,6 +63,11 @@ class Model(models.Model):
     )
     name = models.CharField(max_length=100)
     description = models.TextField(blank=True)
+    partitions = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(1000)],
+        help_text="Of its inputs and outputs topics: at most this many workers share its records.",
+    )
 
     class Meta:
         ordering: ClassVar = ["slug"]
@@ -72,6 +88,10 @@ class ModelVersion(models.Model):
     version = models.CharField(max_length=32, default="1", validators=[validate_version])
     runtime = models.CharField(max_length=20, choices=runtime_choices)
     options = models.JSONField(default=dict, blank=True, help_text='Options of the runtime as JSON, for example {"width": 640}. Empty: defaults.')
+    file = models.FileField(upload_to="models/", blank=True, help_text="ONNX only: the model itself.")
+    sha256 = models.CharField("SHA-256", max_length=64, blank=True, editable=False)
+    input_schema = models.JSONField(default=dict, blank=True, help_text="Records only: a JSON schema that each input must fit. Empty: any object.")
+    output_schema = models.JSONField(default=dict, blank=True, help_text="Records only: a JSON schema of the outputs, for those who read them.")
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -95,9 +115,30 @@ class Deployment(models.Model):
     """A model version that sees the frames of some cameras."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="deployments")
-    cameras = models.ManyToManyField(Camera, related_name="deployments", blank=True)
+    kind = models.CharField(max_length=10, choices=Kind, default=Kind.PICTURES)
+    cameras = models.ManyToManyField(Camera, related_name="deployments", blank=True, help_text="Pictures only.")
+    crops_of = models.ForeignKey(
+        "self",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="crops",
+        help_text="Two-stage: see not the whole frame but the boxes that this deployment finds in it.",
+    )
+    crop_label = models.CharField(max_length=100, blank=True, help_text="Two-stage: only boxes with this label. Empty: all.")
+    batch = models.PositiveSmallIntegerField(
+        default=1,
+        validators=[MinValueValidator(1), MaxValueValidator(256)],
+        help_text="Up to this many pictures (of several cameras) or records in one call, if the model takes batches.",
+    )
+    batch_ms = models.PositiveSmallIntegerField(
+        "batch wait",
+        default=5,
+        validators=[MaxValueValidator(1000)],
+        help_text="Milliseconds that the first picture of a batch waits for more, at most.",
+    )
     role = models.CharField(max_length=10, choices=Role, default=Role.LIVE)
-    delivery = models.CharField(max_length=10, choices=Delivery, default=Delivery.LATEST)
+    delivery = models.CharField(max_length=16, choices=Delivery, default=Delivery.LATEST)
     threshold = models.FloatField(
         default=0.0,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
@@ -110,3 +151,23 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} ({self.role})"
+
+    def clean(self) -> None:
+        """A second stage sees the boxes of pictures, and never its own, not even in a roundabout way."""
+        if self.crops_of is None:
+            return
+        if Kind.RECORDS in (self.kind, self.crops_of.kind):
+            raise ValidationError({"crops_of": "Only pictures have boxes to see: both deployments must be of the kind pictures."})
+        if any(self._is_same_model(stage) for stage in self._stages_before()):
+            raise ValidationError({"crops_of": "A model cannot see what it finds itself. Choose another deployment."})
+
+    def _is_same_model(self, stage: Deployment) -> bool:
+        return stage.pk == self.pk or stage.version_id == self.version_id
+
+    def _stages_before(self) -> Iterator[Deployment]:
+        seen: set[int] = set()
+        stage = self.crops_of
+        while stage is not None and stage.pk not in seen:
+            seen.add(stage.pk)
+            yield stage
+            stage = stage.crops_of

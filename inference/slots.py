@@ -6,16 +6,17 @@ import threading
 from dataclasses import dataclass
 
 from sightline.kafka import Record
-from sightline.messages import Frame
+from sightline.messages import Detection, Frame
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A frame, the record it came in, and when that was read from Kafka (ns)."""
+    """A frame, the record it came in, and when that was read from Kafka (ns). ``found``: what a first stage found in it, for a second stage."""
 
     frame: Frame
     record: Record
     consumed_at: int
+    found: tuple[Detection, ...] = ()
 
 
 class Slots:
@@ -33,12 +34,26 @@ class Slots:
             self._slots[waiting.frame.camera] = waiting
             self._filled.notify()
 
-    def take(self, most: int, timeout: float) -> list[Waiting]:
-        """Up to ``most`` frames of different cameras, who waits longest first; empty after ``timeout`` seconds."""
+    def take(self, most: int, timeout: float, patience: float = 0.0) -> list[Waiting]:
+        """Up to ``most`` frames of different cameras, who waits longest first; empty after ``timeout`` seconds.
+
+        The first one waits ``patience`` seconds at most for the others.
+        """
         with self._filled:
-            self._filled.wait_for(lambda: bool(self._slots), timeout)
+            if self._filled.wait_for(lambda: bool(self._slots), timeout) and most > 1:
+                self._filled.wait_for(lambda: len(self._slots) >= most, patience)
             cameras = list(self._slots)[:most]
             return [self._slots.pop(camera) for camera in cameras]
+
+    def cameras(self) -> frozenset[str]:
+        """The cameras whose frames wait."""
+        with self._filled:
+            return frozenset(self._slots)
+
+    def skip(self, count: int) -> None:
+        """Count frames that were taken, but not looked at because newer ones had come."""
+        with self._filled:
+            self.skipped += count
 
     def keep(self, cameras: frozenset[str]) -> None:
         """Forget the frames of all other cameras."""

@@ -42,6 +42,14 @@ class CameraState(StrEnum):
         return self in (CameraState.LIVE, CameraState.DEGRADED)
 
 
+class ModelState(StrEnum):
+    """What a model version is doing in one worker."""
+
+    LOADING = "loading"
+    RUNNING = "running"
+    FAILING = "failing"
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """One picture of a camera; ``captured_at`` is the moment it left the camera's decoder, ``offset`` its place in the frames topic."""
@@ -185,6 +193,56 @@ class CameraStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelStatus:
+    """A model version's state as the worker that runs it reports it every second and on every change.
+
+    ``cameras`` are those whose frames this worker gives it. Counts are of frames (or records) since the worker took the model up:
+    ``predicted``; ``failed``, which became dead letters; ``errors``, which got no answer through no fault of their own, because the model's
+    server was away; ``skipped``, never looked at. The latencies are those of the model's answers in the last seconds, in ms.
+    """
+
+    model: str
+    version: str
+    state: ModelState
+    since: int
+    at: int
+    detail: str = ""
+    cameras: tuple[str, ...] = ()
+    predicted: int = 0
+    failed: int = 0
+    skipped: int = 0
+    errors: int = 0
+    latency_p50: float = 0.0
+    latency_p95: float = 0.0
+    worker: str = ""
+
+    @property
+    def key(self) -> str:
+        """The Kafka key in the status topic."""
+        return model_key(self.model, self.version)
+
+    def to_json(self) -> bytes:
+        """The record's value."""
+        return dump(asdict(self))
+
+    @classmethod
+    def from_json(cls, value: bytes | None) -> Self:
+        """Read a ``model/...`` record of the status topic; MessageError when it is not one."""
+        document = load(value)
+        try:
+            document["state"] = ModelState(document["state"])
+            document["cameras"] = _words(document["cameras"])
+            return _typed(cls(**document))
+        except (KeyError, TypeError, ValueError) as err:
+            raise MessageError(f"not a model's status: {err}") from err
+
+
+def model_key(model: str, version: str) -> str:
+    """The key of a model version's states in the status topic. A record with this key and no value: no worker should run it any more."""
+    return f"model/{model}@{version}"
+
+
+@dataclass(frozen=True, slots=True)
 class WorkerStatus:
     """A worker's state, every second; ``counters`` are totals since its start, ``memory`` its resident set in bytes."""
 
@@ -280,6 +338,12 @@ def _box(values: Any) -> Box:
     if not all(type(value) in NUMBERS for value in values):
         raise TypeError("a box is four numbers")
     return float(x0), float(y0), float(x1), float(y1)
+
+
+def _words(values: Any) -> tuple[str, ...]:
+    if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+        raise TypeError("a list of words is expected")
+    return tuple(values)
 
 
 def _refuse_constant(name: str) -> None:

@@ -9,10 +9,11 @@ from sightline.worker import Worker
 ROLES = {
     "capture": "cameras.capture.CaptureWorker",
     "infer": "inference.infer.InferWorker",
+    "records": "inference.records.RecordsWorker",
     "imprint": "inference.imprint.ImprintWorker",
 }
 # Inference yields to what brings pictures to people: with few cores, models skip frames and the video stays fluent.
-NICENESS = {"infer": 5, "imprint": 5}
+NICENESS = {"infer": 5, "records": 5, "imprint": 5}
 
 
 def worker_of(role: str) -> Worker:

@@ -84,6 +84,13 @@ CAMERA_ALLOW_DEVICE = env.flag("CAMERA_ALLOW_DEVICE")
 # Networks that a camera's address may be in although they are refused otherwise: loopback, link-local and the like.
 CAMERA_ALLOWED_NETWORKS = env.checked_items("CAMERA_ALLOWED_NETWORKS", ipaddress.ip_network, "networks such as 127.0.0.0/8, separated by commas")
 
+# Model servers. Networks that one may be in although they are refused otherwise, as for cameras.
+MODEL_ALLOWED_NETWORKS = env.checked_items("MODEL_ALLOWED_NETWORKS", ipaddress.ip_network, "networks such as 127.0.0.0/8, separated by commas")
+# Classes that models of the runtime "python" may use, beside those that installed packages offer.
+PYTHON_MODELS = env.checked_items("PYTHON_MODELS", lambda text: _matches(r"\w+([.:]\w+)+", text), "dotted paths such as iris_model.IrisModel")
+# Where the schemas of Avro records are kept. Credentials may be part of the address.
+SCHEMA_REGISTRY_URL = env.checked("SCHEMA_REGISTRY_URL", "", lambda text: _matches(r"|https?://\S+", text), "an address such as http://registry:8081")
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -163,6 +170,7 @@ CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celery-beat")
 if not REDIS_URL:
+    CELERY_BROKER_TRANSPORT = "sightline.filequeue:Transport"
     CELERY_QUEUE_DIR = DATA_DIR / "celery"
     for _folder in ("queue", "control"):
         (CELERY_QUEUE_DIR / _folder).mkdir(parents=True, exist_ok=True)

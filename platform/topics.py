@@ -12,6 +12,9 @@ from django.conf import settings
 SECOND_MS = 1000
 HOUR_MS = 3600 * SECOND_MS
 DAY_MS = 24 * HOUR_MS
+# Bytes that a dead letter's headers add to its record, at most: its topic takes so much more than the topic it came from.
+HEADER_ROOM = 64 * 1024
+MODEL_TOPIC = re.compile(r"([a-z0-9-]+)@([A-Za-z0-9_-]+)(?:\.(inputs|outputs|errors))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,22 @@ def predictions(camera: str) -> Topic:
 
 def errors(model: str, version: str) -> Topic:
     """Dead letters of one model version: the input unchanged, with headers that say why."""
-    return Topic(_named("models", model, version, "errors"), config=_retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES))
+    return Topic(_named("models", model, version, "errors"), config=_retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES + HEADER_ROOM))
+
+
+def inputs(model: str, version: str, partitions: int = 1) -> Topic:
+    """The records that one model version is given: any key and headers, value = JSON, Avro or a picture."""
+    return Topic(_named("models", model, version, "inputs"), partitions, _retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES))
+
+
+def outputs(model: str, version: str, partitions: int = 1) -> Topic:
+    """What one model version says about its inputs: the input's key and headers, value = JSON."""
+    return Topic(_named("models", model, version, "outputs"), partitions, _retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES))
+
+
+def record_topics(model: str, version: str, partitions: int = 1) -> tuple[Topic, ...]:
+    """The topics of one model version that takes records."""
+    return inputs(model, version, partitions), outputs(model, version, partitions), errors(model, version)
 
 
 def status() -> Topic:
@@ -89,6 +107,11 @@ def capture_group() -> str:
 def inference_group(model: str, version: str) -> str:
     """The consumer group of one model version."""
     return _named("infer", model, version)
+
+
+def records_group(model: str, version: str) -> str:
+    """The consumer group in which record workers share one model version's inputs."""
+    return _named("records", model, version)
 
 
 def imprint_group() -> str:

@@ -26,6 +26,9 @@ is_file /usr/lib/*/gstreamer-1.0/libgstapp.so || need gstreamer1.0-plugins-base
 is_file /usr/lib/*/gstreamer-1.0/libgstrtp.so || need gstreamer1.0-plugins-good
 is_file /usr/lib/*/gstreamer-1.0/libgstvideoparsersbad.so || need gstreamer1.0-plugins-bad
 has ffmpeg || need ffmpeg
+# Triton's Python backend links to the library of Debian's own Python.
+minor=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true)
+is_file /usr/lib/*/libpython"$minor".so.1.0 || need "libpython${minor:-3-dev}"
 has node || need nodejs
 has redis-server || need redis-server
 has mvn || need maven

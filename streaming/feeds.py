@@ -1,4 +1,4 @@
-"""What a viewer can follow: a camera's pictures, its annotated pictures, its predictions, its status."""
+"""What a viewer can follow: a camera's pictures, its annotated pictures, its predictions, its status, its models' states."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ class Kind(StrEnum):
     ANNOTATED = "annotated"
     PREDICTIONS = "predictions"
     STATUS = "status"
+    MODELS = "models"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,7 @@ class Feed:
 
     @property
     def topic(self) -> Topic:
-        """Where it is read; statuses of all cameras share a topic."""
+        """Where it is read; statuses of all cameras and models share a topic."""
         match self.kind:
             case Kind.FRAMES:
                 return topics.frames(self.camera)
@@ -35,5 +36,5 @@ class Feed:
                 return topics.annotated(self.camera)
             case Kind.PREDICTIONS:
                 return topics.predictions(self.camera)
-            case Kind.STATUS:
+            case Kind.STATUS | Kind.MODELS:
                 return topics.status()

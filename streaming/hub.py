@@ -17,8 +17,9 @@ from dataclasses import dataclass
 
 from sightline import topics
 from sightline.kafka import OFFSET_END, OFFSET_NEWEST, Consumer, KafkaUnavailable, Record
-from sightline.messages import CameraStatus, Frame, MessageError, Prediction
+from sightline.messages import CameraStatus, Frame, MessageError, ModelStatus, Prediction
 from streaming.feeds import Feed, Kind
+from streaming.modelstates import ModelReports
 from streaming.rendition import LivePicture
 from streaming.subscriptions import News, Relay, Subscription
 
@@ -65,6 +66,7 @@ class Hub:
         self.malformed = 0
         self.pictures: dict[Feed, LivePicture] = {}
         self.reports: dict[str, Report] = {}
+        self.models = ModelReports()
         self._commands: queue.SimpleQueue[tuple[Feed, int]] = queue.SimpleQueue()
         self._relays: dict[asyncio.AbstractEventLoop, Relay] = {}
         self._lock = threading.Lock()
@@ -201,7 +203,7 @@ class _Reader:
             self._watch(feed)
 
     def _count(self, feed: Feed, change: int, now: float) -> None:
-        if feed.kind is Kind.STATUS:
+        if feed.kind in (Kind.STATUS, Kind.MODELS):
             return
         count = self.wanted.pop(feed, 0) + change
         if count > 0:
@@ -267,11 +269,19 @@ class _Reader:
         self.news.predictions.append((feed, f'{{"type":"predictions",{text[1:]}'))
 
     def _take_status(self, record: Record) -> None:
-        if record.topic != self.status_topic.name or not (record.key or b"").startswith(b"camera/"):
+        key = record.key or b""
+        if record.topic != self.status_topic.name:
             return
-        status = CameraStatus.from_json(record.value)
-        self.hub.reports[status.camera] = Report(status, time.monotonic())
-        self.news.feeds.add(Feed(status.camera, Kind.STATUS))
+        if key.startswith(b"camera/"):
+            status = CameraStatus.from_json(record.value)
+            self.hub.reports[status.camera] = Report(status, time.monotonic())
+            self.news.feeds.add(Feed(status.camera, Kind.STATUS))
+        elif key.startswith(b"model/"):
+            self.news.feeds |= {Feed(camera, Kind.MODELS) for camera in self._take_model(key.decode(errors="replace"), record.value)}
+
+    def _take_model(self, key: str, value: bytes | None) -> frozenset[str]:
+        """The cameras that a model's report is news for; without a value it is its last."""
+        return self.hub.models.add(ModelStatus.from_json(value)) if value else self.hub.models.remove(key)
 
     def _look_after_kafka(self) -> None:
         now = time.monotonic()

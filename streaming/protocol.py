@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import sightline
 from sightline.messages import CameraStatus, Frame
 from streaming.hub import KafkaState
+from streaming.modelstates import ModelSaid
 
 LEAST_FPS, MOST_FPS = 0.1, 60.0
 LEAST_WIDTH, MOST_WIDTH = 16, 7680
@@ -152,6 +154,11 @@ def _status(camera: str, state: str, since: int, at: int, detail: str, fps: floa
         "status", camera=camera, state=state, since=since, at=at, detail=detail,
         fps=fps, width=width, height=height, codec=codec, dropped=dropped,
     )  # fmt: skip
+
+
+def model(said: ModelSaid, cameras: Sequence[str]) -> str:
+    """How a model does on some of the viewer's cameras."""
+    return write("model", **asdict(said), cameras=list(cameras))
 
 
 def frame(picture: Frame) -> bytes:

@@ -39,6 +39,16 @@ class Tile:
         """Where its status comes from."""
         return Feed(self.camera, Kind.STATUS)
 
+    @property
+    def models(self) -> Feed:
+        """Where the states of the models that look at it come from."""
+        return Feed(self.camera, Kind.MODELS)
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """All of these."""
+        return self.frames, self.predictions, self.status, self.models
+
     def offer(self, frame: Frame) -> bool:
         """Whether the viewer gets this frame: it has not had it, and did not ask for fewer. What is left once is not offered again."""
         identity = (frame.seq, frame.captured_at)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from cameras.access import visible_cameras
 from cameras.models import Camera
-from inference.models import Deployment, Role
+from inference.plans import VersionPlan, version_plans
 from streaming.hub import hub
 
 
@@ -47,8 +47,8 @@ class DeploymentRow:
 @login_required
 def wall(request: HttpRequest) -> HttpResponse:
     """Every camera that the user may see, live."""
-    cameras = visible_cameras(request.user).prefetch_related(*_PREFETCHED)
-    return render(request, "streaming/wall.html", {"cameras": [_card(camera) for camera in cameras]})
+    plans = _plans()
+    return render(request, "streaming/wall.html", {"cameras": [_card(camera, plans) for camera in visible_cameras(request.user)]})
 
 
 @require_safe
@@ -56,11 +56,17 @@ def wall(request: HttpRequest) -> HttpResponse:
 @login_required
 def camera(request: HttpRequest, slug: str) -> HttpResponse:
     """One camera, large."""
-    found = visible_cameras(request.user).prefetch_related(*_PREFETCHED).filter(slug=slug).first()
+    found = visible_cameras(request.user).filter(slug=slug).first()
     if found is None:
         raise Http404("There is no such camera.")
-    rows = [DeploymentRow(item.version.model.slug, item.version.version, item.role) for item in _deployments(found)]
-    return render(request, "streaming/camera.html", {"camera": _card(found), "deployments": rows})
+    plans = _plans()
+    rows = [DeploymentRow(plan.model, plan.version, plan.view_of[slug].role) for plan in plans if slug in plan.cameras]
+    return render(request, "streaming/camera.html", {"camera": _card(found, plans), "deployments": rows})
+
+
+def _plans() -> list[VersionPlan]:
+    """What looks at cameras, second stages included, by name."""
+    return sorted(version_plans(disabled_cameras=True).values(), key=lambda plan: plan.key)
 
 
 @never_cache
@@ -73,14 +79,7 @@ def admin_login(request: HttpRequest) -> HttpResponse:
     return redirect("admin:index")
 
 
-_PREFETCHED = ("deployments__version__model",)
-
-
-def _deployments(camera: Camera) -> list[Deployment]:
-    return [deployment for deployment in camera.deployments.all() if deployment.enabled]
-
-
-def _card(camera: Camera) -> CameraCard:
+def _card(camera: Camera, plans: list[VersionPlan]) -> CameraCard:
     status = hub().status(camera.slug)
     return CameraCard(
         pk=camera.pk,
@@ -90,5 +89,10 @@ def _card(camera: Camera) -> CameraCard:
         imprint=camera.imprint,
         width=status.width if status else 0,
         height=status.height if status else 0,
-        models=tuple(str(item.version) for item in _deployments(camera) if item.role == Role.LIVE),
+        models=tuple(f"{plan.model} {plan.version}" for plan in plans if _is_live(plan, camera.slug)),
     )
+
+
+def _is_live(plan: VersionPlan, camera: str) -> bool:
+    view = plan.view_of.get(camera)
+    return view is not None and view.role == "live"

@@ -13,6 +13,7 @@ from sightline.pace import Pace
 from streaming import protocol
 from streaming.feeds import Feed, Kind
 from streaming.hub import Hub
+from streaming.modelstates import ModelNews
 from streaming.rendition import PictureError
 from streaming.tiles import Tile
 
@@ -36,6 +37,7 @@ class Wall:
         self.replies: deque[str] = deque(maxlen=REPLIES)
         self.waiting: dict[str, float] = {}
         self.states: dict[str, tuple[str, int]] = {}
+        self.models = ModelNews(hub.models)
         self.next_round = 0.0
 
     def close(self) -> None:
@@ -51,13 +53,14 @@ class Wall:
             tile.reshape(fps, width)
             self.waiting[camera] = 0.0
         tile.enabled = enabled
-        self.subscription.watch(tile.frames, tile.predictions, tile.status)
+        self.subscription.watch(*tile.feeds)
 
     def unwatch(self, camera: str) -> None:
         """Show a camera no more."""
         tile = self.tiles.pop(camera, None)
         if tile is not None:
-            self.subscription.unwatch(tile.frames, tile.predictions, tile.status)
+            self.subscription.unwatch(*tile.feeds)
+            self.models.forget(camera)
             self.waiting.pop(camera, None)
             self.states.pop(camera, None)
 
@@ -95,6 +98,7 @@ class Wall:
             await self.send_text(protocol.system(self.hub.kafka))
         fresh = self.subscription.take_fresh()
         now = time.monotonic()
+        await self._send_models(fresh, now)
         await self._send_states(fresh, now)
         await self._send_predictions(fresh)
         await self._send_frames(fresh, now)
@@ -102,6 +106,14 @@ class Wall:
     def _pause(self) -> float:
         now = time.monotonic()
         return max(0.0, min([self.next_round, *self.waiting.values()]) - now)
+
+    async def _send_models(self, fresh: set[Feed], now: float) -> None:
+        cameras = {feed.camera for feed in fresh if feed.kind is Kind.MODELS}
+        if now >= self.next_round and self.hub.kafka.reachable:
+            # A worker that died says nothing: its silence is noticed here.
+            cameras |= self.tiles.keys()
+        for said, seeing in self.models.take(cameras & self.tiles.keys()).items():
+            await self.send_text(protocol.model(said, seeing))
 
     async def _send_states(self, fresh: set[Feed], now: float) -> None:
         cameras = {feed.camera for feed in fresh if feed.kind is Kind.STATUS}

@@ -28,10 +28,14 @@ for _name in (
 _scratch = tempfile.TemporaryDirectory(prefix="sightline-tests-")
 os.environ["DATA_DIR"] = _scratch.name
 os.environ["CAMERA_ALLOWED_NETWORKS"] = "127.0.0.0/8,::1/128"
+os.environ["MODEL_ALLOWED_NETWORKS"] = "127.0.0.0/8,::1/128"
 os.environ["DJANGO_SETTINGS_MODULE"] = "sightline.settings"
 # Playwright's synchronous interface runs an event loop in the test's thread, in which Django would refuse to use the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 django.setup()
+
+# Model servers that several test modules share, each started when the first of them asks for it.
+pytest_plugins = ("tests.servers.models.fixtures",)
 
 HOME = Path(__file__).resolve().parent.parent
 

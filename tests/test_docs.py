@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import ast
 import inspect
+import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import fields
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import Field, fields
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 from django.core.management import get_commands
+from pytest_django import Settings
 
-from inference.runtimes import RUNTIMES
+from inference.adapters import ADAPTERS
+from inference.backends.remote import RemoteOptions
+from inference.picture_input import InputOptions
+from inference.runtimes import RUNTIMES, check
+from inference.runtimes.records import RecordOptions
 from sightline import topics
 from sightline.messages import CameraState
 from sightline.roles import ROLES
@@ -20,6 +28,7 @@ from sightline.roles import ROLES
 HOME = Path(__file__).resolve().parent.parent
 DOCUMENTS = ("README.md", "CHANGELOG.md", *(str(path.relative_to(HOME)) for path in sorted((HOME / "docs").glob("*.md"))))
 READERS = {"text", "number", "flag", "checked", "checked_items", "choice", "items", "prefixed"}
+SHARED = tuple(item.name for item in fields(RemoteOptions))
 NAMES_OF_THEIR_OWN = {"SIGHTLINE_HEARTBEAT_FD", "DJANGO_SETTINGS_MODULE"}
 
 
@@ -82,6 +91,61 @@ def code(document: str) -> str:
     return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", document, flags=re.DOTALL))])
 
 
+def options(kind: type[Any], *, without: Iterable[str] = ()) -> list[Field[Any]]:
+    return [item for item in fields(kind) if item.name not in without]
+
+
+def option_sections() -> Mapping[str, tuple[str, list[Field[Any]]]]:
+    """The sections with tables of options, as they are headed: the document, and the options."""
+    models = {
+        f"`{name}`": (
+            "docs/models.md" if name.startswith("builtin-") else "docs/runtimes.md",
+            options(kind.load().Options, without=SHARED * kind.remote),
+        )
+        for name, kind in RUNTIMES.items()
+    }
+    adapters = {f"`{name}`": ("docs/runtimes.md", options(kind.load().Options)) for name, kind in ADAPTERS.items()}
+    around = {
+        "All model servers": ("docs/runtimes.md", options(RemoteOptions)),
+        "`input`": ("docs/runtimes.md", options(InputOptions)),
+        "`records`": ("docs/runtimes.md", options(RecordOptions)),
+    }
+    return models | adapters | around
+
+
+def section_of(document: str, heading: str) -> str:
+    found = re.search(rf"^### {re.escape(heading)}\n(.*?)(^## |^### |\Z)", read(document), re.MULTILINE | re.DOTALL)
+    assert found, f"{document} has no section {heading}"
+    return found[1]
+
+
+def shown_default(option: Field[Any]) -> str:
+    value = option.default
+    if option.metadata.get("required"):
+        return "required"
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return f"{value:g}"
+    return f"`{value}`" if value else "empty"
+
+
+def shown_range(option: Field[Any]) -> str:
+    metadata = option.metadata
+    if "choices" in metadata:
+        return ", ".join(f"`{choice}`" for choice in metadata["choices"])
+    if "counts" in metadata:
+        *counts, last = metadata["counts"]
+        return f"{', '.join(map(str, counts))} or {last} numbers"
+    if "low" in metadata:
+        return f"{metadata['low']:g} to {metadata['high']:g}"
+    if isinstance(option.default, bool):
+        return "true, false"
+    if isinstance(option.default, str):
+        return "text"
+    return "labels" if option.name == "labels" and "adapters" in str(metadata["check"].__module__) else "list of texts"
+
+
 def missing(wanted: Iterable[str], document: str) -> list[str]:
     text = read(document)
     return [item for item in wanted if item not in text]
@@ -107,15 +171,45 @@ def test_the_settings_name_no_variable_that_nobody_reads() -> None:
     assert named <= variables() | {"KAFKA_SECURITY_PROTOCOL"}
 
 
-@pytest.mark.parametrize("name", RUNTIMES)
-def test_every_option_of_a_runtime_is_in_the_models(name: str) -> None:
-    section = re.search(rf"^### `{name}`\n(.*?)(^##|\Z)", read("docs/models.md"), re.MULTILINE | re.DOTALL)
-    assert section, f"docs/models.md has no section on {name}"
-    options = fields(RUNTIMES[name].load().Options)
-    rows = [f"| `{item.name}` | {item.default:g} | {item.metadata['low']:g} to {item.metadata['high']:g} |" for item in options]
+@pytest.mark.parametrize("heading", option_sections())
+def test_every_option_has_a_row(heading: str) -> None:
+    document, wanted = option_sections()[heading]
+    section = section_of(document, heading)
+    rows = [f"| `{item.name}` | {shown_default(item)} | {shown_range(item)} |" for item in wanted]
 
-    assert not [row for row in rows if row not in section[1]]
-    assert section[1].count("| `") == len(rows)
+    assert not [row for row in rows if row not in section]
+    assert len(re.findall(r"^\| `", section, re.MULTILINE)) == len(rows)
+
+
+@pytest.mark.parametrize("runtime", [name for name in RUNTIMES if not name.startswith("builtin-")])
+def test_the_examples_of_options_are_accepted(runtime: str, settings: Settings) -> None:
+    settings.PYTHON_MODELS = ["tests.models_for_tests.IrisModel"]
+    examples = re.findall(r"```json\n(.*?)```", section_of("docs/runtimes.md", f"`{runtime}`"), re.DOTALL)
+
+    assert examples
+    for example in examples:
+        check(runtime, json.loads(example))
+
+
+def test_the_class_in_the_records_says_what_the_document_says() -> None:
+    document = read("docs/records.md")
+    [block] = re.findall(r"```python\n(.*?)```", document, re.DOTALL)
+    [sent] = re.findall(r"echo '(\{.*\})' \|", document)
+    names: dict[str, Any] = {}
+    exec(block, names)
+
+    said = names["IrisModel"]().predict(json.loads(sent))
+
+    assert f"\n{json.dumps(said)}\n" in document
+
+
+def test_a_class_in_the_runtimes_sees_the_dark() -> None:
+    [block] = re.findall(r"```python\n(.*?)```", read("docs/runtimes.md"), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(block, names)
+
+    assert names["Darkness"]().predict(np.zeros((9, 16, 3), np.uint8)) == [{"label": "dark", "score": 1.0}]
+    assert names["Darkness"]().predict(np.full((9, 16, 3), 200, np.uint8)) == []
 
 
 def test_every_state_is_in_the_cameras() -> None:

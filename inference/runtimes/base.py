@@ -5,8 +5,9 @@ A runtime is made with its options, loads in the worker that uses it, predicts o
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, Final, Literal, Protocol
+import contextlib
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, Literal, Protocol, Self
 
 import cv2
 import numpy as np
@@ -14,10 +15,13 @@ import simplejpeg
 from numpy.typing import NDArray
 
 from inference.runtimes.errors import InferenceError
-from sightline.messages import Detection, Frame
+from sightline.messages import Detection, Frame, FrameRef
 
 Image = NDArray[np.uint8]
 Mode = Literal["GRAY", "BGR"]
+Look = tuple[Mode, int | None]  # the colours and the greatest width that a picture was asked for
+
+CROP_QUALITY: Final = 90
 
 MAX_JPEG_BYTES: Final = 8 * 1024 * 1024
 MAX_PIXELS: Final = 7680 * 4320
@@ -27,11 +31,11 @@ class Picture:
     """One frame given to models: decoded on first use, at the scale asked for, once per mode and scale.
 
     ``width`` and ``height`` are what the frame says of itself. The arrays are read-only, because several models may
-    share them; a picture belongs to one thread. A JPEG that is broken, cut off or too large raises a permanent
+    share them; a picture belongs to one thread at a time. A JPEG that is broken, cut off or too large raises a permanent
     InferenceError.
     """
 
-    __slots__ = ("_decoded", "_size", "camera", "captured_at", "height", "jpeg", "seq", "width")
+    __slots__ = ("_array", "_decoded", "_jpeg", "_looks", "_size", "camera", "captured_at", "height", "seq", "width")
 
     def __init__(self, frame: Frame) -> None:
         self.camera = frame.camera
@@ -39,9 +43,42 @@ class Picture:
         self.captured_at = frame.captured_at
         self.width = frame.width
         self.height = frame.height
-        self.jpeg = frame.jpeg
+        self._jpeg: bytes | None = frame.jpeg
+        self._array: Image | None = None
         self._size: tuple[int, int] | None = None
         self._decoded: dict[tuple[Mode, int], Image] = {}
+        self._looks: dict[Look, None] = {}
+
+    @classmethod
+    def of_array(cls, image: Image, camera: str, frame: FrameRef) -> Self:
+        """A picture that is already decoded, such as a part of a frame: ``image`` in OpenCV's colour order, shape (height, width, 3)."""
+        height, width = image.shape[:2]
+        made = cls(Frame(camera, frame.seq, frame.captured_at, width, height, b""))
+        made._jpeg = None
+        made._size = (width, height)
+        made._array = image.view()
+        made._array.flags.writeable = False
+        made._decoded["BGR", width] = made._array
+        return made
+
+    @property
+    def jpeg(self) -> bytes:
+        """The picture as a JPEG: the camera's own, or encoded now, once."""
+        if self._jpeg is None:
+            self._jpeg = bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(self._array), CROP_QUALITY, "BGR", "420"))
+        return self._jpeg
+
+    @property
+    def looks(self) -> tuple[Look, ...]:
+        """What was asked of this picture so far."""
+        return tuple(self._looks)
+
+    def prepare(self, looks: Iterable[Look]) -> None:
+        """Decode already what will be asked for. What cannot be decoded now will be found out when it is asked for."""
+        with contextlib.suppress(InferenceError):
+            for mode, max_width in looks:
+                self._image(mode, max_width)
+        self._looks.clear()
 
     def gray(self, max_width: int | None = None) -> Image:
         """Brightness, shape (height, width), at most ``max_width`` wide; the aspect ratio is kept."""
@@ -52,16 +89,22 @@ class Picture:
         return self._image("BGR", max_width)
 
     def _image(self, mode: Mode, max_width: int | None) -> Image:
+        self._looks[mode, max_width] = None
         if self._size is None:
             self._size = jpeg_size(self.jpeg)
         size = _fit(self._size, max_width)
         key = (mode, size[0])
         if key not in self._decoded:
-            whole = self._decoded.get((mode, self._size[0]))
-            image = _resize(_decode(self.jpeg, mode, size, self._size) if whole is None else whole, size)
+            image = self._made(mode, size, self._size)
             image.flags.writeable = False
             self._decoded[key] = image
         return self._decoded[key]
+
+    def _made(self, mode: Mode, size: tuple[int, int], full: tuple[int, int]) -> Image:
+        whole = self._decoded.get((mode, full[0]))
+        if whole is None and self._array is not None:
+            whole = np.asarray(cv2.cvtColor(self._array, cv2.COLOR_BGR2GRAY), dtype=np.uint8)
+        return _resize(_decode(self.jpeg, mode, size, full) if whole is None else whole, size)
 
 
 class Runtime(Protocol):

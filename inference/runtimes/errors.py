@@ -12,3 +12,14 @@ class InferenceError(Exception):
     def __init__(self, message: str, *, permanent: bool) -> None:
         super().__init__(message)
         self.permanent = permanent
+
+
+class ServerUnavailable(InferenceError):
+    """The model's server is away, too slow or in trouble: never the fault of the picture or the record.
+
+    ``retry_after``: seconds within which it will not be asked again, so that trying earlier is of no use.
+    """
+
+    def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
+        super().__init__(message, permanent=False)
+        self.retry_after = retry_after

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,8 +12,11 @@ from inference import infer, runtimes
 from inference.infer import InferWorker
 from inference.models import Deployment, Model, ModelVersion
 from inference.plans import VersionPlan
+from sightline import topics
+from sightline.messages import ModelState, ModelStatus
 from tests.inference.fakes import FakeRuntime, plan
 from tests.servers.waiting import wait_until
+from tests.support import Reader, reading
 
 pytestmark = pytest.mark.usefixtures("embedded")
 
@@ -22,7 +26,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> list[FakeRuntime]:
     """The runtimes that were made."""
     made: list[FakeRuntime] = []
 
-    def create(*_: object) -> FakeRuntime:
+    def create(*_: object, **__: object) -> FakeRuntime:
         made.append(FakeRuntime())
         return made[-1]
 
@@ -52,7 +56,7 @@ def test_each_model_version_gets_a_lane(worker: InferWorker, made: list[FakeRunt
 
     loaded(made, 2)
     assert worker.lanes.keys() == {"a@1", "b@1"}
-    assert worker.counters() == {"models": 2, "predicted": 0, "failed": 0, "skipped": 0}
+    assert worker.counters() == {"models": 2, "predicted": 0, "failed": 0, "errors": 0, "skipped": 0}
 
 
 def test_other_cameras_do_not_load_the_model_again(worker: InferWorker, made: list[FakeRuntime]) -> None:
@@ -79,6 +83,27 @@ def test_other_options_load_it_again_once_the_old_one_has_ended(worker: InferWor
     loaded(made, 2)
     assert made[0].closes == 1
     assert worker.lanes["fake@1"].plan == changed["fake@1"]
+
+
+@pytest.mark.django_db
+def test_each_model_is_reported_and_its_end_too(worker: InferWorker, made: list[FakeRuntime], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(infer, "RECONCILE_SECONDS", 0.05)
+    monkeypatch.setattr(infer, "version_plans", lambda: plans(plan("dock")))
+
+    def stepped() -> list[ModelStatus | None]:
+        worker.step()
+        return states(reader)
+
+    with reading(topics.status()) as reader:
+        wait_until(lambda: any(item and item.state is ModelState.RUNNING and item.worker == worker.name for item in stepped()), what="a report")
+        monkeypatch.setattr(infer, "version_plans", dict)
+        wait_until(lambda: stepped()[-1] is None, what="the last report, without a value")
+    assert len(made) == 1
+
+
+def states(reader: Reader) -> list[ModelStatus | None]:
+    """What was reported of the model."""
+    return [ModelStatus.from_json(record.value) if record.value else None for record in reader.read() if record.key == b"model/fake@1"]
 
 
 def test_what_is_not_wanted_any_more_ends(worker: InferWorker, made: list[FakeRuntime]) -> None:
@@ -110,8 +135,9 @@ def test_a_step_follows_the_database(worker: InferWorker, made: list[FakeRuntime
 
 
 def test_opencv_does_not_fight_over_the_cores(worker: InferWorker) -> None:
-    before = cv2.getNumThreads()
+    before, interval = cv2.getNumThreads(), sys.getswitchinterval()
     worker.open()
 
     assert cv2.getNumThreads() == 1
     cv2.setNumThreads(before)
+    sys.setswitchinterval(interval)

@@ -18,7 +18,7 @@ from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError
 from sightline import topics
 from sightline.kafka import Producer, Record
-from sightline.messages import Detection, Frame
+from sightline.messages import Detection, Frame, ModelState
 from tests.inference.fakes import SEEN, FakeRuntime, plan
 from tests.inference.pictures import blank, encode
 from tests.servers.waiting import wait_until
@@ -36,7 +36,7 @@ def runtime() -> FakeRuntime:
 @pytest.fixture(scope="module")
 def lane(embedded_address: str, runtime: FakeRuntime) -> Iterator[Lane]:
     with own_topics(embedded_address), pytest.MonkeyPatch.context() as patch:
-        patch.setattr(runtimes, "create", lambda *_: runtime)
+        patch.setattr(runtimes, "create", lambda *_, **__: runtime)
         lane = Lane(plan(*CAMERAS), Producer())
         lane.start()
         wait_until(lambda: send(lane, "roof") and lane.predicted, 20, "the lane to join")
@@ -227,6 +227,20 @@ def test_a_score_that_is_no_number_is_an_error(lane: Lane, runtime: FakeRuntime,
     assert b"score" in letter_of(send(lane)).header_map["dlt-exception-message"]
 
 
+def test_a_box_that_is_no_number_is_an_error(lane: Lane, runtime: FakeRuntime) -> None:
+    runtime.answer = lambda _: (Detection("person", 0.5, (0.0, math.nan, 1.0, 1.0)),)
+
+    assert b"box" in letter_of(send(lane)).header_map["dlt-exception-message"]
+
+
+def test_a_label_that_is_no_text_is_an_error(lane: Lane, runtime: FakeRuntime) -> None:
+    runtime.answer = lambda _: (Detection(object(), 0.5),)  # type: ignore[arg-type]
+
+    assert letter_of(send(lane)).value == JPEG
+    runtime.answer = lambda _: SEEN
+    prediction_of(send(lane))
+
+
 def test_an_answer_that_is_none_is_an_error(lane: Lane, runtime: FakeRuntime) -> None:
     runtime.answer = lambda _: None  # type: ignore[assignment,return-value]
 
@@ -234,17 +248,20 @@ def test_an_answer_that_is_none_is_an_error(lane: Lane, runtime: FakeRuntime) ->
 
 
 def test_a_slow_model_skips_frames_and_goes_on_with_the_newest(lane: Lane, runtime: FakeRuntime) -> None:
+    prediction_of(send(lane))  # what came before is done with
     skipped = lane.skipped
     runtime.free.clear()
     first = send(lane)
     wait_until(lambda: runtime.seen[-1].seq == first.seq, what="the model to be busy")
     frames = [send(lane, camera) for _ in range(20) for camera in ("dock", "gate")]
-    wait_until(lambda: lane.skipped - skipped == 38, what="38 frames to be skipped")
+    wait_until(lambda: lane.skipped - skipped + len(lane.prefetch._ready) + len(lane.slots._slots) == 40, what="all frames to be read")
+    wait_until(lambda: all(item.is_old() for item in lane.prefetch._ready), what="these to be old")
     runtime.free.set()
 
     prediction_of(frames[-1])
     prediction_of(frames[-2])
     prediction_of(send(lane))
+    assert lane.skipped - skipped == 38
     tail = [picture.seq for picture in runtime.seen][-4:-1]
     assert tail[0] == first.seq
     assert sorted(tail[1:]) == [frames[-2].seq, frames[-1].seq]
@@ -262,7 +279,7 @@ def test_a_model_that_does_not_load_is_tried_again(lane: Lane, monkeypatch: pyte
     runtime = FakeRuntime()
     answers: list[FakeRuntime | None] = [None, runtime]
 
-    def create(*_: object) -> FakeRuntime:
+    def create(*_: object, **__: object) -> FakeRuntime:
         if (answer := answers.pop(0)) is None:
             raise InferenceError("The file is not there.", permanent=True)
         return answer
@@ -270,9 +287,10 @@ def test_a_model_that_does_not_load_is_tried_again(lane: Lane, monkeypatch: pyte
     monkeypatch.setattr(runtimes, "create", create)
     other = Lane(plan("dock", model="late"), lane.producer)
     other.start()
-    wait_until(lambda: other.error == "The file is not there.")
+    wait_until(lambda: other.status().detail == "The file is not there.")
+    assert other.status().state is ModelState.FAILING
     wait_until(lambda: runtime.loads == 1)
-    wait_until(lambda: other.error == "")
+    wait_until(lambda: other.status().state is ModelState.RUNNING)
     other.stop()
 
     assert other.join(10)

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
+from django.core.files.base import ContentFile
+from pytest_django import Settings
 
 from cameras.models import Camera
-from inference.lane import same_model
-from inference.models import Deployment, Model, ModelVersion
+from inference.models import Deployment, Kind, Model, ModelVersion, Role
 from inference.plans import View, version_plans
 
 pytestmark = pytest.mark.django_db
@@ -89,8 +93,8 @@ def test_a_model_is_loaded_again_for_what_runs_it_only() -> None:
     other_options = version_plans()["qr@1"]
 
     assert other_views != before
-    assert same_model(before, other_views)
-    assert not same_model(before, other_options)
+    assert before.runs_as(other_views)
+    assert not before.runs_as(other_options)
 
 
 @pytest.mark.parametrize("count", [1, 5])
@@ -101,3 +105,82 @@ def test_it_asks_the_database_a_few_questions_whatever_there_is(count: int, djan
 
     with django_assert_max_num_queries(2):
         assert len(version_plans()) == count
+
+
+def test_deployments_that_are_switched_off_and_those_of_records_are_left_out() -> None:
+    gate = camera("gate")
+    deploy(version("off"), gate, enabled=False)
+    deploy(version("iris"), gate, kind=Kind.RECORDS)
+    assert version_plans() == {}
+
+
+def test_a_plan_is_a_value() -> None:
+    deploy(version("motion"), camera("gate"))
+    first, second = version_plans()["motion@1"], version_plans()["motion@1"]
+    assert first == second
+    assert len({first, second}) == 1
+    first.create().close()
+
+
+def test_other_cameras_and_batches_do_not_load_the_model_again_but_options_and_files_do() -> None:
+    deploy(version("motion"), camera("gate"))
+    plan = version_plans()["motion@1"]
+    assert plan.runs_as(replace(plan, views=(), batch=8, batch_ms=50))
+    assert not plan.runs_as(replace(plan, options='{"width": 320}'))
+    assert not plan.runs_as(replace(plan, sha256="0" * 64))
+
+
+def test_a_second_stage_sees_the_cameras_of_its_first_stage() -> None:
+    gate, yard = camera("gate"), camera("yard")
+    faces = deploy(version("faces"), gate, yard)
+    deploy(version("mood"), crops_of=faces, crop_label="face", role=Role.SHADOW)
+    assert version_plans()["mood@1"].view_of == dict.fromkeys(("gate", "yard"), View("shadow", 0.0, "faces@1", "face"))
+
+
+def test_a_second_stage_with_cameras_of_its_own_sees_only_these_of_the_first_stages() -> None:
+    gate, yard, dock = camera("gate"), camera("yard"), camera("dock")
+    deploy(version("mood"), yard, dock, crops_of=deploy(version("faces"), gate, yard))
+    assert version_plans()["mood@1"].cameras == {"yard"}
+
+
+def test_a_third_stage_follows_the_second() -> None:
+    second = deploy(version("mood"), crops_of=deploy(version("faces"), camera("gate")))
+    deploy(version("words"), crops_of=second)
+    assert version_plans()["words@1"].view_of["gate"].crops_of == "mood@1"
+
+
+def test_a_second_stage_whose_first_is_switched_off_has_nothing_to_do() -> None:
+    deploy(version("mood"), camera("gate"), crops_of=deploy(version("faces"), camera("yard"), enabled=False))
+    assert version_plans() == {}
+
+
+def test_stages_that_go_round_in_a_circle_have_nothing_to_do() -> None:
+    gate = camera("gate")
+    first = deploy(version("faces"), gate)
+    second = deploy(version("mood"), gate, crops_of=first)
+    Deployment.objects.filter(pk=first.pk).update(crops_of=second)
+    assert version_plans() == {}
+
+
+def test_a_circle_is_refused_in_plain_words() -> None:
+    gate = camera("gate")
+    first = deploy(version("faces"), gate)
+    second = deploy(version("mood"), crops_of=first)
+    first.crops_of = second
+    with pytest.raises(ValidationError, match="cannot see what it finds itself"):
+        first.full_clean()
+    with pytest.raises(ValidationError, match="cannot see what it finds itself"):
+        Deployment(version=second.version, crops_of=second).full_clean()
+    with pytest.raises(ValidationError, match="Only pictures have boxes"):
+        Deployment(version=version("iris"), crops_of=second, kind=Kind.RECORDS).full_clean()
+
+
+def test_a_file_is_part_of_the_plan(tmp_path: Path, settings: Settings) -> None:
+    settings.MEDIA_ROOT = tmp_path
+    deployment = deploy(version("digits"), camera("gate"))
+    found = deployment.version
+    found.file.save("digits.onnx", ContentFile(b"onnx"))
+    ModelVersion.objects.filter(pk=found.pk).update(sha256="ab" * 32)
+    plan = version_plans()["digits@1"]
+    assert Path(plan.file).read_bytes() == b"onnx"
+    assert plan.sha256 == "ab" * 32

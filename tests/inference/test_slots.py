@@ -5,16 +5,22 @@ import time
 
 from inference.slots import Slots, Waiting
 from sightline.kafka import Record
+from sightline.messages import Detection
 from tests.support import frame
 
 
-def waiting(camera: str, seq: int) -> Waiting:
-    record = Record(f"p.cameras.{camera}.frames", 0, seq, 0, None, b"", ())
-    return Waiting(frame(camera, seq=seq), record, time.time_ns())
+def waiting(camera: str, seq: int, jpeg: bytes = b"jpeg", found: bool = False) -> Waiting:
+    record = Record(f"p.cameras.{camera}.frames", 0, seq, 0, None, jpeg, ())
+    box = (Detection("face", 0.9, (0.1, 0.1, 0.5, 0.5)),) if found else ()
+    return Waiting(frame(camera, jpeg, seq=seq), record, time.time_ns(), box)
+
+
+def names(items: list[Waiting]) -> list[tuple[str, int]]:
+    return [(item.frame.camera, item.frame.seq) for item in items]
 
 
 def taken(slots: Slots, most: int = 1, timeout: float = 0) -> list[tuple[str, int]]:
-    return [(item.frame.camera, item.frame.seq) for item in slots.take(most, timeout)]
+    return names(slots.take(most, timeout))
 
 
 def test_only_the_newest_frame_waits_and_the_rest_are_counted() -> None:
@@ -68,3 +74,35 @@ def test_frames_of_other_cameras_are_forgotten() -> None:
 
     assert taken(slots, most=5) == [("gate", 1)]
     assert slots.skipped == 0
+
+
+def test_a_full_batch_is_not_kept_waiting() -> None:
+    slots = Slots()
+    for camera in ("gate", "yard"):
+        slots.put(waiting(camera, 1))
+    started = time.monotonic()
+    assert len(slots.take(2, 5, patience=60)) == 2
+    assert time.monotonic() - started < 30
+
+
+def test_the_first_waits_for_the_others_but_not_longer_than_its_patience() -> None:
+    slots = Slots()
+    slots.put(waiting("gate", 1))
+    timer = threading.Timer(0.05, slots.put, [waiting("yard", 1)])
+    timer.start()
+    assert names(slots.take(2, 5, patience=30)) == [("gate", 1), ("yard", 1)]
+    timer.join()
+    slots.put(waiting("gate", 1))
+    assert names(slots.take(2, 5, patience=0.01)) == [("gate", 1)]
+
+
+def test_nothing_comes_of_nothing() -> None:
+    assert Slots().take(3, 0.01, patience=5) == []
+
+
+def test_it_knows_who_waits_and_counts_what_others_left_out() -> None:
+    slots = Slots()
+    slots.put(waiting("dock", 1))
+    assert slots.cameras() == {"dock"}
+    slots.skip(2)
+    assert slots.skipped == 2

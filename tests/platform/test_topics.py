@@ -49,8 +49,10 @@ def test_short_retentions_roll_their_segments_in_time() -> None:
 def test_frames_may_be_as_large_as_the_settings_say(settings: Settings) -> None:
     settings.KAFKA_MAX_MESSAGE_BYTES = 1_000_000
 
-    for topic in (topics.frames("dock"), topics.annotated("dock"), topics.errors("qr", "1")):
+    for topic in (topics.frames("dock"), topics.annotated("dock")):
         assert topic.config["max.message.bytes"] == "1000000"
+    # A dead letter is the frame with headers that say why.
+    assert topics.errors("qr", "1").config["max.message.bytes"] == str(1_000_000 + topics.HEADER_ROOM)
 
 
 def test_cameras_have_one_partition_and_assignments_many(settings: Settings) -> None:

@@ -60,10 +60,15 @@ def log_in(page: Page, stack: Stack, path: str = "/") -> None:
     page.add_init_script(LISTEN)
     page.goto(stack.url + path)
     if "/accounts/login/" in page.url:
-        page.get_by_label("User name").fill(ADMIN)
-        page.get_by_label("Password", exact=True).fill(PASSWORD)
-        page.keyboard.press("Enter")
-        page.wait_for_url(stack.url + path)
+        give_login(page, ADMIN, PASSWORD)
+
+
+def give_login(page: Page, username: str, password: str) -> None:
+    """Fill in the login page, and wait until the page that was asked for is there."""
+    page.get_by_label("User name").fill(username)
+    page.get_by_label("Password", exact=True).fill(password)
+    page.keyboard.press("Enter")
+    page.wait_for_url(lambda url: "/accounts/login/" not in url)
 
 
 def wait_for_paints(page: Page, camera: str, count: int, timeout: float = 60) -> list[dict[str, Any]]:

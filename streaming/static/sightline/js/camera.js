@@ -12,7 +12,7 @@ import { Sparkline } from "./sparkline.js";
 import { stateWords } from "./states.js";
 import { Window, quantile } from "./stats.js";
 import { bindStreamLinks } from "./streamlinks.js";
-import { openTiles } from "./tiles.js";
+import { followModels, openTiles } from "./tiles.js";
 import { bindToolbar } from "./toolbar.js";
 
 const WINDOW_MS = 10_000;
@@ -70,6 +70,8 @@ function follow(tile, socket, feed, models) {
     feed.state(tile.camera, { ...words, kind: truth.kind, since: truth.since, href: location.pathname });
     announce(words.title);
   });
+  socket.addEventListener("model", ({ detail }) => models.report(detail));
+  followModels(socket, feed, () => location.pathname);
   socket.addEventListener("predictions", ({ detail }) => {
     models.predict(detail);
     feed.predict(detail);

@@ -3,6 +3,7 @@
 import { colourOf } from "./colours.js";
 import { element, setText } from "./dom.js";
 import { formatAge, formatRate } from "./format.js";
+import { describeModel } from "./modelstates.js";
 import { Window, quantile } from "./stats.js";
 import { modelKey } from "./wire.js";
 
@@ -30,6 +31,14 @@ export class ModelList {
     row.latency.add((prediction.finishedAt - prediction.frame.captured_at) / 1e6, now);
   }
 
+  /** How a model does, as its worker says. */
+  report(said) {
+    const row = this.#rows.get(modelKey(said));
+    if (!row) return;
+    row.trouble = describeModel(said);
+    this.#show(row, performance.now());
+  }
+
   tick() {
     const now = performance.now();
     this.#empty.hidden = this.#rows.size > 0;
@@ -37,6 +46,11 @@ export class ModelList {
   }
 
   #show(row, now) {
+    if (row.trouble) {
+      row.item.dataset.kind = row.trouble.kind;
+      setText(row.numbers, row.trouble.detail);
+      return;
+    }
     const working = row.seen > 0 && now - row.seen < QUIET_MS;
     row.item.dataset.kind = working ? "ok" : "wait";
     const numbers = `${formatRate(row.rate.rate(now))} /s · ${formatAge(quantile(row.latency.values(now), 0.5))}`;
@@ -52,6 +66,7 @@ export class ModelList {
       item,
       numbers: item.querySelector("[data-numbers]"),
       seen: 0,
+      trouble: null,
       rate: new Window(5000),
       latency: new Window(5000),
     };

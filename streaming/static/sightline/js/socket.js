@@ -2,14 +2,14 @@
 
 import { backoff } from "./backoff.js";
 import { ServerClock } from "./clock.js";
-import { parseFrame, parsePrediction, parseStatus } from "./wire.js";
+import { parseFrame, parseModel, parsePrediction, parseStatus } from "./wire.js";
 
 const PING_MS = 5000;
 const SILENT_MS = 15_000;
 const FIRST_PINGS_MS = [0, 150, 400, 900];
 
 /**
- * Events: `open`, `close` {attempt}, `frame` {header, jpeg}, `predictions`, `status`, `error`, `system`.
+ * Events: `open`, `close` {attempt}, `frame` {header, jpeg}, `predictions`, `status`, `model`, `error`, `system`.
  * Listeners get the parsed message as `event.detail`.
  */
 export class WallSocket extends EventTarget {
@@ -131,6 +131,8 @@ export class WallSocket extends EventTarget {
         return this.#emit("predictions", parsePrediction(message));
       case "status":
         return this.#emit("status", parseStatus(message));
+      case "model":
+        return this.#emit("model", parseModel(message));
       case "system":
         this.kafka = message.kafka;
         return this.#emit("system", message);

@@ -1,8 +1,9 @@
 /** One camera on a page: asks for its frames while it is looked at, shows them, and says what is true about them. */
 
 import { colourOf } from "./colours.js";
-import { element } from "./dom.js";
+import { element, setText } from "./dom.js";
 import { formatAge, formatMoment } from "./format.js";
+import { describeModel, modelName } from "./modelstates.js";
 import { Picture } from "./picture.js";
 import { describe, kindOf } from "./states.js";
 import { Window, quantile } from "./stats.js";
@@ -34,7 +35,8 @@ export class Tile extends EventTarget {
   #count = 0;
   #rate = new Window(2000);
   #ages = new Window(1000);
-  #models = new Set();
+  #chips = new Map();
+  #said = new Map();
 
   /** @param {HTMLElement} root has `data-camera`, `-name`, `-enabled`, `-width`, `-height` and the parts of a tile */
   constructor(root, socket, view, { fps = 10, bar = true } = {}) {
@@ -84,6 +86,12 @@ export class Tile extends EventTarget {
   predict(prediction) {
     this.#addModel(prediction);
     this.picture.predict(prediction);
+  }
+
+  /** How a model does that looks at this camera: its chip says so when it does not simply work. */
+  reportModel(said) {
+    this.#said.set(modelName(said), said);
+    this.#showModel(modelName(said));
   }
 
   report(status) {
@@ -228,13 +236,26 @@ export class Tile extends EventTarget {
   }
 
   #adopt(chip) {
-    this.#models.add(chip.dataset.model);
+    this.#chips.set(chip.dataset.model, chip);
     chip.style.setProperty("--colour", colourOf(chip.dataset.model.split(" ")[0]));
+    // A chip that has something to say lies above the tile's link, so that its title can be read.
+    chip.addEventListener("click", () => this.#parts.link?.click());
+    this.#showModel(chip.dataset.model);
+  }
+
+  #showModel(name) {
+    const chip = this.#chips.get(name);
+    if (!chip) return;
+    const trouble = describeModel(this.#said.get(name));
+    setText(chip, trouble ? `${name} ${trouble.word}` : name);
+    chip.title = trouble?.detail ?? "";
+    if (trouble) chip.dataset.kind = trouble.kind;
+    else delete chip.dataset.kind;
   }
 
   #addModel({ model, version, role }) {
-    const name = `${model} ${version}`;
-    if (role !== "live" || this.#models.has(name) || !this.#parts.models || this.#models.size >= MAX_CHIPS) return;
+    const name = modelName({ model, version });
+    if (role !== "live" || this.#chips.has(name) || !this.#parts.models || this.#chips.size >= MAX_CHIPS) return;
     const chip = element("span", { class: "chip", "data-model": name }, name);
     this.#parts.models.append(chip);
     this.#adopt(chip);

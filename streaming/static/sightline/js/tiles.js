@@ -1,10 +1,26 @@
 /** The tiles of a page on one socket: hands out what arrives, and keeps them true. */
 
+import { announce } from "./banners.js";
+import { modelChange, modelName } from "./modelstates.js";
 import { preferences } from "./prefs.js";
 import { Tile } from "./tile.js";
 
 const TICK_MS = 500;
 const AWAY_MS = 10_000;
+
+/** Lists what changes about models, one line a model, whatever the number of its cameras. */
+export function followModels(socket, feed, linkOf) {
+  const before = new Map();
+  socket.addEventListener("model", ({ detail: said }) => {
+    const name = modelName(said);
+    const words = modelChange(before.get(name), said);
+    before.set(name, said);
+    if (!words) return;
+    const since = said.since ? said.since - socket.clock.offset : socket.clock.local;
+    feed.state(`model/${name}`, { ...words, since, href: linkOf(said.cameras[0]) });
+    announce(words.title);
+  });
+}
 
 /**
  * @param {Iterable<HTMLElement>} roots
@@ -20,6 +36,9 @@ export function openTiles(roots, socket, options, onTick) {
     else socket.acknowledge(header.camera, header.seq);
   });
   socket.addEventListener("predictions", ({ detail }) => tiles.get(detail.camera)?.predict(detail));
+  socket.addEventListener("model", ({ detail }) =>
+    detail.cameras.forEach((camera) => tiles.get(camera)?.reportModel(detail)),
+  );
   socket.addEventListener("status", ({ detail }) => tiles.get(detail.camera)?.report(detail));
   socket.addEventListener("open", () => made.forEach((tile) => tile.restart()));
   socket.addEventListener("close", () => made.forEach((tile) => tile.tick()));

@@ -11,7 +11,7 @@ import { moveIn } from "./move.js";
 import { preferences } from "./prefs.js";
 import { bindSearch } from "./search.js";
 import { stateWords } from "./states.js";
-import { openTiles } from "./tiles.js";
+import { followModels, openTiles } from "./tiles.js";
 import { bindToolbar } from "./toolbar.js";
 
 const grid = document.getElementById("grid");
@@ -71,6 +71,7 @@ function start() {
     tile.addEventListener("shape", layOut);
   }
   followStates(tiles, feed);
+  followModels(socket, feed, (camera) => tiles.get(camera)?.link ?? "#");
   socket.open();
 }
 

@@ -55,6 +55,18 @@ export function parsePrediction(message) {
   };
 }
 
+/** How a model does on some cameras; `since` in milliseconds since the epoch, by the server's clock. */
+export function parseModel(message) {
+  return {
+    model: text(message.model),
+    version: text(message.version),
+    state: text(message.state) || "unknown",
+    detail: String(message.detail ?? "").slice(0, 400),
+    since: number(message.since) / 1e6,
+    cameras: Array.isArray(message.cameras) ? message.cameras.map(text) : [],
+  };
+}
+
 /** What a camera does; times in milliseconds since the epoch, by the server's clock. */
 export function parseStatus(message) {
   return {

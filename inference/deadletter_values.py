@@ -1,0 +1,114 @@
+"""What the value of a dead letter is, for people to look at: all of it comes from outside and may be anything."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from inference.runtimes.base import MAX_PIXELS, jpeg_size
+from inference.runtimes.errors import InferenceError
+
+SHOWN_BYTES: Final = 64
+PREVIEW_CHARACTERS: Final = 600
+SHOWN_CHARACTERS: Final = 64 * 1024
+EDITABLE_BYTES: Final = 256 * 1024
+
+PNG: Final = b"\x89PNG\r\n\x1a\n"
+PNG_HEADER: Final = len(PNG) + 4 + 4 + 13 + 4  # signature; length, name, content and checksum of the chunk IHDR
+
+
+class ContentKind(StrEnum):
+    """What a value is."""
+
+    PICTURE = "picture"
+    JSON = "json"
+    TEXT = "text"
+    BYTES = "bytes"
+    NULL = "null"
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A value as it is shown: its ``size`` in bytes and, unless it is a picture, ``text`` (of bytes: the first ones in hex), which may be ``cut``."""
+
+    kind: ContentKind
+    size: int
+    text: str = ""
+    cut: bool = False
+
+
+def picture_type(value: bytes | None) -> str:
+    """``image/jpeg`` or ``image/png`` when the value begins as a picture of a sensible size does; "" for anything else."""
+    if not value:
+        return ""
+    if value.startswith(b"\xff\xd8"):
+        return "image/jpeg" if _is_jpeg(value) else ""
+    return "image/png" if _is_png(value) else ""
+
+
+def content_of(value: bytes | None, most: int = PREVIEW_CHARACTERS) -> Content:
+    """What a value is, with ``most`` characters of its text at most."""
+    if value is None:
+        return Content(ContentKind.NULL, 0)
+    if picture_type(value):
+        return Content(ContentKind.PICTURE, len(value))
+    text = text_of(value)
+    if text is None:
+        return Content(ContentKind.BYTES, len(value), value[:SHOWN_BYTES].hex(" "), len(value) > SHOWN_BYTES)
+    pretty = pretty_json(text)
+    kind = ContentKind.TEXT if pretty is None else ContentKind.JSON
+    shown = text if pretty is None else pretty
+    return Content(kind, len(value), shown[:most], len(shown) > most)
+
+
+def text_of(value: bytes) -> str | None:
+    """The value as text; None when it is not UTF-8 or holds what no text holds."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return None
+    return None if any(character < " " and character not in "\t\n\r" for character in text) else text
+
+
+def pretty_json(text: str) -> str | None:
+    """JSON laid out over lines; None when the text is not JSON."""
+    try:
+        pretty = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    except (ValueError, RecursionError):
+        return None
+    # JSON may hold halves of characters, which no page can: they stay as they were written.
+    return pretty.encode(errors="backslashreplace").decode()
+
+
+def editable(value: bytes | None) -> str | None:
+    """The value as text to correct: laid out when it is JSON, as it is when it is broken; None when it cannot be edited here."""
+    if value is None:
+        return ""
+    if len(value) > EDITABLE_BYTES or picture_type(value):
+        return None
+    text = text_of(value)
+    if text is None:
+        return None
+    pretty = pretty_json(text)
+    return text if pretty is None else pretty
+
+
+def _is_jpeg(value: bytes) -> bool:
+    try:
+        jpeg_size(value)
+    except InferenceError:
+        return False
+    return True
+
+
+def _is_png(value: bytes) -> bool:
+    """By the first chunk: https://www.w3.org/TR/png-3/#5PNG-file-signature and 11.2.1."""
+    if not value.startswith(PNG) or len(value) < PNG_HEADER or value[12:16] != b"IHDR":
+        return False
+    if zlib.crc32(value[12:29]) != int.from_bytes(value[29:33], "big"):
+        return False
+    width, height = int.from_bytes(value[16:20], "big"), int.from_bytes(value[20:24], "big")
+    return 0 < width * height <= MAX_PIXELS

@@ -1,0 +1,175 @@
+"""How answers get back to Kafka: what is promised about each record once, and once only."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Collection, Sequence
+from typing import Final, Protocol
+
+from sightline.kafka import Consumer, NotCommitted, Outbox, Partition, Receipt, Record
+from sightline.topics import Topic
+
+Headers = Sequence[tuple[str, bytes]]
+
+COMMIT_SECONDS: Final = 0.2
+QUEUE_FULL_SECONDS: Final = 0.1
+# A worker that is asked to end, or to give up a partition, waits so long for what it has sent.
+FLUSH_SECONDS: Final = 5.0
+
+
+class Delivery(Protocol):
+    """Brings answers to Kafka and says where the group goes on. Used by one thread, in rounds: ``put`` ..., ``settle``."""
+
+    answered: dict[Partition, int]
+    """Where each partition is to be read from when what is under way is given up: the first record read may be put in from outside."""
+
+    def put(self, record: Record, topic: str, partition: int, value: bytes | None, headers: Headers) -> None:
+        """The answer to a record, to be sent with the record's key. NotCommitted as with ``settle``."""
+
+    def settle(self) -> None:
+        """The round is over. NotCommitted: some of it did not get through, and ``rewind`` says where to begin again."""
+
+    def rewind(self) -> dict[Partition, int]:
+        """Give up what is under way; where each partition is to be read from again. KafkaUnavailable when that cannot be known now."""
+
+    def give_up(self, partitions: Collection[Partition], *, lost: bool) -> None:
+        """These partitions are another worker's; if they are not ``lost`` already, what was answered is stored first."""
+
+    def finish(self) -> None:
+        """The end: wait for what was sent, and store what was answered."""
+
+
+def wait_for_room(outbox: Outbox, stopping: threading.Event) -> None:
+    """The queue is full. NotCommitted when the worker is to end while Kafka takes nothing."""
+    outbox.poll(QUEUE_FULL_SECONDS)
+    if stopping.is_set():
+        raise NotCommitted("Kafka takes no more, and the worker is to end.")
+
+
+class Every:
+    """Each record at least once: its offset is stored when the broker has acknowledged its answer.
+
+    The next round begins while the answers of the last ones are under way. After a crash, what was under way is answered again.
+    """
+
+    def __init__(self, consumer: Consumer, outbox: Outbox, stopping: threading.Event) -> None:
+        self.consumer = consumer
+        self.outbox = outbox
+        self.stopping = stopping
+        self.answered: dict[Partition, int] = {}
+        self._stored: dict[Partition, int] = {}
+        self._rounds: deque[tuple[Receipt, dict[Partition, int]]] = deque()
+        self._receipt = Receipt()
+        self._done: dict[Partition, int] = {}
+        self._commit_due = 0.0
+
+    def put(self, record: Record, topic: str, partition: int, value: bytes | None, headers: Headers) -> None:
+        while not self.outbox.send(topic, value, record.key, headers, partition, self._receipt):
+            wait_for_room(self.outbox, self.stopping)
+        self._done[record.topic, record.partition] = record.offset + 1
+
+    def settle(self) -> None:
+        self._end_round()
+        self.outbox.poll()
+        self._learn()
+        if self.answered != self._stored and time.monotonic() >= self._commit_due:
+            self._commit_due = time.monotonic() + COMMIT_SECONDS
+            self._stored = dict(self.answered)
+            self.consumer.commit_offsets(self._stored)
+
+    def rewind(self) -> dict[Partition, int]:
+        self._rounds.clear()
+        self._receipt, self._done = Receipt(), {}
+        self.outbox.reset()
+        return dict(self.answered)
+
+    def give_up(self, partitions: Collection[Partition], *, lost: bool) -> None:
+        if not lost:
+            self._flush()
+            self.consumer.commit_offsets({partition: self.answered[partition] for partition in partitions if partition in self.answered}, wait=True)
+        for partition in partitions:
+            for done in (self.answered, self._done, *(done for _, done in self._rounds)):
+                done.pop(partition, None)
+
+    def finish(self) -> None:
+        self._flush()
+        self.consumer.commit_offsets(self.answered, wait=True)
+
+    def _end_round(self) -> None:
+        if self._done:
+            self._rounds.append((self._receipt, self._done))
+            self._receipt, self._done = Receipt(), {}
+
+    def _learn(self) -> None:
+        while self._rounds and (self._rounds[0][0].left == 0 or self._rounds[0][0].error):
+            receipt, done = self._rounds[0]
+            if receipt.error:
+                raise NotCommitted(receipt.error)
+            self._rounds.popleft()
+            self.answered.update(done)
+
+    def _flush(self) -> None:
+        """Wait a while for the answers under way; a failure among them just is not stored."""
+        self._end_round()
+        deadline = time.monotonic() + FLUSH_SECONDS
+        try:
+            while self._rounds and time.monotonic() < deadline:
+                self.outbox.poll(QUEUE_FULL_SECONDS)
+                self._learn()
+        except NotCommitted:
+            return
+
+
+class ExactlyOnce:
+    """Each record once, by Kafka's transactions: a round's answers and its offsets count together, or not at all.
+
+    Answers are kept until the end of the round, so that a slow model holds no transaction open.
+    """
+
+    def __init__(self, consumer: Consumer, outbox: Outbox, stopping: threading.Event) -> None:
+        self.consumer = consumer
+        self.outbox = outbox
+        self.stopping = stopping
+        self.answered: dict[Partition, int] = {}
+        self._round: list[tuple[str, bytes | None, bytes | None, Headers, int]] = []
+        self._done: dict[Partition, int] = {}
+
+    def put(self, record: Record, topic: str, partition: int, value: bytes | None, headers: Headers) -> None:
+        self._round.append((topic, value, record.key, headers, partition))
+        self._done[record.topic, record.partition] = record.offset + 1
+
+    def settle(self) -> None:
+        if not self._done:
+            return
+        receipt = Receipt()
+        self.outbox.begin()
+        for answer in self._round:
+            while not self.outbox.send(*answer, receipt):
+                wait_for_room(self.outbox, self.stopping)
+        self.outbox.commit(self._done, self.consumer)
+        self.answered.update(self._done)
+        self._clear()
+
+    def rewind(self) -> dict[Partition, int]:
+        self._clear()
+        self.outbox.abort()
+        self.outbox.connect()
+        # The answer to a commit may be lost although the broker has it: only the broker knows where the group is.
+        for topic, partition in self.answered:
+            committed = self.consumer.committed(Topic(topic), partition)
+            if committed is not None:
+                self.answered[topic, partition] = committed
+        return dict(self.answered)
+
+    def give_up(self, partitions: Collection[Partition], *, lost: bool) -> None:
+        # Between two rounds nothing is under way.
+        for partition in partitions:
+            self.answered.pop(partition, None)
+
+    def finish(self) -> None:
+        """Nothing is under way."""
+
+    def _clear(self) -> None:
+        self._round, self._done = [], {}

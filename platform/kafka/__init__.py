@@ -1,0 +1,48 @@
+"""Kafka: the only package that imports confluent_kafka's clients.
+
+Clients connect lazily and for ever; nothing here raises because the broker is away, unless it says so. Queues are bounded for video: what does not
+fit is dropped and counted, and no caller ever waits for the broker.
+"""
+
+from __future__ import annotations
+
+from sightline.kafka.admin import Admin, PartitionState
+from sightline.kafka.connection import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    OFFSET_NEWEST,
+    Health,
+    KafkaUnavailable,
+    OnPartitions,
+    Partition,
+    Record,
+    address_file,
+    bootstrap_servers,
+    embedded_broker,
+    security,
+)
+from sightline.kafka.consumer import Consumer
+from sightline.kafka.outbox import NotCommitted, Outbox, Receipt
+from sightline.kafka.producer import Producer
+
+__all__ = [
+    "OFFSET_BEGINNING",
+    "OFFSET_END",
+    "OFFSET_NEWEST",
+    "Admin",
+    "Consumer",
+    "Health",
+    "KafkaUnavailable",
+    "NotCommitted",
+    "OnPartitions",
+    "Outbox",
+    "Partition",
+    "PartitionState",
+    "Producer",
+    "Receipt",
+    "Record",
+    "address_file",
+    "bootstrap_servers",
+    "embedded_broker",
+    "security",
+]

@@ -1,0 +1,153 @@
+"""What all clients share: where Kafka is, how to reach it, whether it answers."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from django.conf import settings
+
+log = logging.getLogger(__name__)
+# librdkafka reports every failed attempt to connect, many a second. Health says it once; LOG_LEVEL=DEBUG shows them all.
+client_log = logging.getLogger("librdkafka")
+OFFSET_BEGINNING: int = confluent_kafka.OFFSET_BEGINNING
+OFFSET_END: int = confluent_kafka.OFFSET_END
+OFFSET_NEWEST = -2001  # RD_KAFKA_OFFSET_TAIL(1): the newest record that is already there, then all that follow
+AWAY = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
+REFUSED = {
+    KafkaError._AUTHENTICATION: "Kafka refuses the user name or password.",
+    KafkaError.SASL_AUTHENTICATION_FAILED: "Kafka refuses the user name or password.",
+    KafkaError._SSL: "Kafka's certificate cannot be trusted, or it does not speak TLS.",
+}
+NO_SUCH_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
+Partition = tuple[str, int]
+OnPartitions = Callable[[Sequence[Partition]], None]
+Client = TypeVar("Client")
+
+
+class KafkaUnavailable(Exception):
+    """The broker did not answer, or refused; the message says which in plain words."""
+
+
+class Record(NamedTuple):
+    """One record as read: ``timestamp`` in ms since the epoch. A tuple, because it is made many thousand times a second."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+    @property
+    def header_map(self) -> dict[str, bytes]:
+        """The headers by name; of a repeated one, the last."""
+        return dict(self.headers)
+
+
+def address_file() -> Path:
+    """Where the embedded broker's address is left for other commands on this machine."""
+    return settings.DATA_DIR / "broker.address"
+
+
+def bootstrap_servers() -> str:
+    """Where to find Kafka; KafkaUnavailable when nothing says so."""
+    if settings.KAFKA_BOOTSTRAP_SERVERS:
+        return str(settings.KAFKA_BOOTSTRAP_SERVERS)
+    try:
+        return address_file().read_text(encoding="utf-8").strip()
+    except OSError as err:
+        raise KafkaUnavailable("No broker is running here: start `manage.py up`, or set KAFKA_BOOTSTRAP_SERVERS.") from err
+
+
+def security(variables: Mapping[str, str]) -> dict[str, str]:
+    """``KAFKA_SECURITY_SASL_MECHANISM`` becomes ``sasl.mechanism``, and so on; ``KAFKA_SECURITY_PROTOCOL`` is ``security.protocol``."""
+    names = {"PROTOCOL": "security.protocol"}
+    return {names.get(name, name.lower().replace("_", ".")): value for name, value in variables.items()}
+
+
+def connection(health: Health) -> dict[str, Any]:
+    return {
+        "bootstrap.servers": bootstrap_servers(),
+        "client.id": "sightline",
+        "socket.nagle.disable": True,
+        "reconnect.backoff.ms": 100,
+        "reconnect.backoff.max.ms": 1000,
+        "topic.metadata.refresh.interval.ms": 10_000,
+        "error_cb": health.on_error,
+        **security(settings.KAFKA_SECURITY),
+    }
+
+
+def made(kind: Callable[..., Client], configuration: Mapping[str, Any]) -> Client:
+    """A client of librdkafka; KafkaUnavailable when it refuses the configuration, which KAFKA_SECURITY_* may have spoilt."""
+    try:
+        return kind(configuration, logger=client_log)
+    except KafkaException as err:
+        raise KafkaUnavailable(f"Kafka cannot be reached with these settings: {err.args[0].str()}") from err
+
+
+class Health:
+    """Whether Kafka answers a client: down on errors of the connection, up again with the first success."""
+
+    def __init__(self) -> None:
+        self.reachable = True
+        self.detail = ""
+
+    def on_error(self, error: KafkaError) -> None:
+        """librdkafka's error callback."""
+        code = error.code()
+        if code in REFUSED:
+            self.detail = REFUSED[code]
+        elif code == KafkaError._ALL_BROKERS_DOWN:
+            self.detail = self.detail or error.str()
+        elif code in AWAY:
+            self.detail = error.str()
+        else:
+            log.warning("kafka error code=%s message=%s", code, error.str())
+        if self.reachable and (code in REFUSED or code == KafkaError._ALL_BROKERS_DOWN):
+            self.reachable = False
+            _outage.begins(self.detail)
+
+    def on_success(self) -> None:
+        """Something came through."""
+        if not self.reachable:
+            _outage.ends()
+        self.reachable = True
+        self.detail = ""
+
+
+class _Outage:
+    """Says once in the log of a process, not once for each of its clients, that Kafka is away or back."""
+
+    def __init__(self) -> None:
+        self.lasts = False
+
+    def begins(self, detail: str) -> None:
+        if not self.lasts:
+            log.warning("kafka does not answer detail=%s", detail)
+        self.lasts = True
+
+    def ends(self) -> None:
+        if self.lasts:
+            log.warning("kafka answers again")
+        self.lasts = False
+
+
+_outage = _Outage()
+
+
+def embedded_broker() -> tuple[Any, str]:
+    """Start librdkafka's own broker in this process: a handle that keeps it alive, and its address."""
+    handle = confluent_kafka.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "embedded", "log_level": 4}, logger=client_log)
+    brokers = handle.list_topics(timeout=10).brokers.values()
+    return handle, ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
+
+
+def next_offsets(offsets: Mapping[Partition, int]) -> list[TopicPartition]:
+    return [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]

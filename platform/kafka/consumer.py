@@ -1,0 +1,233 @@
+"""Reading, as a member of a group or from chosen partitions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
+from django.conf import settings
+
+from sightline.kafka.connection import (
+    NO_SUCH_TOPIC,
+    OFFSET_NEWEST,
+    Health,
+    KafkaUnavailable,
+    OnPartitions,
+    Partition,
+    Record,
+    connection,
+    made,
+    next_offsets,
+)
+from sightline.topics import Topic
+
+log = logging.getLogger(__name__)
+
+
+class Consumer:
+    """Reads records: either as a member of a group (``subscribe``) or of chosen partitions (``watch``). For one thread.
+
+    ``ended``: partitions that were read to their end, when made with ``enable.partition.eof``.
+    """
+
+    def __init__(self, group: str = "", **overrides: Any) -> None:
+        self.group = group
+        self.overrides = overrides
+        self.health = Health()
+        self.ended: set[Partition] = set()
+        self._subscribed = False
+        self._client: confluent_kafka.Consumer | None = None
+
+    @property
+    def client(self) -> confluent_kafka.Consumer:
+        """The connection, made on first use."""
+        if self._client is None:
+            self._client = made(confluent_kafka.Consumer, self._configuration())
+        return self._client
+
+    def _configuration(self) -> dict[str, Any]:
+        return {
+            **connection(self.health),
+            "group.id": self.group or f"{settings.TOPIC_PREFIX}.viewer",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "latest",
+            "partition.assignment.strategy": "cooperative-sticky",
+            "session.timeout.ms": 6000,
+            "heartbeat.interval.ms": 1500,
+            "queued.max.messages.kbytes": 16 * 1024,
+            "fetch.message.max.bytes": settings.KAFKA_MAX_MESSAGE_BYTES,
+            # The embedded broker always waits this long when one partition is empty; a real one answers with the first record.
+            "fetch.wait.max.ms": 5 if settings.KAFKA_EMBEDDED else 100,
+            "allow.auto.create.topics": settings.KAFKA_EMBEDDED,
+            **self.overrides,
+        }
+
+    @property
+    def subscribed(self) -> bool:
+        """Whether ``subscribe`` was called."""
+        return self._subscribed
+
+    def subscribe(
+        self,
+        topics: Iterable[Topic],
+        *,
+        offset: int | None = None,
+        on_assign: OnPartitions | None = None,
+        on_revoke: OnPartitions | None = None,
+        on_lost: OnPartitions | None = None,
+    ) -> None:
+        """Share ``topics`` with the group. ``offset``: where to begin in each new partition, instead of where the group was.
+
+        ``on_lost``: the group went on without us, or cannot be reached; without it, ``on_revoke`` is told.
+        """
+
+        def assigned(client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
+            if offset is not None:
+                for partition in partitions:
+                    partition.offset = offset
+            client.incremental_assign(partitions)
+            _tell(on_assign, partitions)
+
+        def revoked(client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
+            _tell(on_revoke, partitions)
+            client.incremental_unassign(partitions)
+
+        def lost(_client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
+            _tell(on_lost or on_revoke, partitions)
+
+        names = [topic.name for topic in topics]
+        self._subscribed = bool(names)
+        if not names:
+            self.client.unsubscribe()
+            return
+        self.client.subscribe(names, on_assign=assigned, on_revoke=revoked, on_lost=lost)
+
+    def watch(self, topic: Topic, partition: int = 0, offset: int = OFFSET_NEWEST) -> None:
+        """Begin to read a partition, outside any group, at ``offset``."""
+        self.client.incremental_assign([TopicPartition(topic.name, partition, offset)])
+
+    def unwatch(self, topic: Topic, partition: int = 0) -> None:
+        """End reading a partition."""
+        self.client.incremental_unassign([TopicPartition(topic.name, partition)])
+
+    def poll(self, timeout: float) -> Record | None:
+        """The next record, or None after ``timeout`` seconds. Errors of the connection are noted in ``health`` and waited out."""
+        message = self.client.poll(timeout)
+        return None if message is None else self._taken(message)
+
+    def read(self, most: int, timeout: float) -> list[Record]:
+        """Up to ``most`` records: those that are here already, or else the first to come within ``timeout`` seconds."""
+        first = self.client.poll(timeout)
+        if first is None:
+            return []
+        # consume() waits until it has all that it was asked for, so it is not given any time.
+        more = self.client.consume(most - 1, 0) if most > 1 else []
+        return [record for message in (first, *more) if (record := self._taken(message)) is not None]
+
+    def _taken(self, message: Any) -> Record | None:
+        if (error := message.error()) is not None:
+            self._note(error, message)
+            return None
+        if not self.health.reachable:
+            self.health.on_success()
+        record = _record(message)
+        if self.ended:
+            self.ended.discard((record.topic, record.partition))
+        return record
+
+    def _note(self, error: KafkaError, message: Any) -> None:
+        if error.code() == KafkaError._PARTITION_EOF:
+            self.ended.add((message.topic(), message.partition()))
+        elif error.code() in NO_SUCH_TOPIC:
+            log.debug("kafka topic missing message=%s", error.str())
+        else:
+            self.health.on_error(error)
+
+    def commit(self, records: Iterable[Record]) -> None:
+        """Store, without waiting, that the group is done with ``records``."""
+        offsets = [TopicPartition(record.topic, record.partition, record.offset + 1) for record in records]
+        if offsets:
+            self.client.commit(offsets=offsets, asynchronous=True)
+
+    def commit_offsets(self, offsets: Mapping[Partition, int], *, wait: bool = False) -> bool:
+        """Store where the group goes on; with ``wait``, whether the broker has it. False, too, when the group went on without us."""
+        if not offsets:
+            return True
+        try:
+            self.client.commit(offsets=next_offsets(offsets), asynchronous=not wait)  # type: ignore[call-overload]
+        except KafkaException as err:
+            log.info("kafka offsets not stored group=%s reason=%s", self.group, err.args[0].str())
+            return False
+        return True
+
+    def committed(self, topic: Topic, partition: int = 0, timeout: float = 5) -> int | None:
+        """Where the group goes on; None when it has never said so, KafkaUnavailable when the broker does not answer."""
+        try:
+            found = self.client.committed([TopicPartition(topic.name, partition)], timeout=timeout)
+        except KafkaException as err:
+            raise KafkaUnavailable(err.args[0].str()) from err
+        return int(found[0].offset) if found[0].offset >= 0 else None
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Fetch nothing of these partitions; ``poll`` goes on keeping the group."""
+        self.client.pause([TopicPartition(*partition) for partition in partitions])
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Fetch again after ``pause``."""
+        self.client.resume([TopicPartition(*partition) for partition in partitions])
+
+    def seek(self, partition: Partition, offset: int) -> bool:
+        """Go on reading an assigned partition at ``offset``; whether that could be done."""
+        try:
+            self.client.seek(TopicPartition(*partition, offset))
+        except KafkaException as err:
+            log.info("kafka seek failed topic=%s partition=%s reason=%s", *partition, err.args[0].str())
+            return False
+        return True
+
+    def offset_at(self, topic: Topic, partition: int, timestamp: int, timeout: float = 5) -> int:
+        """The first offset whose record is not older than ``timestamp`` (ms since the epoch); OFFSET_END when there is none."""
+        try:
+            found = self.client.offsets_for_times([TopicPartition(topic.name, partition, timestamp)], timeout=timeout)
+        except KafkaException as err:
+            raise KafkaUnavailable(err.args[0].str()) from err
+        return int(found[0].offset)
+
+    def range(self, topic: Topic, partition: int = 0, timeout: float = 5) -> tuple[int, int]:
+        """The first offset there is and the one that comes next; KafkaUnavailable when the broker does not say."""
+        try:
+            low, high = self.client.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=timeout)
+        except KafkaException as err:
+            raise KafkaUnavailable(err.args[0].str()) from err
+        return low, high
+
+    def answers(self, timeout: float = 1.0) -> bool:
+        """Whether the broker answers within ``timeout`` seconds; noted in ``health``."""
+        try:
+            self.client.list_topics(timeout=timeout)
+        except KafkaException as err:
+            self.health.reachable = False
+            self.health.detail = err.args[0].str()
+            return False
+        self.health.on_success()
+        return True
+
+    def close(self) -> None:
+        """Leave the group."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+
+def _tell(listener: OnPartitions | None, partitions: Iterable[TopicPartition]) -> None:
+    if listener is not None:
+        listener([(item.topic, item.partition) for item in partitions])
+
+
+def _record(message: Any) -> Record:
+    found = message.headers()
+    headers = tuple([(name, value or b"") for name, value in found]) if found else ()
+    return Record(message.topic(), message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value(), headers)

@@ -1,0 +1,112 @@
+"""Sending without waiting: for video, whose newest record is worth more than the one that did not fit."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException
+from django.conf import settings
+
+from sightline.kafka.connection import Health, KafkaUnavailable, connection, made
+from sightline.topics import Topic
+
+
+class Producer:
+    """Sends without waiting. Thread-safe. ``sent``, ``delivered``, ``failed`` and ``dropped`` count records."""
+
+    def __init__(self, **overrides: Any) -> None:
+        self.overrides = overrides
+        self.health = Health()
+        self.sent = self.delivered = self.failed = self.dropped = 0
+        self.last_error = ""
+        self._client: confluent_kafka.Producer | None = None
+        self._lock = threading.Lock()
+
+    @property
+    def client(self) -> confluent_kafka.Producer:
+        """The connection, made on first use: after a fork, in the process that uses it."""
+        with self._lock:
+            if self._client is None:
+                self._client = made(confluent_kafka.Producer, self._configuration())
+            return self._client
+
+    def _configuration(self) -> dict[str, Any]:
+        return {
+            **connection(self.health),
+            "linger.ms": 0,
+            "acks": 1,
+            "queue.buffering.max.kbytes": 32 * 1024,
+            "message.timeout.ms": 5000,
+            "message.max.bytes": settings.KAFKA_MAX_MESSAGE_BYTES,
+            **self.overrides,
+        }
+
+    def send(
+        self,
+        topic: Topic,
+        value: bytes | None,
+        *,
+        key: str | bytes | None = None,
+        headers: Mapping[str, bytes] | Sequence[tuple[str, bytes]] | None = None,
+        timestamp: int = 0,
+        partition: int = 0,
+        on_delivery: Callable[[str], None] | None = None,
+    ) -> bool:
+        """Queue a record (``timestamp`` in ms, 0 = now). False when it was dropped: the queue is full, or the record is too large.
+
+        ``on_delivery`` is called later, from ``poll`` or ``send`` of any thread, with "" or the error.
+        """
+        pairs: list[tuple[str, str | bytes | None]] = [*(headers.items() if isinstance(headers, Mapping) else headers or ())]
+        try:
+            self.client.produce(topic.name, value, key, partition, on_delivery=self._reporter(on_delivery), timestamp=timestamp, headers=pairs)
+        except BufferError:
+            return self._refused("the queue to Kafka is full")
+        except KafkaException as err:
+            return self._refused(err.args[0].str())
+        except KafkaUnavailable as err:
+            return self._refused(str(err))
+        self.sent += 1
+        self.poll()
+        return True
+
+    def _refused(self, reason: str) -> bool:
+        self.dropped += 1
+        self.last_error = reason
+        if self._client is not None:
+            self.poll()
+        return False
+
+    def _reporter(self, on_delivery: Callable[[str], None] | None) -> Callable[[KafkaError | None, Any], None]:
+        def report(error: KafkaError | None, _message: Any) -> None:
+            self._count(error)
+            if on_delivery is not None:
+                on_delivery("" if error is None else error.str())
+
+        return self._on_delivery if on_delivery is None else report
+
+    def _on_delivery(self, error: KafkaError | None, _message: Any) -> None:
+        self._count(error)
+
+    def _count(self, error: KafkaError | None) -> None:
+        if error is None:
+            self.delivered += 1
+            self.health.on_success()
+        else:
+            self.failed += 1
+            self.last_error = error.str()
+
+    def poll(self) -> None:
+        """Serve delivery reports and errors without waiting."""
+        self.client.poll(0)
+
+    def poll_if_open(self) -> None:
+        """As ``poll``, without connecting when nothing was sent yet."""
+        if self._client is not None:
+            self._client.poll(0)
+
+    def flush(self, timeout: float) -> int:
+        """Wait until all is delivered or failed, ``timeout`` seconds at most; the number still queued."""
+        return 0 if self._client is None else int(self._client.flush(timeout))

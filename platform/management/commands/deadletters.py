@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db.models import QuerySet
+
+from inference.deadletter_reader import WINDOW, TopicReader, newest
+from inference.deadletter_retry import retry_each
+from inference.deadletter_values import ContentKind
+from inference.deadletters import Letter, Place, Summary
+from inference.models import ModelVersion
+from sightline import topics
+from sightline.kafka import KafkaUnavailable
+
+
+class Command(BaseCommand):
+    help = "Dead letters: `list` shows what a model could not process and why, `retry` gives it back."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        actions = parser.add_subparsers(dest="action", required=True)
+        listing = actions.add_parser("list", help="newest first: place, time, attempt, error, origin")
+        listing.add_argument("model", metavar="MODEL[@VERSION]", help="without a version: all versions")
+        listing.add_argument("--limit", type=_limit, default=50, help=f"how many of each version (default 50, at most {WINDOW})")
+        listing.add_argument("--json", action="store_true", help="one JSON object a line")
+        retry = actions.add_parser("retry", help="records go to the inputs topic again, frames to the model; status 1 when any fails")
+        retry.add_argument("model", metavar="MODEL@VERSION")
+        which = retry.add_mutually_exclusive_group(required=True)
+        which.add_argument("--offset", type=_place, nargs="+", metavar="N", help="these, as `list` shows them: offset or partition:offset")
+        which.add_argument("--all", action="store_true", help="all that were not yet retried with success")
+        retry.add_argument("--version", dest="target", metavar="V", help="against this version of the model instead of its own")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            if options["action"] == "list":
+                self.show(options["model"], options["limit"], as_json=options["json"])
+            else:
+                self.retry(options["model"], options["offset"], options["target"])
+            self.stdout.flush()
+        except KafkaUnavailable as err:
+            raise CommandError(str(err)) from err
+        except BrokenPipeError:
+            # Whoever read has seen enough. What is still buffered goes nowhere, or Python would complain of it at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+    def show(self, name: str, limit: int, *, as_json: bool) -> None:
+        """Print the newest letters."""
+        for version in _versions(name):
+            for letter in newest(topics.errors(version.model.slug, version.version), most=limit).letters:
+                self.stdout.write(_json(version, letter) if as_json else _line(version, letter))
+
+    def retry(self, name: str, places: list[Place] | None, target_version: str | None) -> None:
+        """Retry, and print how each letter did."""
+        if "@" not in name:
+            raise CommandError(f"Which version? Write {name}@VERSION.")
+        version = _versions(name).get()
+        target = _versions(f"{version.model.slug}@{target_version}").get() if target_version else version
+        failed = 0
+        with TopicReader(topics.errors(version.model.slug, version.version)) as reader:
+            letters = _chosen(reader, places) if places else map(Letter.of, reader.forwards({}, reader.end()))
+            with contextlib.closing(retry_each(version, target, letters, by=None, again=bool(places))) as outcomes:
+                for letter, outcome in outcomes:
+                    failed += not outcome.succeeded
+                    self.stdout.write(f"{letter.place}\t{'retried' if outcome.succeeded else 'failed'}\t{_plain(outcome.detail)}")
+                    self.stdout.flush()
+        if failed:
+            raise CommandError(f"{failed} could not be retried.")
+
+
+def _limit(text: str) -> int:
+    return max(1, min(int(text), WINDOW))
+
+
+def _place(text: str) -> Place:
+    return Place.parse(text)
+
+
+def _versions(name: str) -> QuerySet[ModelVersion]:
+    slug, _, version = name.partition("@")
+    found = ModelVersion.objects.select_related("model").filter(model__slug=slug)
+    if "@" in name:
+        found = found.filter(version=version)
+    if not found.exists():
+        raise CommandError(f"There is no model {name}.")
+    return found
+
+
+def _chosen(reader: TopicReader, places: Iterable[Place]) -> Iterator[Letter]:
+    for place in places:
+        record = reader.at(place)
+        if record is None:
+            raise CommandError(f"There is no dead letter at {place} (any more).")
+        yield Letter.of(record)
+
+
+def _line(version: ModelVersion, letter: Summary) -> str:
+    why = letter.why
+    origin = f"{why.topic} {why.partition}:{why.offset}"
+    error = why.error.rpartition(".")[2]
+    columns = (version.version, str(letter.place), f"{letter.at:%Y-%m-%dT%H:%M:%SZ}", str(why.attempt), error, _plain(why.message), _plain(origin))
+    return "\t".join(columns)
+
+
+def _json(version: ModelVersion, letter: Summary) -> str:
+    why, content = letter.why, letter.content
+    document = {
+        "model": version.model.slug,
+        "version": version.version,
+        "partition": letter.place.partition,
+        "offset": letter.place.offset,
+        "timestamp": letter.timestamp,
+        "attempt": why.attempt,
+        "error": why.error,
+        "message": why.message,
+        "origin": {"topic": why.topic, "partition": why.partition, "offset": why.offset, "timestamp": why.timestamp},
+        "key": None if letter.key is None else letter.key_text,
+        "kind": content.kind,
+        "size": content.size,
+    }
+    if content.kind in (ContentKind.JSON, ContentKind.TEXT):
+        document |= {"text": content.text, "cut": content.cut}
+    return json.dumps(document)
+
+
+def _plain(text: str) -> str:
+    """On one line, and without what a terminal would obey."""
+    return "".join(character if character.isprintable() else " " for character in text)

@@ -1,0 +1,90 @@
+"""Reading a topic from outside any group: its newest records, or all from some place on."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from sightline.kafka import Admin, Consumer, KafkaUnavailable, Record
+from sightline.topics import Topic
+
+MOST_READ: Final = 500
+POLL_SECONDS: Final = 0.2
+
+
+def partitions_of(name: str) -> range:
+    """The partitions of a topic that is there; KafkaUnavailable otherwise."""
+    partitions = Admin().partitions()
+    if name not in partitions:
+        raise KafkaUnavailable(f"There is no topic {name}. `manage.py topics list` shows those that there are.")
+    return range(partitions[name])
+
+
+def newest(name: str, count: int, timeout: float = 10.0) -> list[Record]:
+    """The newest ``count`` records of all partitions together, oldest first; KafkaUnavailable when they do not come in time."""
+    consumer = Consumer("", **{"enable.partition.eof": True})
+    deadline = time.monotonic() + timeout
+    try:
+        found = [record for partition in partitions_of(name) for record in _newest_of(consumer, Topic(name), partition, count, deadline)]
+    finally:
+        consumer.close()
+    return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))[-count:]
+
+
+def _newest_of(consumer: Consumer, topic: Topic, partition: int, count: int, deadline: float) -> list[Record]:
+    low, high = consumer.range(topic, partition)
+    back = count
+    while True:
+        start = max(low, high - back)
+        found = _to_the_end(consumer, topic, partition, start, deadline) if start < high else []
+        # Not every offset is a record: transactions leave marks, compaction leaves gaps.
+        if len(found) >= count or start <= low:
+            return found[-count:]
+        back *= 4
+
+
+def _to_the_end(consumer: Consumer, topic: Topic, partition: int, start: int, deadline: float) -> list[Record]:
+    found: list[Record] = []
+    consumer.ended.clear()
+    consumer.watch(topic, partition, start)
+    try:
+        while (topic.name, partition) not in consumer.ended:
+            if time.monotonic() > deadline:
+                raise KafkaUnavailable(f"{topic.name} could not be read in time.")
+            found += consumer.read(MOST_READ, POLL_SECONDS)
+    finally:
+        consumer.unwatch(topic, partition)
+    return found
+
+
+def before_the_end(name: str, partitions: range, count: int) -> dict[int, int]:
+    """Where the last ``count`` offsets of each partition begin."""
+    consumer = Consumer()
+    try:
+        ranges = {partition: consumer.range(Topic(name), partition) for partition in partitions}
+    finally:
+        consumer.close()
+    return {partition: max(low, high - count) for partition, (low, high) in ranges.items()}
+
+
+def since(name: str, partitions: range, timestamp: int) -> dict[int, int]:
+    """Where records begin that are not older than ``timestamp`` (ms since the epoch)."""
+    consumer = Consumer()
+    try:
+        return {partition: consumer.offset_at(Topic(name), partition, timestamp) for partition in partitions}
+    finally:
+        consumer.close()
+
+
+def follow(name: str, starts: Mapping[int, int], stop: threading.Event) -> Iterator[list[Record]]:
+    """The records from ``starts`` on, in batches, for ever; an empty one when none has come for a moment."""
+    consumer = Consumer(**{"auto.offset.reset": "earliest"})
+    try:
+        for partition, offset in starts.items():
+            consumer.watch(Topic(name), partition, offset)
+        while not stop.is_set():
+            yield consumer.read(MOST_READ, POLL_SECONDS)
+    finally:
+        consumer.close()

@@ -1,0 +1,21 @@
+/** The page of a model version: shows the fields of what was chosen, and asks the server while it is filled in. */
+
+import { describeButton } from "./describe.js";
+import { wordFiles } from "./wordfiles.js";
+import { optionsMode } from "./optionsmode.js";
+import { Page } from "./page.js";
+import { showParts } from "./parts.js";
+import { tryIt } from "./tryout.js";
+
+const root = document.querySelector("[data-model-form]");
+if (root) {
+  const page = new Page(root);
+  root.classList.add("mf-live");
+  const refresh = () => showParts(page);
+  page.form.addEventListener("change", refresh);
+  optionsMode(page, refresh);
+  describeButton(page, refresh);
+  wordFiles(root);
+  tryIt(page);
+  refresh();
+}

@@ -1,0 +1,57 @@
+"""A real Kafka, where transactions leave gaps in a topic's offsets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from pytest_django import Settings
+
+from inference.models import ModelVersion
+from sightline import topics
+from sightline.kafka import Admin, Consumer, Outbox, Receipt
+from tests.inference.deadletters.conftest import Graveyard
+from tests.servers.kafka import KafkaServer
+from tests.support import reading
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+
+
+@pytest.fixture
+def kafka(settings: Settings, tmp_path: Path) -> Iterator[None]:
+    """Settings that point at a Kafka of the test's own."""
+    with KafkaServer(tmp_path / "data", tmp_path / "kafka.log") as server:
+        settings.KAFKA_BOOTSTRAP_SERVERS = server.bootstrap
+        settings.KAFKA_EMBEDDED = False
+        settings.KAFKA_REPLICATION = 1
+        yield
+
+
+def bury_in_transactions(count: int) -> None:
+    """A dead letter in each transaction; every third one is aborted."""
+    outbox, consumer = Outbox("letters"), Consumer("letters")
+    for number in range(count):
+        outbox.begin()
+        outbox.send(topics.errors("iris", "1").name, b"%d" % number, None, [("dlt-exception-message", b"No.")], 0, Receipt())
+        if number % 3 == 2:
+            outbox.client.flush(5)
+            outbox.abort()
+        else:
+            outbox.commit({}, consumer)
+    outbox.close(5)
+    consumer.close()
+
+
+def test_letters_are_listed_and_retried(kafka: None, iris: ModelVersion, admin_client: Client, pages: str) -> None:
+    assert "No dead letters" in admin_client.get(pages).text
+    Admin().ensure([topics.errors("iris", "1")])
+    assert "No dead letters" in admin_client.get(pages).text
+    bury_in_transactions(9)
+    letters = Graveyard(iris).letters()
+    assert [letter.content.text for letter in letters] == ["7", "6", "4", "3", "1", "0"]
+    admin_client.post(f"{pages}retry/", {"target": iris.pk, "action": "group", "group": letters[0].group})
+    with reading(topics.inputs("iris", "1")) as inputs:
+        assert [record.value for record in inputs.wait(6)] == [b"0", b"1", b"3", b"4", b"6", b"7"]
+    assert admin_client.get(f"{pages}0/{letters[0].place.offset + 1}/").status_code == 404, "the mark of a transaction is no letter"
