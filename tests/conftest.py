@@ -23,6 +23,8 @@ for _name in (
     "DEBUG",
     "HTTPS",
     "LOG_LEVEL",
+    "PYTHON_MODELS",
+    "SCHEMA_REGISTRY_URL",
 ):
     os.environ.pop(_name, None)
 _scratch = tempfile.TemporaryDirectory(prefix="sightline-tests-")

@@ -144,6 +144,12 @@ def own_files() -> list[Path]:
     return [file for file in found if file.is_file() and "__pycache__" not in file.parts and file.name != ".git"]
 
 
+def test_no_link_is_committed() -> None:
+    """A link leads to somewhere on one person's machine."""
+    listed = subprocess.run(["git", "ls-files", "--stage"], cwd=HOME, capture_output=True, text=True, check=True).stdout
+    assert [line for line in listed.splitlines() if line.startswith("120000")] == []
+
+
 def test_no_file_knows_one_persons_machine() -> None:
     hosts = "|".join(re.escape(".".join(parts)) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("repo1", "maven"), ("npmjs", "")))
     folders = r"(?<![\w/.:)\]}])/(?:home|root|work|Users)/"
