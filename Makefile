@@ -33,13 +33,18 @@ format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure frame age and throughput, and print them
+bench: $(VENV)/.dev ## measure frame age, throughput, cost per viewer and recovery, and print them
 	$(BIN)/python -m benchmarks.age
+	$(BIN)/python -m benchmarks.viewers
+	$(BIN)/python -m benchmarks.wall
+	$(BIN)/python -m benchmarks.outages
 	$(BIN)/python -m benchmarks.infer
 	$(BIN)/python -m benchmarks.records
 
-soak: $(VENV)/.dev ## the same for five minutes with memory: is it flat?
+soak: $(VENV)/.dev ## for minutes, with memory: is it flat, also when a viewer stops reading and in the browser?
 	$(BIN)/python -m benchmarks.age --seconds 300
+	$(BIN)/python -m benchmarks.stopped
+	$(BIN)/python -m benchmarks.wall --seconds 600
 
 screenshots: $(VENV)/.dev ## make the pictures in docs/ anew, in a real Chromium
 	@sh scripts/install-test-system.sh

@@ -22,6 +22,7 @@ from pathlib import Path
 import confluent_kafka
 import websockets
 
+from benchmarks.processes import MIB, processor_seconds, quantiles, slope
 from sightline.worker import resident_bytes
 from tests.servers.stack import Stack
 
@@ -89,27 +90,6 @@ async def sample(stack: Stack, samples: list[dict[str, int]], until: float) -> N
         await asyncio.sleep(SAMPLE_SECONDS)
 
 
-def processor_seconds(pid: int) -> float:
-    """The processor time that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / 100
-
-
-def quantiles(values: Sequence[float]) -> str:
-    """p50, p95 and p99 in ms."""
-    ordered = sorted(values)
-    parts = (f"p{share} {ordered[min(len(ordered) - 1, len(ordered) * share // 100)]:6.1f} ms" for share in (50, 95, 99))
-    return "  ".join(parts)
-
-
-def slope(samples: Sequence[dict[str, int]], process: str) -> float:
-    """Growth in MiB an hour: the median of the last third against that of the first third."""
-    values = [entry[process] for entry in samples]
-    third = max(1, len(values) // 3)
-    growth = sorted(values[-third:])[third // 2] - sorted(values[:third])[third // 2]
-    return growth / 2**20 * 3600 / ((len(values) - third) * SAMPLE_SECONDS)
-
-
 async def measure(stack: Stack, cameras: Sequence[str], seconds: float, viewers: int) -> None:
     """Watch, then print."""
     operator = stack.operator()
@@ -144,8 +124,8 @@ def report(
     for model, values in sorted(tallies[0].predictions.items()):
         print(f"prediction age, {model:<12} {quantiles(values)}   {len(values) / seconds / cameras:.1f} a second a camera")
     for name in PROCESSES:
-        last = samples[-1][name] / 2**20
-        print(f"{name:<8} {used[name] / seconds * 100:5.1f} % of a core  {last:6.1f} MiB  {slope(samples, name):+7.1f} MiB/h")
+        memory = [entry[name] / MIB for entry in samples]
+        print(f"{name:<8} {used[name] / seconds * 100:5.1f} % of a core  {memory[-1]:6.1f} MiB  {slope(memory, SAMPLE_SECONDS):+7.1f} MiB/h")
 
 
 def main() -> None:

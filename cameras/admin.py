@@ -8,13 +8,13 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from cameras.models import Camera, Health, Outage, allowed_kinds
+from cameras.models import Camera, CameraGroup, Health, Outage, allowed_kinds
 from cameras.signals import queue_probe
 
 SHOWN_OUTAGES = timedelta(days=7)
@@ -32,6 +32,12 @@ class CameraForm(forms.ModelForm[Camera]):
         help_text="Stored encrypted and never shown again. Leave empty to keep the stored one.",
     )
     forget_password = forms.BooleanField(label="Remove the stored password", required=False)
+    groups = forms.ModelMultipleChoiceField(
+        queryset=CameraGroup.objects.all(),
+        required=False,
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Groups are filters of the wall. They are made under “Groups of cameras”.",
+    )
 
     class Meta:
         model = Camera
@@ -41,6 +47,8 @@ class CameraForm(forms.ModelForm[Camera]):
         super().__init__(*args, **kwargs)
         if "kind" in self.fields:
             self.fields["kind"].choices = [(kind.value, kind.label) for kind in allowed_kinds()]  # type: ignore[attr-defined]
+        if self.instance.pk is not None:
+            self.initial.setdefault("groups", self.instance.groups.all())
 
     def save(self, commit: bool = True) -> Any:
         if self.cleaned_data.get("new_password"):
@@ -48,6 +56,10 @@ class CameraForm(forms.ModelForm[Camera]):
         elif self.cleaned_data.get("forget_password"):
             self.instance.password = ""
         return super().save(commit)
+
+    def _save_m2m(self) -> None:
+        super()._save_m2m()  # type: ignore[misc]
+        self.instance.groups.set(self.cleaned_data.get("groups", ()))
 
 
 class OutageInline(admin.TabularInline[Outage, Camera]):
@@ -70,16 +82,16 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
 
     form = CameraForm
     list_display = ("name", "slug", "kind", "state", "picture", "enabled", "imprint", "fps")
-    list_filter = ("enabled", "kind")
+    list_filter = ("enabled", "kind", "groups")
     list_select_related = ("health",)
     search_fields = ("name", "slug", "url")
     prepopulated_fields: ClassVar = {"slug": ("name",)}
     readonly_fields = ("state", "probe_result", "picture")
     actions = ("probe_again", "enable", "disable")
     fieldsets = (
-        (None, {"fields": ("name", "slug", "enabled")}),
+        (None, {"fields": ("name", "slug", "enabled", "groups")}),
         ("Connection", {"fields": ("kind", "url", "username", "new_password", "forget_password", "transport")}),
-        ("Pictures", {"fields": ("fps", "max_width", "quality", "imprint")}),
+        ("Pictures", {"fields": ("fps", "max_width", "quality", "watch_picture", "imprint")}),
         ("What it does", {"fields": ("state", "probe_result", "picture")}),
     )
 
@@ -143,6 +155,25 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
         for camera in queryset:
             camera.enabled = enabled
             camera.save()
+
+
+@admin.register(CameraGroup)
+class CameraGroupAdmin(admin.ModelAdmin[CameraGroup]):
+    """Groups and their cameras."""
+
+    list_display = ("name", "slug", "order", "members")
+    list_editable = ("order",)
+    search_fields = ("name", "slug")
+    prepopulated_fields: ClassVar = {"slug": ("name",)}
+    filter_horizontal = ("cameras",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[CameraGroup]:
+        return super().get_queryset(request).annotate(camera_count=Count("cameras"))
+
+    @admin.display(description="cameras", ordering="camera_count")
+    def members(self, group: CameraGroup) -> int:
+        """How many cameras are in it."""
+        return int(group.camera_count)  # type: ignore[attr-defined]
 
 
 def _health(camera: Camera) -> Health | None:

@@ -13,12 +13,14 @@ from django.db import DatabaseError, close_old_connections
 from cameras.grabber import Grabber, Plan
 from cameras.models import Camera
 from sightline import topics
+from sightline.history import Interval
 from sightline.kafka import Admin, Consumer, KafkaUnavailable, Partition
 from sightline.messages import CameraState, CameraStatus
 from sightline.worker import Worker
 
 log = logging.getLogger(__name__)
 
+STEP_SECONDS = 0.1
 RECONCILE_SECONDS = 2.0
 TOPICS_SECONDS = 30.0
 STATUS_SECONDS = 1.0
@@ -41,6 +43,7 @@ class CaptureWorker(Worker):
         self.disabled: dict[str, CameraStatus] = {}
         self.reconcile_due = self.status_due = self.topics_due = 0.0
         self.partitions = 0
+        self.interval = Interval()
 
     def open(self) -> None:
         # A thread a camera is the parallelism; OpenCV's own threads on top of them only fight over the cores.
@@ -48,7 +51,9 @@ class CaptureWorker(Worker):
 
     def step(self) -> None:
         """Serve the group, follow the database, report. A record in the assignments topic means: look at the database now."""
-        if self.consumer.poll(0.1) is not None:
+        # Reports of delivery are taken as they come: they tell how long Kafka took.
+        served = self.producer.serve(STEP_SECONDS)
+        if self.consumer.poll(0 if served else STEP_SECONDS) is not None:
             self.reconcile_due = 0.0
         now = time.monotonic()
         if now >= self.reconcile_due:
@@ -57,6 +62,9 @@ class CaptureWorker(Worker):
         if now >= self.status_due or any(grabber.tracker.changed.is_set() for grabber in self.grabbers.values()):
             self.status_due = now + STATUS_SECONDS
             self.report()
+        if self.interval.over():
+            for grabber in self.grabbers.values():
+                grabber.tell_history()
 
     def close(self) -> None:
         self._keep(set())
@@ -153,6 +161,7 @@ class CaptureWorker(Worker):
         for slug in self.grabbers.keys() - wanted:
             grabber = self.grabbers.pop(slug)
             grabber.stop()
+            grabber.tell_history()
             self.ending[slug] = grabber
             log.info("camera stopping camera=%s", slug)
         self.ending = {slug: grabber for slug, grabber in self.ending.items() if not grabber.join(0)}

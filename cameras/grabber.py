@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
+import time
 from dataclasses import dataclass, replace
+from functools import partial
+
+from django.conf import settings
 
 from cameras.models import KIND_NOT_ALLOWED, Camera, allowed_kinds, check_address
+from cameras.picturewatch import PictureWatch
 from cameras.secrets import SecretError
 from cameras.sources import open_source
 from cameras.sources.base import CorruptFrame, Grab, Source, SourceError, SourceSettings
+from cameras.summary import CaptureSummary
 from cameras.tracker import Tracker
 from sightline import topics
 from sightline.backoff import Backoff
@@ -31,6 +38,7 @@ class Plan:
     source: SourceSettings
     max_width: int
     quality: int
+    watch_picture: bool = False
     error: str = ""
     error_state: CameraState = CameraState.AUTH_FAILED
 
@@ -38,11 +46,15 @@ class Plan:
     def of(cls, camera: Camera) -> Plan:
         """The plan that a camera's fields ask for; ``error`` says so when its password cannot be read, or its kind is not allowed any more."""
         if camera.kind not in allowed_kinds():
-            return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, KIND_NOT_ALLOWED, CameraState.DISABLED)
+            return cls._failing(camera, KIND_NOT_ALLOWED, CameraState.DISABLED)
         try:
-            return cls(camera.slug, camera.source_settings(), camera.max_width, camera.quality)
+            return cls(camera.slug, camera.source_settings(), camera.max_width, camera.quality, camera.watch_picture)
         except SecretError as err:
-            return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, str(err))
+            return cls._failing(camera, str(err), CameraState.AUTH_FAILED)
+
+    @classmethod
+    def _failing(cls, camera: Camera, error: str, state: CameraState) -> Plan:
+        return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, error=error, error_state=state)
 
 
 class Grabber:
@@ -52,11 +64,13 @@ class Grabber:
         self.plan = plan
         self.producer = producer
         self.tracker = Tracker(plan.camera, worker, plan.source.fps)
+        self.summary = CaptureSummary(self.tracker)
         self.stopping = threading.Event()
         self.seq = 0
         self.topic = topics.frames(plan.camera)
         self.pace = Pace(plan.source.fps)
         self.backoff = Backoff()
+        self.watch: PictureWatch | None = None
         self.thread = threading.Thread(target=self._run, name=f"camera-{plan.camera}", daemon=True)
 
     def start(self) -> None:
@@ -101,6 +115,7 @@ class Grabber:
         return max(self.backoff.next(), SLOW_RETRY.get(state, 0.0))
 
     def _read(self) -> None:
+        self.watch = PictureWatch(settings.FROZEN_SECONDS, settings.BLACK_SECONDS) if self.plan.watch_picture else None
         with open_source(replace(self.plan.source, first_seq=self.seq), self.stopping, check=check_address) as source:
             for grab in source:
                 if self.stopping.is_set():
@@ -120,6 +135,13 @@ class Grabber:
         if self._send(frame):
             self.tracker.took(jpeg.width, jpeg.height, len(jpeg.data), source.codec)
             self.backoff.reset()
+            self._look(grab)
+
+    def _look(self, grab: Grab) -> None:
+        if self.watch is None or not self.watch.due(now := time.monotonic()):
+            return
+        with contextlib.suppress(CorruptFrame):
+            self.tracker.shows(self.watch.see(grab.look(), now))
 
     def _send(self, frame: Frame) -> bool:
         sent = self.producer.send(
@@ -128,12 +150,19 @@ class Grabber:
             key=frame.camera,
             headers=frame.headers(),
             timestamp=frame.captured_at // MILLISECOND,
-            on_delivery=self._delivered,
+            on_delivery=partial(self._delivered, frame.captured_at),
         )
         if not sent:
             self.tracker.lost(f"Kafka did not take them: {self.producer.last_error}.")
         return sent
 
-    def _delivered(self, error: str) -> None:
+    def _delivered(self, captured_at: int, error: str) -> None:
         if error:
             self.tracker.undelivered(f"Kafka did not take them: {error}.")
+        else:
+            self.summary.delivered(captured_at)
+
+    def tell_history(self) -> None:
+        """Publish what has happened since the last time."""
+        history = self.summary.take()
+        self.producer.send(topics.camera_history(self.plan.camera), history.to_json(), key=history.KEY)

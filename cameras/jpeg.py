@@ -5,10 +5,11 @@ from __future__ import annotations
 import simplejpeg
 
 from cameras.sources.base import CorruptFrame, Jpeg
-from cameras.sources.planes import scaled_size, shrink
+from cameras.sources.planes import Plane, points, scaled_size, shrink
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PIXELS = 33_000_000
+LOOK_WIDTH, LOOK_HEIGHT = 320, 180
 START, END = b"\xff\xd8", b"\xff\xd9"
 
 
@@ -28,6 +29,15 @@ def checked(data: bytes) -> Jpeg:
     if width * height > MAX_PIXELS:
         raise CorruptFrame(f"the picture is larger than {MAX_PIXELS // 1_000_000} megapixels")
     return Jpeg(data, width, height)
+
+
+def looked_at(data: bytes) -> Plane:
+    """Points of the luma of a JPEG, decoded at the least scale that still shows a sensor's noise. Raises CorruptFrame."""
+    try:
+        luma = simplejpeg.decode_jpeg(data, "gray", min_width=LOOK_WIDTH, min_height=LOOK_HEIGHT, min_factor=1, strict=False)
+    except ValueError as err:
+        raise CorruptFrame("the picture cannot be decoded") from err
+    return points(luma[:, :, 0])
 
 
 def shrunk(picture: Jpeg, quality: int, max_width: int | None) -> Jpeg:

@@ -94,6 +94,12 @@ class Camera(models.Model):
     quality = models.PositiveSmallIntegerField(
         "JPEG quality", default=80, validators=[MinValueValidator(10), MaxValueValidator(100)], help_text="10 to 100; 80 suits most."
     )
+    watch_picture = models.BooleanField(
+        "watch for a frozen or black picture",
+        default=True,
+        help_text="The camera counts as frozen when it sends the same picture again and again, and as black when it sends nothing but darkness. "
+        "Switch this off where the view is meant to be dark or perfectly still.",
+    )
     imprint = models.BooleanField(
         default=False, help_text="Also publish a stream with the predictions drawn into the pictures (costs a decode and an encode a frame)."
     )
@@ -152,6 +158,30 @@ class Camera(models.Model):
             # A camera that is meant to send a picture every ten seconds is not silent after five.
             read_timeout=max(LEAST_READ_SECONDS, 3 / self.fps),
         )
+
+
+class CameraGroup(models.Model):
+    """Cameras that are looked at together: a filter of the wall. The slug is part of addresses."""
+
+    name = models.CharField(max_length=60, unique=True, error_messages={"unique": "There is already a group with this name. Choose another."})
+    slug = models.CharField(
+        "short name",
+        max_length=63,
+        unique=True,
+        validators=[validate_slug],
+        help_text="Part of the address of the group's wall, for example /?group=dock.",
+        error_messages={"unique": "There is already a group with this short name. Choose another."},
+    )
+    order = models.PositiveSmallIntegerField(default=0, help_text="Groups stand on the wall in this order, and by name where it is the same.")
+    cameras = models.ManyToManyField(Camera, related_name="groups", blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["order", "name"]
+        verbose_name = "group of cameras"
+        verbose_name_plural = "groups of cameras"
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Health(models.Model):

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from dataclasses import dataclass, replace
 
+from cameras.picturewatch import Fault
 from sightline.messages import CameraState, CameraStatus
 
 WINDOW_SECONDS = 5.0
@@ -33,6 +34,7 @@ class Tracker:
         self._lock = threading.Lock()
         self._window: deque[Taken] = deque()
         self._reason = ""
+        self._fault: Fault | None = None
         now = time.time_ns()
         self._status = CameraStatus(camera, CameraState.CONNECTING, since=now, at=now, worker=worker, detail=CONNECTING)
 
@@ -41,6 +43,7 @@ class Tracker:
         with self._lock:
             known = (self._status.state, self._status.detail) == (state, detail)
             self._window.clear()
+            self._fault = None
             self._enter(state, detail)
         return known
 
@@ -76,6 +79,13 @@ class Tracker:
             with self._lock:
                 self._status = replace(self._status, dropped=self._status.dropped + 1)
 
+    def shows(self, fault: Fault | None) -> None:
+        """What is wrong with the pictures that come, by the newest look at one."""
+        with self._lock:
+            if fault != self._fault:
+                self._fault = fault
+                self._judge()
+
     def status(self) -> CameraStatus:
         """The state now, with the rate of the last seconds."""
         with self._lock:
@@ -94,19 +104,21 @@ class Tracker:
             self._window.popleft()
 
     def _judge(self) -> None:
-        """From pictures to states: they come, they come with losses, or they have ceased."""
+        """From pictures to states: they come, they show nothing new, they come with losses, or they have ceased."""
         lost = sum(item.lost for item in self._window)
         if not self._window:
             if self._status.state.watchable:
                 self._enter(CameraState.STALLED, SILENT)
+        elif self._fault is not None:
+            self._enter(self._fault.state, self._fault.detail, self._fault.since)
         elif lost > len(self._window) * DEGRADED_SHARE:
             self._enter(CameraState.DEGRADED, f"{lost} of the last {len(self._window)} pictures were lost. {self._reason}")
         else:
             self._enter(CameraState.LIVE, "")
 
-    def _enter(self, state: CameraState, detail: str) -> None:
+    def _enter(self, state: CameraState, detail: str, since: int = 0) -> None:
         if state != self._status.state:
-            self._status = replace(self._status, state=state, since=time.time_ns())
+            self._status = replace(self._status, state=state, since=since or time.time_ns())
             self.changed.set()
         if detail != self._status.detail:
             self._status = replace(self._status, detail=detail)

@@ -12,6 +12,7 @@ from django.db import DatabaseError, close_old_connections
 from inference.lane import Lane
 from inference.plans import VersionPlan, version_plans
 from sightline import topics
+from sightline.history import Interval
 from sightline.messages import model_key
 from sightline.worker import Worker
 
@@ -31,6 +32,7 @@ class InferWorker(Worker):
         super().__init__()
         self.lanes: dict[str, Lane] = {}
         self.ending: list[Lane] = []
+        self.interval = Interval()
 
     def open(self) -> None:
         # Lanes are the parallelism; threads of OpenCV's own on top of them only fight over the cores.
@@ -48,6 +50,9 @@ class InferWorker(Worker):
             self.follow(plans)
         for lane in self.lanes.values():
             lane.report()
+        if self.interval.over():
+            for lane in self.lanes.values():
+                lane.tell_history()
         self.stopping.wait(RECONCILE_SECONDS)
 
     def follow(self, plans: dict[str, VersionPlan]) -> None:
@@ -75,6 +80,7 @@ class InferWorker(Worker):
     def _end(self, key: str) -> None:
         lane = self.lanes.pop(key)
         lane.stop()
+        lane.tell_history()
         self.ending.append(lane)
         log.info("lane stopping model=%s", key)
 

@@ -83,7 +83,8 @@ class Intake:
         wanted = [topic for camera in sorted(self.views) for topic in topics.camera_topics(camera, imprint=False)]
         admin.forget()
         try:
-            admin.ensure([*wanted, topics.errors(self.plan.model, self.plan.version)])
+            version = self.plan.model, self.plan.version
+            admin.ensure([*wanted, topics.errors(*version), topics.model_history(*version)])
         except KafkaUnavailable as err:
             log.warning("topics not created model=%s detail=%s", self.plan.key, err)
 

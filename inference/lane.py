@@ -19,6 +19,7 @@ from inference.prefetch import Job, Prefetch
 from inference.runtimes.base import Runtime
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from inference.slots import Slots
+from inference.summary import ModelSummary
 from inference.tracker import ModelTracker
 from sightline import topics
 from sightline.backoff import Backoff
@@ -38,7 +39,9 @@ class Lane:
     def __init__(self, plan: VersionPlan, producer: Producer, worker: str = "") -> None:
         self.plan = plan
         self.producer = producer
+        self.worker = worker
         self.slots = Slots()
+        self.summary = ModelSummary()
         self.tracker = ModelTracker(plan.model, plan.version, worker, self._changed)
         self.intake = Intake(plan, self.slots, self._dead_letter)
         self.prefetch = Prefetch(self.slots, lambda: self.plan, lambda: len(self.intake.cameras), self._dead_letter)
@@ -102,6 +105,13 @@ class Lane:
         if not self.stopping.is_set():
             status = self.status()
             self.producer.send(topics.status(), status.to_json(), key=status.key)
+
+    def tell_history(self) -> None:
+        """Publish what was done since the last time, for each camera and in all."""
+        cameras, in_all = self.summary.take(self.intake.cameras & self.plan.cameras, self.slots.skips())
+        for camera, history in cameras.items():
+            self.producer.send(topics.camera_history(camera), history.to_json(), key=self.plan.key)
+        self.producer.send(topics.model_history(self.plan.model, self.plan.version), in_all.to_json(), key=self.worker)
 
     def _changed(self, status: ModelStatus) -> None:
         if status.state is not self._logged:
@@ -173,6 +183,7 @@ class Lane:
         failure = next((answer for answer in answers if isinstance(answer, BaseException)), None)
         if isinstance(failure, ServerUnavailable):
             self.tracker.unavailable(1, redact_url(str(failure)))
+            self.summary.unavailable(job.waiting.frame.camera)
             return False
         try:
             if failure is not None:
@@ -183,6 +194,7 @@ class Lane:
             self._dead_letter(job.waiting.record, err)
             return False
         self.producer.send(topics.predictions(prediction.camera), value, key=prediction.key)
+        self.summary.predict(prediction, asked=bool(job.pictures))
         return True
 
     def _prediction(self, job: Job, detections: Iterable[Detection], timing: Timing) -> Prediction:
@@ -201,6 +213,7 @@ class Lane:
         log.debug("frame failed model=%s topic=%s offset=%s error=%s", self.plan.key, record.topic, record.offset, letter.message)
         send_dead_letter(self.producer, record, letter)
         self.tracker.fail(letter.message or letter.error)
+        self.summary.fail(topics.camera_of(record.topic))
 
 
 def _detections(job: Job, answers: Iterable[Answer]) -> Iterator[Detection]:

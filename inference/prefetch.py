@@ -90,7 +90,7 @@ class Prefetch:
         newer = self.slots.cameras()
         for item in reversed(self._ready):
             if item.is_old() and item.cameras & newer:
-                self.slots.skip(len(item.jobs))
+                self.slots.skip(job.waiting.frame.camera for job in item.jobs)
             else:
                 kept.appendleft(item)
             newer |= item.cameras

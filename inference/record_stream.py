@@ -227,7 +227,8 @@ class RecordStream:
         self._topics_due = time.monotonic() + TOPICS_SECONDS
         self.admin.forget()
         try:
-            self.admin.ensure((topics.status(), self.inputs, self.outputs, self.errors))
+            history = topics.model_history(self.plan.model, self.plan.version)
+            self.admin.ensure((topics.status(), history, self.inputs, self.outputs, self.errors))
             self.output_partitions = self.admin.partitions().get(self.outputs.name, self.plan.partitions)
         except KafkaUnavailable as err:
             log.warning("topics not created model=%s detail=%s", self.plan.key, err)

@@ -14,9 +14,11 @@ from inference.record_answers import Answers
 from inference.record_plans import RecordPlan, record_plans
 from inference.record_stream import RecordStream
 from inference.runtimes.errors import InferenceError
+from inference.summary import RecordSummary
 from inference.tracker import ModelTracker
 from sightline import topics
 from sightline.backoff import Backoff
+from sightline.history import Interval
 from sightline.kafka import KafkaUnavailable, Producer
 from sightline.messages import ModelState, ModelStatus, model_key
 from sightline.worker import Worker
@@ -37,6 +39,7 @@ class RecordLane:
         self.worker = worker
         self.stopping = threading.Event()
         self.tracker = ModelTracker(plan.model, plan.version, worker, self._changed)
+        self.summary = RecordSummary(self.tracker)
         self._logged = ModelState.LOADING
         self._thread = threading.Thread(target=self._run, name=f"records-{plan.key}", daemon=True)
 
@@ -58,6 +61,10 @@ class RecordLane:
         if not self.stopping.is_set():
             status = self.tracker.status()
             self.producer.send(topics.status(), status.to_json(), key=status.key)
+
+    def tell_history(self) -> None:
+        """Publish what was done since the last time."""
+        self.producer.send(topics.model_history(self.plan.model, self.plan.version), self.summary.take().to_json(), key=self.worker)
 
     def _changed(self, status: ModelStatus) -> None:
         if status.state is not self._logged:
@@ -130,6 +137,7 @@ class RecordsWorker(Worker):
         super().__init__()
         self.lanes: dict[str, RecordLane] = {}
         self.ending: list[RecordLane] = []
+        self.interval = Interval()
 
     def step(self) -> None:
         close_old_connections()
@@ -141,6 +149,9 @@ class RecordsWorker(Worker):
             self.follow(plans)
         for lane in self.lanes.values():
             lane.report()
+        if self.interval.over():
+            for lane in self.lanes.values():
+                lane.tell_history()
         self.stopping.wait(RECONCILE_SECONDS)
 
     def follow(self, plans: dict[str, RecordPlan]) -> None:
@@ -164,6 +175,7 @@ class RecordsWorker(Worker):
     def _end(self, key: str) -> None:
         lane = self.lanes.pop(key)
         lane.stop()
+        lane.tell_history()
         self.ending.append(lane)
         log.info("record lane stopping model=%s", key)
 

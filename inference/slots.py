@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sightline.kafka import Record
@@ -23,15 +25,16 @@ class Slots:
     """One slot a camera. A newer frame takes the place of the one that still waits, which counts as skipped. Thread-safe."""
 
     def __init__(self) -> None:
-        self.skipped = 0
+        self._skips: Counter[str] = Counter()
         self._slots: dict[str, Waiting] = {}
         self._filled = threading.Condition()
 
     def put(self, waiting: Waiting) -> None:
         """Offer a frame. A camera keeps its place in the queue, so that a fast camera does not push out a slow one."""
         with self._filled:
-            self.skipped += waiting.frame.camera in self._slots
-            self._slots[waiting.frame.camera] = waiting
+            camera = waiting.frame.camera
+            self._skips[camera] += camera in self._slots
+            self._slots[camera] = waiting
             self._filled.notify()
 
     def take(self, most: int, timeout: float, patience: float = 0.0) -> list[Waiting]:
@@ -50,10 +53,20 @@ class Slots:
         with self._filled:
             return frozenset(self._slots)
 
-    def skip(self, count: int) -> None:
-        """Count frames that were taken, but not looked at because newer ones had come."""
+    def skip(self, cameras: Iterable[str]) -> None:
+        """Count a frame of each of these cameras that was taken, but not looked at because newer ones had come."""
         with self._filled:
-            self.skipped += count
+            self._skips.update(cameras)
+
+    def skips(self) -> Counter[str]:
+        """The frames skipped so far, by camera."""
+        with self._filled:
+            return self._skips.copy()
+
+    @property
+    def skipped(self) -> int:
+        """The frames skipped so far."""
+        return self.skips().total()
 
     def keep(self, cameras: frozenset[str]) -> None:
         """Forget the frames of all other cameras."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Final
 
+from sightline.history import quantile_ms
 from sightline.messages import ModelState, ModelStatus
 
 LOADING: Final = "Loading the model."
@@ -100,7 +101,7 @@ class ModelTracker:
         with self._lock:
             horizon = time.monotonic() - WINDOW_SECONDS
             latencies = sorted(seconds for at, seconds in self._latencies if at >= horizon)
-            p50, p95 = (_quantile_ms(latencies, share) for share in (0.50, 0.95))
+            p50, p95 = (quantile_ms(latencies, share) for share in (0.50, 0.95))
             return replace(self._status, at=time.time_ns(), cameras=cameras, skipped=skipped, latency_p50=p50, latency_p95=p95)
 
     def _heal(self, now: float) -> None:
@@ -116,7 +117,3 @@ class ModelTracker:
             since = self._status.since if state is self._status.state else time.time_ns()
             self._status = replace(self._status, state=state, detail=detail, since=since, at=time.time_ns())
         self.on_change(self._status)
-
-
-def _quantile_ms(ordered: list[float], share: float) -> float:
-    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 2) if ordered else 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import setup_logging, worker_ready
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sightline.settings")
 
@@ -21,3 +21,11 @@ app.conf.beat_schedule = {
 @setup_logging.connect
 def keep_django_logging(**_: object) -> None:
     """Without a receiver Celery would replace the logging that the settings ask for."""
+
+
+@worker_ready.connect
+def report_jobs(**_: object) -> None:
+    """A process that runs jobs tells of itself as all workers do. Imported only there: the application alone needs no Kafka."""
+    from sightline.jobs import report
+
+    report()

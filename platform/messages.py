@@ -32,6 +32,8 @@ class CameraState(StrEnum):
     LIVE = "live"
     DEGRADED = "degraded"
     STALLED = "stalled"
+    FROZEN = "frozen"
+    BLACK = "black"
     AUTH_FAILED = "auth-failed"
     UNREACHABLE = "unreachable"
     DISABLED = "disabled"
@@ -39,7 +41,7 @@ class CameraState(StrEnum):
     @property
     def watchable(self) -> bool:
         """Whether pictures are arriving."""
-        return self in (CameraState.LIVE, CameraState.DEGRADED)
+        return self in (CameraState.LIVE, CameraState.DEGRADED, CameraState.FROZEN, CameraState.BLACK)
 
 
 class ModelState(StrEnum):
@@ -143,10 +145,10 @@ class Prediction:
         """Read a record of a predictions topic; MessageError when it is not one."""
         document = load(value)
         try:
-            document["frame"] = _typed(FrameRef(**document["frame"]))
-            document["timing"] = _typed(Timing(**document["timing"]))
+            document["frame"] = typed(FrameRef(**document["frame"]))
+            document["timing"] = typed(Timing(**document["timing"]))
             document["predictions"] = tuple(_detection(item) for item in document["predictions"])
-            return _typed(cls(**document))
+            return typed(cls(**document))
         except (AttributeError, KeyError, TypeError, ValueError) as err:
             raise MessageError(f"not a prediction: {err}") from err
 
@@ -187,7 +189,7 @@ class CameraStatus:
         document = load(value)
         try:
             document["state"] = CameraState(document["state"])
-            return _typed(cls(**document))
+            return typed(cls(**document))
         except (KeyError, TypeError, ValueError) as err:
             raise MessageError(f"not a camera's status: {err}") from err
 
@@ -232,7 +234,7 @@ class ModelStatus:
         try:
             document["state"] = ModelState(document["state"])
             document["cameras"] = _words(document["cameras"])
-            return _typed(cls(**document))
+            return typed(cls(**document))
         except (KeyError, TypeError, ValueError) as err:
             raise MessageError(f"not a model's status: {err}") from err
 
@@ -258,11 +260,26 @@ class WorkerStatus:
     @property
     def key(self) -> str:
         """The Kafka key in the status topic."""
-        return f"worker/{self.worker}"
+        return worker_key(self.worker)
 
     def to_json(self) -> bytes:
         """The record's value."""
         return dump(asdict(self))
+
+    @classmethod
+    def from_json(cls, value: bytes | None) -> Self:
+        """Read a ``worker/...`` record of the status topic; MessageError when it is not one."""
+        document = load(value)
+        try:
+            document["counters"] = _counts(document["counters"])
+            return typed(cls(**document))
+        except (KeyError, TypeError, ValueError) as err:
+            raise MessageError(f"not a worker's status: {err}") from err
+
+
+def worker_key(worker: str) -> str:
+    """The key of a worker's states in the status topic. A record with this key and no value: it ended in good order."""
+    return f"worker/{worker}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,7 +347,7 @@ def _without_none(item: dict[str, Any]) -> dict[str, Any]:
 
 def _detection(item: Mapping[str, Any]) -> Detection:
     box = item.get("box")
-    return _typed(Detection(**{**item, "box": None if box is None else _box(box)}))
+    return typed(Detection(**{**item, "box": None if box is None else _box(box)}))
 
 
 def _box(values: Any) -> Box:
@@ -344,6 +361,12 @@ def _words(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise TypeError("a list of words is expected")
     return tuple(values)
+
+
+def _counts(values: Any) -> dict[str, int]:
+    if not isinstance(values, dict) or not all(type(value) is int for value in values.values()):
+        raise TypeError("numbers by their names are expected")
+    return values
 
 
 def _refuse_constant(name: str) -> None:
@@ -361,7 +384,7 @@ FIELD_TYPES: dict[Any, tuple[type, ...]] = {
 }
 
 
-def _typed(message: T) -> T:
+def typed(message: T) -> T:
     """The message, if its plain fields hold what they are annotated with; TypeError if not: other programs write to these topics, too."""
     for item in fields(message):
         allowed = FIELD_TYPES.get(item.type)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-from sightline.kafka import Admin, Consumer, KafkaUnavailable, Record
+from sightline.kafka import Admin, Consumer, KafkaUnavailable, NoSuchTopic, Record
 from sightline.topics import Topic
 
 MOST_READ: Final = 500
@@ -57,6 +57,43 @@ def _to_the_end(consumer: Consumer, topic: Topic, partition: int, start: int, de
     finally:
         consumer.unwatch(topic, partition)
     return found
+
+
+def recent(name: str, since: int, guess: int, timeout: float = 2.0) -> list[Record]:
+    """The records of a topic's only partition that are not older than ``since`` (ms since the epoch), oldest first; ``guess``: about how many.
+
+    A topic that is not there has none. Asks no broker for the offsets of times: the embedded one knows none. KafkaUnavailable when they do not come
+    in time.
+    """
+    consumer = Consumer()
+    deadline = time.monotonic() + timeout
+    try:
+        low, high = consumer.range(Topic(name), timeout=timeout)
+        start = max(low, high - guess)
+        found = _between(consumer, Topic(name), start, high, deadline)
+        while start > low and found[0].timestamp >= since:
+            before, start = start, max(low, start - 3 * (high - start))
+            found = _between(consumer, Topic(name), start, before, deadline) + found
+    except NoSuchTopic:
+        return []
+    finally:
+        consumer.close()
+    return [record for record in found if record.timestamp >= since]
+
+
+def _between(consumer: Consumer, topic: Topic, start: int, end: int, deadline: float) -> list[Record]:
+    found: list[Record] = []
+    if start >= end:
+        return found
+    consumer.watch(topic, offset=start)
+    try:
+        while not found or found[-1].offset < end - 1:
+            if time.monotonic() > deadline:
+                raise KafkaUnavailable(f"{topic.name} could not be read in time.")
+            found += consumer.read(MOST_READ, POLL_SECONDS)
+    finally:
+        consumer.unwatch(topic)
+    return [record for record in found if record.offset < end]
 
 
 def before_the_end(name: str, partitions: range, count: int) -> dict[int, int]:

@@ -61,6 +61,8 @@ CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 HTTPS: bool = env.flag("HTTPS")
 # How often a stream or socket that goes on asks again whether its viewer may still see the camera.
 RECHECK_SECONDS = env.number("RECHECK_SECONDS", 15, least=1, most=3600)
+# How long a stream goes on that was opened by a signed link.
+STREAM_LINK_HOURS = env.number("STREAM_LINK_HOURS", 24, least=1, most=720)
 
 # Kafka. Without KAFKA_BOOTSTRAP_SERVERS the embedded broker serves this machine; `manage.py up` starts it and leaves its address in DATA_DIR.
 KAFKA_BOOTSTRAP_SERVERS = env.text("KAFKA_BOOTSTRAP_SERVERS")
@@ -83,6 +85,10 @@ CAMERA_ALLOW_FILE = env.flag("CAMERA_ALLOW_FILE")
 CAMERA_ALLOW_DEVICE = env.flag("CAMERA_ALLOW_DEVICE")
 # Networks that a camera's address may be in although they are refused otherwise: loopback, link-local and the like.
 CAMERA_ALLOWED_NETWORKS = env.checked_items("CAMERA_ALLOWED_NETWORKS", ipaddress.ip_network, "networks such as 127.0.0.0/8, separated by commas")
+
+# How long a camera sends the same picture, or a black one, until that is said of it.
+FROZEN_SECONDS = env.number("FROZEN_SECONDS", 10, least=2, most=3600)
+BLACK_SECONDS = env.number("BLACK_SECONDS", 5, least=2, most=3600)
 
 # Model servers. Networks that one may be in although they are refused otherwise, as for cameras.
 MODEL_ALLOWED_NETWORKS = env.checked_items("MODEL_ALLOWED_NETWORKS", ipaddress.ip_network, "networks such as 127.0.0.0/8, separated by commas")

@@ -28,7 +28,8 @@ def topic_of(text: str, part: str) -> Topic:
     if found is None:
         raise CommandError(f"There is no model version {model}@{version}.")
     inputs, outputs, errors = topics.record_topics(model, version, found.model.partitions)
-    return {"inputs": inputs, "outputs": outputs, "errors": errors}[named or part]
+    history = topics.model_history(model, version)
+    return {"inputs": inputs, "outputs": outputs, "errors": errors, "history": history}[named or part]
 
 
 def existing(topic: Topic) -> Topic:

@@ -14,7 +14,8 @@ HOUR_MS = 3600 * SECOND_MS
 DAY_MS = 24 * HOUR_MS
 # Bytes that a dead letter's headers add to its record, at most: its topic takes so much more than the topic it came from.
 HEADER_ROOM = 64 * 1024
-MODEL_TOPIC = re.compile(r"([a-z0-9-]+)@([A-Za-z0-9_-]+)(?:\.(inputs|outputs|errors))?")
+SUMMARY_BYTES = 1024 * 1024
+MODEL_TOPIC = re.compile(r"([a-z0-9-]+)@([A-Za-z0-9_-]+)(?:\.(inputs|outputs|errors|history))?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,16 @@ def predictions(camera: str) -> Topic:
     return Topic(_named("cameras", camera, "predictions"), config=_retained(DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES))
 
 
+def camera_history(camera: str) -> Topic:
+    """What was done about one camera, every ten seconds: key = ``capture`` or ``model@version``, value = JSON."""
+    return Topic(_named("cameras", camera, "history"), config=_retained(DAY_MS, SUMMARY_BYTES))
+
+
+def model_history(model: str, version: str) -> Topic:
+    """What one model version did, every ten seconds: key = the worker, value = JSON."""
+    return Topic(_named("models", model, version, "history"), config=_retained(DAY_MS, SUMMARY_BYTES))
+
+
 def errors(model: str, version: str) -> Topic:
     """Dead letters of one model version: the input unchanged, with headers that say why."""
     return Topic(_named("models", model, version, "errors"), config=_retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES + HEADER_ROOM))
@@ -85,7 +96,7 @@ def status() -> Topic:
 
 def assignments() -> Topic:
     """The control topic whose consumer group spreads cameras over capture workers."""
-    return Topic(_named("assignments"), partitions=settings.CAPTURE_PARTITIONS, config=_retained(DAY_MS, 1024 * 1024))
+    return Topic(_named("assignments"), partitions=settings.CAPTURE_PARTITIONS, config=_retained(DAY_MS, SUMMARY_BYTES))
 
 
 def platform_topics() -> tuple[Topic, ...]:
@@ -95,7 +106,7 @@ def platform_topics() -> tuple[Topic, ...]:
 
 def camera_topics(camera: str, *, imprint: bool) -> tuple[Topic, ...]:
     """The topics of one camera."""
-    always = (frames(camera), predictions(camera))
+    always = (frames(camera), predictions(camera), camera_history(camera))
     return (*always, annotated(camera)) if imprint else always
 
 
@@ -120,8 +131,8 @@ def imprint_group() -> str:
 
 
 def camera_of(topic: str) -> str:
-    """The camera's slug in the name of a frames, predictions or annotated topic; ValueError for any other topic."""
-    match = re.fullmatch(re.escape(settings.TOPIC_PREFIX) + r"\.cameras\.([^.]+)\.(frames|predictions|annotated)", topic)
+    """The camera's slug in the name of one of its topics; ValueError for any other topic."""
+    match = re.fullmatch(re.escape(settings.TOPIC_PREFIX) + r"\.cameras\.([^.]+)\.(frames|predictions|annotated|history)", topic)
     if match is None:
         raise ValueError(f"{topic} is not a camera's topic")
     return match[1]

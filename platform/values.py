@@ -65,10 +65,11 @@ def described(record: Record) -> str:
     at = datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(sep=" ", timespec="milliseconds")
     key = "" if record.key is None else f"  key {_text(record.key)}"
     headers = [f"  {name}: {_text(value)}" for name, value in record.headers]
-    return "\n".join([f"{record.topic}/{record.partition} @{record.offset}  {at}{key}", *headers, _described_value(record.value)])
+    return "\n".join([f"{record.topic}/{record.partition} @{record.offset}  {at}{key}", *headers, described_value(record.value)])
 
 
-def _described_value(value: bytes | None) -> str:
+def described_value(value: bytes | None) -> str:
+    """A value for a person: JSON in several lines, text as it is, a picture or other bytes as what they are."""
     found = plain(value)
     if isinstance(found, str):
         return found

@@ -15,7 +15,7 @@ from types import FrameType
 
 from sightline import topics
 from sightline.kafka import Producer
-from sightline.messages import WorkerStatus
+from sightline.messages import WorkerStatus, worker_key
 
 log = logging.getLogger(__name__)
 
@@ -63,6 +63,7 @@ def run(worker: Worker) -> None:
                 worker.step()
                 heartbeat.beat()
                 report.send_if_due()
+            report.withdraw()
         finally:
             worker.close()
             worker.producer.flush(5)
@@ -118,6 +119,11 @@ class Report:
         self.due = now + REPORT_SECONDS
         status = self.status()
         self.worker.producer.send(topics.status(), status.to_json(), key=status.key)
+
+    def withdraw(self) -> None:
+        """The worker ends in good order: nobody is to miss it."""
+        if self.due:
+            self.worker.producer.send(topics.status(), None, key=worker_key(self.worker.name))
 
     def status(self) -> WorkerStatus:
         """The worker's state now."""

@@ -17,7 +17,7 @@ import numpy as np
 import simplejpeg
 import skimage.data
 from numpy.typing import NDArray
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, StorageState, expect
 
 HOME = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(HOME))
@@ -25,6 +25,7 @@ sys.path.insert(0, str(HOME))
 from tests.servers.browser import chromium, log_in, wait_for_paints  # noqa: E402
 from tests.servers.login import Login  # noqa: E402
 from tests.servers.mjpeg import MjpegServer  # noqa: E402
+from tests.servers.pages import LIVE, PATIENCE_MS, PLACES, Place  # noqa: E402
 from tests.servers.rtsp import RtspServer  # noqa: E402
 from tests.servers.stack import Stack  # noqa: E402
 from tests.servers.video import picture_video  # noqa: E402
@@ -32,6 +33,9 @@ from tests.servers.video import picture_video  # noqa: E402
 IMAGES = HOME / "docs" / "images"
 WIDE = (1440, 810)
 NARROW = (390, 844)
+QUALITY = 74
+BUSY_SECONDS = 240.0
+PAGES = [place for place in PLACES if not place.then]  # without the dialogs on them
 
 
 def picture(name: str) -> bytes:
@@ -77,47 +81,73 @@ def site() -> Iterator[Site]:
         yield Site(stack, workshop)
 
 
-@contextlib.contextmanager
-def opened(browser: Browser, site: Site, path: str, size: tuple[int, int], scheme: str) -> Iterator[Page]:
-    """A page of the site."""
-    context = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme="dark" if scheme == "dark" else "light")
+@dataclass(frozen=True)
+class Photographer:
+    """Opens pages as the administrator, or as nobody, and takes pictures of them."""
+
+    browser: Browser
+    site: Site
+    login: StorageState
+
+    @contextlib.contextmanager
+    def opened(self, size: tuple[int, int], scheme: str, *, logged_in: bool = True) -> Iterator[Page]:
+        """A page in a profile of its own."""
+        context = self.browser.new_context(
+            viewport={"width": size[0], "height": size[1]},
+            color_scheme="dark" if scheme == "dark" else "light",
+            storage_state=self.login if logged_in else None,
+        )
+        yield context.new_page()
+        context.close()
+
+    def shoot_wall(self, scheme: str) -> None:
+        """The wall while one camera falls silent."""
+        self.site.workshop.faults.silent = False
+        with self.opened(WIDE, scheme) as page:
+            log_in(page, self.site.stack)
+            workshop = page.locator('[data-camera="workshop"]')
+            expect(workshop).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
+            self.site.workshop.faults.silent = True
+            expect(workshop).to_have_attribute("data-state", "stalled", timeout=PATIENCE_MS)
+            expect(page.locator('[data-camera="yard"]')).to_have_attribute("data-state", "auth-failed", timeout=PATIENCE_MS)
+            wait_for_paints(page, "gate", 3, BUSY_SECONDS)
+            wait_for_paints(page, "conveyor-2", 20, BUSY_SECONDS)
+            save(page, f"wall-{scheme}")
+
+    def shoot(self, place: Place, size: tuple[int, int], scheme: str, name: str) -> None:
+        """One picture of one page."""
+        with self.opened(size, scheme, logged_in=place.logged_in) as page:
+            place.open(page, self.site.stack)
+            if place.ready == LIVE:
+                wait_for_paints(page, "conveyor", 20, BUSY_SECONDS)
+            save(page, name, whole=place.path.startswith(("/admin/", "/system/", "/models/")))
+
+
+def save(page: Page, name: str, *, whole: bool = False) -> None:
+    """Write the picture into docs/images; ``whole``: the page to its end."""
+    page.screenshot(path=IMAGES / f"{name}.jpg", type="jpeg", quality=QUALITY, full_page=whole)
+
+
+def photographer(browser: Browser, site: Site) -> Photographer:
+    """Somebody who is logged in."""
+    context = browser.new_context()
     page = context.new_page()
-    log_in(page, site.stack, path)
-    yield page
+    log_in(page, site.stack)
+    login = context.storage_state()
     context.close()
-
-
-def shoot_wall(browser: Browser, site: Site, scheme: str) -> None:
-    """The wall while one camera falls silent."""
-    site.workshop.faults.silent = False
-    with opened(browser, site, "/", WIDE, scheme) as page:
-        workshop = page.locator('[data-camera="workshop"]')
-        expect(workshop).to_have_attribute("data-state", "live", timeout=60_000)
-        site.workshop.faults.silent = True
-        expect(workshop).to_have_attribute("data-state", "stalled", timeout=60_000)
-        expect(page.locator('[data-camera="yard"]')).to_have_attribute("data-state", "auth-failed", timeout=60_000)
-        wait_for_paints(page, "gate", 3)
-        wait_for_paints(page, "conveyor-2", 20)
-        page.screenshot(path=IMAGES / f"wall-{scheme}.jpg", type="jpeg", quality=88)
-
-
-def shoot(browser: Browser, site: Site, name: str, path: str, size: tuple[int, int], scheme: str) -> None:
-    """One picture of one page."""
-    with opened(browser, site, path, size, scheme) as page:
-        if not path.startswith("/admin/"):
-            wait_for_paints(page, "conveyor", 60)
-        page.screenshot(path=IMAGES / f"{name}.jpg", type="jpeg", quality=88, full_page=path.startswith("/admin/"))
+    return Photographer(browser, site, login)
 
 
 def main() -> None:
     IMAGES.mkdir(parents=True, exist_ok=True)
-    with site() as place, chromium() as browser:
+    with site() as stage, chromium() as browser:
+        someone = photographer(browser, stage)
         for scheme in ("dark", "light"):
-            shoot_wall(browser, place, scheme)
-            shoot(browser, place, f"camera-{scheme}", "/cameras/conveyor/", WIDE, scheme)
-        shoot(browser, place, "wall-narrow", "/", NARROW, "dark")
-        shoot(browser, place, "camera-narrow", "/cameras/conveyor/", NARROW, "light")
-        shoot(browser, place, "admin-camera", "/admin/cameras/camera/1/change/", WIDE, "light")
+            someone.shoot_wall(scheme)
+            for place in PAGES:
+                if place.name != "wall":
+                    someone.shoot(place, WIDE, scheme, f"{place.name}-{scheme}")
+                someone.shoot(place, NARROW, scheme, f"{place.name}-narrow-{scheme}")
 
 
 if __name__ == "__main__":

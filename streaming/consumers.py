@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 MAX_MESSAGE = 64 * 1024
 MAX_TILES = 256
+MAX_STATES = 2048
 MESSAGES_A_SECOND = 20.0
 MESSAGES_AT_ONCE = 160.0  # a wall of 64 tiles asks for all of them at once, and again when it is resized
 ACKNOWLEDGEMENTS_A_SECOND = 2000.0
@@ -127,19 +128,28 @@ class WallConsumer(AsyncWebsocketConsumer):
                 wall.reply(protocol.pong(request))
 
     async def _watch(self, wall: Wall, request: Watch) -> None:
-        if len(wall.tiles) >= MAX_TILES and request.camera not in wall.tiles:
-            wall.reply(protocol.error(f"A wall has {MAX_TILES} tiles at most.", request.camera))
-            return
         try:
-            camera = await in_database(self.visitor.camera, request.camera)
+            enabled = await in_database(self.visitor.cameras, request.cameras)
         except DatabaseUnavailable as err:
-            wall.reply(protocol.error(str(err), request.camera))
+            wall.reply(protocol.error(str(err), request.cameras[0]))
             return
-        if camera is None:
-            wall.reply(protocol.error(NOT_YOURS, request.camera))
-            wall.revoke(request.camera, "forbidden", NOT_YOURS)
-            return
-        wall.watch(camera.slug, request.fps, request.width, enabled=camera.enabled)
+        for camera in request.cameras:
+            if camera not in enabled:
+                wall.reply(protocol.error(NOT_YOURS, camera))
+                wall.revoke(camera, "forbidden", NOT_YOURS)
+            elif not self._has_room(wall, camera, pictures=request.fps > 0):
+                wall.reply(protocol.error(f"A wall has {MAX_TILES} tiles and follows {MAX_STATES} cameras at most.", camera))
+                return
+            else:
+                wall.watch(camera, request.fps, request.width, enabled=enabled[camera])
+
+    def _has_room(self, wall: Wall, camera: str, *, pictures: bool) -> bool:
+        tile = wall.tiles.get(camera)
+        if tile is None and len(wall.tiles) >= MAX_STATES:
+            return False
+        if not pictures or (tile is not None and tile.pace is not None):
+            return True
+        return sum(tile.pace is not None for tile in wall.tiles.values()) < MAX_TILES
 
     async def _recheck(self) -> None:
         """Ask again and again whether the viewer may still see what it sees."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from sightline import topics
 from sightline.topics import Topic
@@ -19,9 +19,8 @@ class Kind(StrEnum):
     MODELS = "models"
 
 
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """One kind of news of one camera."""
+class Feed(NamedTuple):
+    """One kind of news of one camera. A tuple, because it is looked up for every viewer of every frame."""
 
     camera: str
     kind: Kind

@@ -17,11 +17,12 @@ from dataclasses import dataclass
 
 from sightline import topics
 from sightline.kafka import OFFSET_END, OFFSET_NEWEST, Consumer, KafkaUnavailable, Record
-from sightline.messages import CameraStatus, Frame, MessageError, ModelStatus, Prediction
+from sightline.messages import CameraStatus, Frame, MessageError, ModelStatus, Prediction, WorkerStatus, worker_key
 from streaming.feeds import Feed, Kind
 from streaming.modelstates import ModelReports
 from streaming.rendition import LivePicture
 from streaming.subscriptions import News, Relay, Subscription
+from streaming.workerstates import WorkerReports
 
 log = logging.getLogger(__name__)
 
@@ -63,10 +64,12 @@ class Hub:
         self.linger = linger
         self.kafka = KafkaState()
         self.started_at = 0.0
+        self.listening_since = math.inf
         self.malformed = 0
         self.pictures: dict[Feed, LivePicture] = {}
         self.reports: dict[str, Report] = {}
         self.models = ModelReports()
+        self.workers = WorkerReports()
         self._commands: queue.SimpleQueue[tuple[Feed, int]] = queue.SimpleQueue()
         self._relays: dict[asyncio.AbstractEventLoop, Relay] = {}
         self._lock = threading.Lock()
@@ -111,6 +114,12 @@ class Hub:
         if report is None or time.monotonic() - report.read_at > STATUS_SECONDS:
             return None
         return report.status
+
+    @property
+    def viewers(self) -> int:
+        """How many pages and streams follow something now."""
+        with self._lock:
+            return sum(len(relay.subscriptions) for relay in self._relays.values())
 
     @property
     def settled(self) -> bool:
@@ -278,10 +287,18 @@ class _Reader:
             self.news.feeds.add(Feed(status.camera, Kind.STATUS))
         elif key.startswith(b"model/"):
             self.news.feeds |= {Feed(camera, Kind.MODELS) for camera in self._take_model(key.decode(errors="replace"), record.value)}
+        elif key.startswith(b"worker/"):
+            self._take_worker(key.decode(errors="replace"), record.value)
 
     def _take_model(self, key: str, value: bytes | None) -> frozenset[str]:
         """The cameras that a model's report is news for; without a value it is its last."""
         return self.hub.models.add(ModelStatus.from_json(value)) if value else self.hub.models.remove(key)
+
+    def _take_worker(self, key: str, value: bytes | None) -> None:
+        if value:
+            self.hub.workers.add(WorkerStatus.from_json(value))
+        else:
+            self.hub.workers.remove(key.removeprefix(worker_key("")))
 
     def _look_after_kafka(self) -> None:
         now = time.monotonic()
@@ -302,7 +319,10 @@ class _Reader:
             return
         self.reopen_at = math.inf
         if any(heard < self.back_at for heard in self.heard.values()):
-            self.close()
+            # Closing waits for the broker, which may have gone again: it must not hold up all viewers.
+            threading.Thread(target=self.consumer.close, name="hub-close", daemon=True).start()
+            self.reading.clear()
+            self.watched.clear()
             self.open()
 
     def note_kafka(self, reachable: bool, detail: str) -> None:
@@ -313,6 +333,7 @@ class _Reader:
                 self.back_at = time.monotonic()
                 self.reopen_at = self.back_at + REOPEN_SECONDS
             self.hub.kafka = KafkaState(reachable, detail, known=True)
+            self.hub.listening_since = time.monotonic()
             self.news.health = True
             self._post()
 

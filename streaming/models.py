@@ -1,4 +1,4 @@
-"""What scripts identify themselves with."""
+"""What scripts identify themselves with, and how users arrange their walls."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+
+from cameras.models import CameraGroup
 
 
 class ApiToken(models.Model):
@@ -20,6 +22,35 @@ class ApiToken(models.Model):
     class Meta:
         ordering: ClassVar = ["-created_at"]
         verbose_name = "API token"
+        permissions: ClassVar = [("view_system", "Can see the system page")]
 
     def __str__(self) -> str:
         return f"{self.user}: {self.name or 'unnamed'}"
+
+
+class Layout(models.Model):
+    """A user's arrangement of the wall. The one without a name is how the wall of all cameras is arranged when no other is open.
+
+    ``cameras`` are short names in order; ones that are gone are skipped. 0 columns or tiles = as many as fit best.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="layouts")
+    name = models.CharField(max_length=60, blank=True)
+    cameras = models.JSONField(default=list)
+    others = models.BooleanField(default=True)  # cameras that are not named follow, also those that are added later
+    group = models.ForeignKey(CameraGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    columns = models.PositiveSmallIntegerField(default=0)
+    tiles = models.PositiveSmallIntegerField(default=0)
+    cycle = models.PositiveSmallIntegerField(default=0)  # seconds until the next page; 0 = pages do not turn by themselves
+    drawn = models.JSONField(default=dict)
+    is_default = models.BooleanField(default=False)
+
+    class Meta:
+        ordering: ClassVar = ["name"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["user", "name"], name="layout_names_are_unique_per_user"),
+            models.UniqueConstraint(fields=["user"], condition=models.Q(is_default=True), name="one_default_layout_per_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.name or 'all cameras'}"

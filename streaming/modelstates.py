@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from sightline.messages import ModelStatus
+from sightline.messages import ModelStatus, model_key
+from streaming.rates import Counters
 
 STALE_SECONDS: Final = 5.0
 FORGOTTEN_SECONDS: Final = 60.0
@@ -29,9 +30,24 @@ class ModelSaid:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelReport:
+    """What one worker says of a model version. ``silent``: seconds since it was read. ``rates``: growth of its counts a second."""
+
+    status: ModelStatus
+    silent: float
+    rates: dict[str, float]
+
+    @property
+    def stale(self) -> bool:
+        """Whether the worker has been silent for too long to be believed."""
+        return self.silent > STALE_SECONDS
+
+
+@dataclass(frozen=True, slots=True)
 class _Heard:
     status: ModelStatus
     at: float
+    counters: Counters
 
 
 class ModelReports:
@@ -52,7 +68,9 @@ class ModelReports:
             before = workers.get(status.worker)
             for worker in [worker for worker, heard in workers.items() if now - heard.at > FORGOTTEN_SECONDS]:
                 del workers[worker]
-            workers[status.worker] = _Heard(status, now)
+            counters = before.counters if before else Counters()
+            counters.add(_counts(status), status.at / 1e9)
+            workers[status.worker] = _Heard(status, now, counters)
         if before is not None and _essence(before.status) == _essence(status):
             return frozenset()
         return frozenset(status.cameras) | frozenset(before.status.cameras if before else ())
@@ -62,6 +80,24 @@ class ModelReports:
         with self._lock:
             workers = self._heard.pop(key, {})
         return frozenset(camera for heard in workers.values() for camera in heard.status.cameras)
+
+    def of(self, model: str, version: str) -> list[ModelReport]:
+        """What each worker that was heard of in the last minute says of a model version."""
+        now = time.monotonic()
+        with self._lock:
+            heard = [item for item in self._heard.get(model_key(model, version), {}).values() if now - item.at <= FORGOTTEN_SECONDS]
+            return [ModelReport(item.status, now - item.at, item.counters.rates()) for item in sorted(heard, key=lambda item: item.status.worker)]
+
+    def by_worker(self) -> dict[str, list[str]]:
+        """The model versions, like "qr 1", that each worker has told of lately."""
+        now = time.monotonic()
+        found: dict[str, list[str]] = defaultdict(list)
+        with self._lock:
+            for workers in self._heard.values():
+                for item in workers.values():
+                    if now - item.at <= STALE_SECONDS:
+                        found[item.status.worker].append(f"{item.status.model} {item.status.version}")
+        return found
 
     def on(self, camera: str) -> dict[str, ModelSaid]:
         """The models that look at a camera, by their key: of several workers, the one that was heard of last counts."""
@@ -98,6 +134,10 @@ class ModelNews:
 
 def _essence(status: ModelStatus) -> tuple[object, ...]:
     return status.state, status.detail, status.since, status.cameras
+
+
+def _counts(status: ModelStatus) -> dict[str, int]:
+    return {"predicted": status.predicted, "failed": status.failed, "errors": status.errors, "skipped": status.skipped}
 
 
 def _newest(heard: Iterable[_Heard], camera: str) -> _Heard | None:

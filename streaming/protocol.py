@@ -15,6 +15,7 @@ from streaming.modelstates import ModelSaid
 
 LEAST_FPS, MOST_FPS = 0.1, 60.0
 LEAST_WIDTH, MOST_WIDTH = 16, 7680
+MOST_CAMERAS = 512  # in one message
 
 
 class RequestError(ValueError):
@@ -27,9 +28,9 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Show me this camera."""
+    """Show me these cameras; at 0 fps tell me their states and those of their models, and send no pictures or predictions."""
 
-    camera: str
+    cameras: tuple[str, ...]
     fps: float
     width: int
 
@@ -80,18 +81,28 @@ def read(text: str | None) -> Request:
 
 
 def _watch(document: dict[str, Any]) -> Watch:
-    camera = _camera(document)
+    cameras = _cameras(document)
     fps, width = _number(document, "fps", 10), _number(document, "width", 640)
-    if not LEAST_FPS <= fps <= MOST_FPS:
-        raise RequestError(f"fps is between {LEAST_FPS:g} and {MOST_FPS:g}.", camera)
+    if fps != 0 and not LEAST_FPS <= fps <= MOST_FPS:
+        raise RequestError(f"fps is between {LEAST_FPS:g} and {MOST_FPS:g}, or 0 for states only.", cameras[0])
     if not LEAST_WIDTH <= width <= MOST_WIDTH:
-        raise RequestError(f"width is between {LEAST_WIDTH} and {MOST_WIDTH}.", camera)
-    return Watch(camera, fps, int(width))
+        raise RequestError(f"width is between {LEAST_WIDTH} and {MOST_WIDTH}.", cameras[0])
+    return Watch(cameras, fps, int(width))
+
+
+def _cameras(document: dict[str, Any]) -> tuple[str, ...]:
+    """One camera, or a list of them."""
+    if "cameras" not in document:
+        return (_camera(document),)
+    cameras = document["cameras"]
+    if not isinstance(cameras, list) or not 0 < len(cameras) <= MOST_CAMERAS:
+        raise RequestError(f"cameras is a list of 1 to {MOST_CAMERAS} short names.")
+    return tuple(_camera({"camera": camera}) for camera in cameras)
 
 
 def _camera(document: dict[str, Any]) -> str:
     camera = document.get("camera")
-    if not isinstance(camera, str) or not 0 < len(camera) <= 63:
+    if not isinstance(camera, str) or not 0 < len(camera) <= 63 or not (camera.isascii() and camera.isprintable()):
         raise RequestError("camera is the short name of a camera.")
     return camera
 

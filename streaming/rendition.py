@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 
@@ -21,32 +22,49 @@ class PictureError(Exception):
     """The JPEG cannot be decoded, or is larger than we are willing to decode."""
 
 
-class LivePicture:
-    """A frame and its smaller renditions, which live as long as the frame is looked at."""
+class Rendition:
+    """A frame at one size, and the bytes in which it goes out. For one event loop."""
 
-    __slots__ = ("_scaled", "frame")
+    __slots__ = ("_written", "frame")
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
-        self._scaled: dict[int, Future[Frame]] = {}
+        self._written: dict[Callable[[Frame], bytes], bytes] = {}
 
-    def begin(self, width: int | None) -> Future[Frame] | None:
+    def written(self, write: Callable[[Frame], bytes]) -> bytes:
+        """What ``write`` makes of the frame: made once and shared by all viewers."""
+        if (data := self._written.get(write)) is None:
+            data = self._written[write] = write(self.frame)
+        return data
+
+
+class LivePicture:
+    """A frame and its smaller renditions, which live as long as the frame is looked at."""
+
+    __slots__ = ("_scaled", "_whole", "frame")
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+        self._whole = Rendition(frame)
+        self._scaled: dict[int, Future[Rendition]] = {}
+
+    def begin(self, width: int | None) -> Future[Rendition] | None:
         """Start to make the rendition if it is not under way; None when the frame serves as it is."""
         step = rung(width) if width else None
         if step is None or self.frame.width <= step:
             return None
         if (future := self._scaled.get(step)) is None:
-            future = self._scaled[step] = pool.submit(scaled, self.frame, step)
+            future = self._scaled[step] = pool.submit(_rendition, self.frame, step)
         return future
 
-    async def at(self, width: int | None) -> Frame:
+    async def at(self, width: int | None) -> Rendition:
         """The frame at the next size of the ladder that is ``width`` or wider, or untouched when it is no wider than that.
 
         PictureError when it cannot be decoded.
         """
         future = self.begin(width)
         if future is None:
-            return self.frame
+            return self._whole
         if future.done():
             return future.result()
         # Shielded: one viewer who leaves must not cancel the work that others wait for.
@@ -56,6 +74,10 @@ class LivePicture:
 def rung(width: int) -> int | None:
     """The narrowest size of the ladder that is ``width`` or wider; None above the ladder: as it is."""
     return next((step for step in LADDER if step >= width), None)
+
+
+def _rendition(frame: Frame, width: int) -> Rendition:
+    return Rendition(scaled(frame, width))
 
 
 def scaled(frame: Frame, width: int) -> Frame:

@@ -40,7 +40,9 @@ class Subscription:
 
     def __init__(self, relay: Relay) -> None:
         self._relay = relay
-        self._bell = asyncio.Event()
+        self._rung = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._alarm: asyncio.TimerHandle | None = None
         self.feeds: set[Feed] = set()
         self.fresh: set[Feed] = set()
         self.predictions: dict[str, deque[str]] = {}
@@ -67,20 +69,38 @@ class Subscription:
         """Follow nothing any more."""
         self.unwatch(*self.feeds)
         self._relay.forget(self)
+        if self._alarm is not None:
+            self._alarm.cancel()
 
     def wake(self) -> None:
         """Let ``wait`` return."""
-        self._bell.set()
+        self._rung = True
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
 
     async def wait(self, seconds: float) -> None:
-        """Return when something new came since the last call, or after ``seconds``."""
-        if not self._bell.is_set():
-            timer = self._relay.loop.call_later(max(seconds, 0.0), self._bell.set)
+        """Return when something new came since the last call, after ``seconds`` at the latest, now and then for nothing. For one task."""
+        if not self._rung:
+            self._set_alarm(max(seconds, 0.0))
+            self._waiter = self._relay.loop.create_future()
             try:
-                await self._bell.wait()
+                await self._waiter
             finally:
-                timer.cancel()
-        self._bell.clear()
+                self._waiter = None
+        self._rung = False
+
+    def _set_alarm(self, seconds: float) -> None:
+        due = self._relay.loop.time() + seconds
+        if self._alarm is not None:
+            # One that rings too early stays: a new one for each frame would cost more than a wake-up for nothing.
+            if self._alarm.when() <= due:
+                return
+            self._alarm.cancel()
+        self._alarm = self._relay.loop.call_at(due, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self.wake()
 
     def take_fresh(self) -> set[Feed]:
         """The feeds with something newer since the last call."""

@@ -15,12 +15,16 @@ NOTHING = (-1, -1)
 
 @dataclass(slots=True)
 class Tile:
-    """What a viewer asked for and what was sent. A viewer that does not acknowledge gets nothing more for PATIENCE_SECONDS."""
+    """What a viewer asked for and what was sent. A viewer that does not acknowledge gets nothing more for PATIENCE_SECONDS.
+
+    Without a pace it is no picture that the viewer follows, only states, each told once.
+    """
 
     camera: str
     width: int
-    pace: Pace
+    pace: Pace | None
     enabled: bool = True
+    told: object = None
     offered: tuple[int, int] = NOTHING
     unacknowledged: dict[int, float] = field(default_factory=dict)
 
@@ -46,13 +50,13 @@ class Tile:
 
     @property
     def feeds(self) -> tuple[Feed, ...]:
-        """All of these."""
-        return self.frames, self.predictions, self.status, self.models
+        """All of these that are followed."""
+        return (self.status, self.models) if self.pace is None else (self.frames, self.predictions, self.status, self.models)
 
     def offer(self, frame: Frame) -> bool:
         """Whether the viewer gets this frame: it has not had it, and did not ask for fewer. What is left once is not offered again."""
         identity = (frame.seq, frame.captured_at)
-        if identity == self.offered:
+        if self.pace is None or identity == self.offered:
             return False
         self.offered = identity
         return self.pace.takes(frame.captured_at)
@@ -61,7 +65,14 @@ class Tile:
         """The viewer wants it otherwise, also a picture that stands still."""
         self.width = width
         self.offered = NOTHING
-        self.pace = Pace(fps)
+        self.pace = Pace(fps) if fps else None
+        self.told = None
+
+    def tells(self, said: object) -> bool:
+        """Whether a state is to be told: always beside pictures, else only what was not told last."""
+        news = self.pace is not None or said != self.told
+        self.told = said
+        return news
 
     def wait(self, now: float) -> float:
         """Seconds until a frame may go, for all that is known now; 0 = now."""

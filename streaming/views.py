@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
@@ -16,6 +17,7 @@ from django.views.decorators.http import require_safe
 from cameras.access import visible_cameras
 from cameras.models import Camera
 from inference.plans import VersionPlan, version_plans
+from streaming import wallpage
 from streaming.hub import hub
 
 
@@ -31,6 +33,8 @@ class CameraCard:
     width: int
     height: int
     models: tuple[str, ...]
+    groups: str = ""  # short names, with spaces between
+    included: bool = True  # in the layout that is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +50,14 @@ class DeploymentRow:
 @never_cache
 @login_required
 def wall(request: HttpRequest) -> HttpResponse:
-    """Every camera that the user may see, live."""
+    """The cameras that the user may see, live, in the layout that the address names."""
+    opening = wallpage.open_wall(request)
     plans = _plans()
-    return render(request, "streaming/wall.html", {"cameras": [_card(camera, plans) for camera in visible_cameras(request.user)]})
+    cards = [
+        replace(_card(camera, plans), groups=" ".join(opening.groups_of(camera)), included=camera.slug in opening.arrangement.shown)
+        for camera in opening.arrangement.cameras
+    ]
+    return render(request, "streaming/wall.html", {"cameras": cards, "opening": opening})
 
 
 @require_safe
@@ -61,7 +70,8 @@ def camera(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("There is no such camera.")
     plans = _plans()
     rows = [DeploymentRow(plan.model, plan.version, plan.view_of[slug].role) for plan in plans if slug in plan.cameras]
-    return render(request, "streaming/camera.html", {"camera": _card(found, plans), "deployments": rows})
+    context = {"camera": _card(found, plans), "deployments": rows, "link_hours": settings.STREAM_LINK_HOURS}
+    return render(request, "streaming/camera.html", context)
 
 
 def _plans() -> list[VersionPlan]:

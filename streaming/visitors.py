@@ -18,6 +18,7 @@ from django.http import HttpRequest, parse_cookie
 
 from cameras.access import visible_cameras
 from cameras.models import Camera
+from streaming.links import LinkHolder
 from streaming.tokens import bearer, user_of
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Visitor:
 
     session_key: str = ""
     token: str | None = None
+    link: LinkHolder | None = None
 
     @classmethod
     def of_request(cls, request: HttpRequest) -> Visitor:
@@ -53,7 +55,9 @@ class Visitor:
         return cls(cookies.get(settings.SESSION_COOKIE_NAME, ""), bearer(values.get(b"authorization", "")))
 
     def user(self) -> User | AnonymousUser:
-        """Who it is now: anonymous after logging out, a changed password, or the loss of the account."""
+        """Who it is now: anonymous after logging out, a changed password, the loss of the account, or the end of a link."""
+        if self.link is not None:
+            return self.link.user()
         if self.token is not None:
             return user_of(self.token) or AnonymousUser()
         if not self.session_key:
@@ -63,6 +67,10 @@ class Visitor:
         user = get_user(request)
         assert isinstance(user, User | AnonymousUser)
         return user
+
+    def cameras(self, slugs: Iterable[str]) -> dict[str, bool]:
+        """Those of these cameras that the visitor may see now, each with whether it is enabled."""
+        return dict(visible_cameras(self.user()).filter(slug__in=slugs).values_list("slug", "enabled"))
 
     def camera(self, slug: str) -> Camera | None:
         """The camera, if there is one of that name that the visitor may see now."""

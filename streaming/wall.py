@@ -6,8 +6,8 @@ One task sends everything, so that a client who does not read holds up this task
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Awaitable, Callable
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Iterable
 
 from sightline.pace import Pace
 from streaming import protocol
@@ -45,12 +45,14 @@ class Wall:
         self.subscription.close()
 
     def watch(self, camera: str, fps: float, width: int, *, enabled: bool) -> None:
-        """Show a camera, or show it differently."""
+        """Show a camera, or show it differently. At 0 fps only its states are told."""
         tile = self.tiles.get(camera)
         if tile is None:
-            tile = self.tiles[camera] = Tile(camera, width, Pace(fps))
-        elif (tile.width, tile.pace.rate) != (width, fps):
+            tile = self.tiles[camera] = Tile(camera, width, Pace(fps) if fps else None)
+        elif (tile.width, tile.pace.rate if tile.pace else 0) != (width, fps):
+            before = set(tile.feeds)
             tile.reshape(fps, width)
+            self.subscription.unwatch(*before.difference(tile.feeds))
             self.waiting[camera] = 0.0
         tile.enabled = enabled
         self.subscription.watch(*tile.feeds)
@@ -74,8 +76,9 @@ class Wall:
         tile = self.tiles.get(camera)
         if tile is not None:
             tile.acknowledge(seq)
-            self.waiting[camera] = 0.0
-            self.subscription.wake()
+            if camera in self.waiting:
+                self.waiting[camera] = 0.0
+                self.subscription.wake()
 
     def reply(self, text: str) -> None:
         """Queue a message of our own; of too many, the oldest are lost."""
@@ -96,27 +99,27 @@ class Wall:
         if self.subscription.health_changed and self.hub.kafka.known:
             self.subscription.health_changed = False
             await self.send_text(protocol.system(self.hub.kafka))
-        fresh = self.subscription.take_fresh()
+        fresh = _cameras_by_kind(self.subscription.take_fresh())
         now = time.monotonic()
-        await self._send_models(fresh, now)
-        await self._send_states(fresh, now)
-        await self._send_predictions(fresh)
-        await self._send_frames(fresh, now)
+        await self._send_models(fresh[Kind.MODELS], now)
+        await self._send_states(fresh[Kind.STATUS], now)
+        await self._send_predictions(fresh[Kind.PREDICTIONS])
+        await self._send_frames(fresh[Kind.FRAMES], now)
 
     def _pause(self) -> float:
         now = time.monotonic()
         return max(0.0, min([self.next_round, *self.waiting.values()]) - now)
 
-    async def _send_models(self, fresh: set[Feed], now: float) -> None:
-        cameras = {feed.camera for feed in fresh if feed.kind is Kind.MODELS}
+    async def _send_models(self, cameras: set[str], now: float) -> None:
         if now >= self.next_round and self.hub.kafka.reachable:
             # A worker that died says nothing: its silence is noticed here.
             cameras |= self.tiles.keys()
+        if not cameras:
+            return
         for said, seeing in self.models.take(cameras & self.tiles.keys()).items():
             await self.send_text(protocol.model(said, seeing))
 
-    async def _send_states(self, fresh: set[Feed], now: float) -> None:
-        cameras = {feed.camera for feed in fresh if feed.kind is Kind.STATUS}
+    async def _send_states(self, cameras: set[str], now: float) -> None:
         if now >= self.next_round:
             self.next_round = now + ROUND_SECONDS
             cameras |= {camera for camera in self.tiles if self.hub.status(camera) is None}
@@ -127,7 +130,8 @@ class Wall:
         reported = self.hub.status(tile.camera)
         if reported is not None:
             self.states.pop(tile.camera, None)
-            await self.send_text(protocol.status(reported))
+            if tile.tells((reported.state, reported.since, reported.detail, reported.width, reported.height)):
+                await self.send_text(protocol.status(reported))
         elif not tile.enabled:
             await self._send_own_state(tile, "disabled", "This camera is switched off in its settings.")
         elif self.hub.settled:
@@ -138,15 +142,15 @@ class Wall:
         if known != state:
             since = time.time_ns()
             self.states[tile.camera] = (state, since)
-        await self.send_text(protocol.unreported_status(tile.camera, state, since, detail))
+        if tile.tells((state, since)):
+            await self.send_text(protocol.unreported_status(tile.camera, state, since, detail))
 
-    async def _send_predictions(self, fresh: set[Feed]) -> None:
-        for camera in [feed.camera for feed in fresh if feed.kind is Kind.PREDICTIONS]:
+    async def _send_predictions(self, cameras: set[str]) -> None:
+        for camera in cameras:
             for text in self.subscription.take_predictions(camera):
                 await self.send_text(text)
 
-    async def _send_frames(self, fresh: set[Feed], now: float) -> None:
-        cameras = {feed.camera for feed in fresh if feed.kind is Kind.FRAMES}
+    async def _send_frames(self, cameras: set[str], now: float) -> None:
         cameras |= {camera for camera, due in self.waiting.items() if due <= now}
         ready = [tile for camera in cameras if (tile := self.tiles.get(camera)) is not None and self._may_go(tile, now)]
         for tile in ready:
@@ -171,8 +175,15 @@ class Wall:
         if picture is None or self.tiles.get(tile.camera) is not tile:
             return
         try:
-            frame = await picture.at(tile.width)
+            rendition = await picture.at(tile.width)
         except PictureError:
             return
-        tile.went(frame, time.monotonic())
-        await self.send_bytes(protocol.frame(frame))
+        tile.went(rendition.frame, time.monotonic())
+        await self.send_bytes(rendition.written(protocol.frame))
+
+
+def _cameras_by_kind(feeds: Iterable[Feed]) -> defaultdict[Kind, set[str]]:
+    cameras: defaultdict[Kind, set[str]] = defaultdict(set)
+    for camera, kind in feeds:
+        cameras[kind].add(camera)
+    return cameras

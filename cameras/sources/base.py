@@ -6,7 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from sightline.messages import CameraState
+
+Points = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,17 @@ class Jpeg:
     data: bytes
     width: int
     height: int
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is looked at of a picture: the luma (0..255) of points spread evenly over it, (h, w), at least 80 x 45 where it has so many.
+
+    ``key_frame``: when (ns since the epoch) the newest picture came that was coded by itself, not by what changed since the one before.
+    """
+
+    points: Points
+    key_frame: int
 
 
 class Grab(Protocol):
@@ -29,6 +45,10 @@ class Grab(Protocol):
 
     def jpeg(self, quality: int, max_width: int | None) -> Jpeg:
         """Encode, scaled down to `max_width` pixels with the aspect kept. Raises CorruptFrame."""
+        ...
+
+    def look(self) -> Look:
+        """A quick look at the picture. Raises CorruptFrame."""
         ...
 
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from cameras.address import Address
-from cameras.sources.base import Jpeg, SourceSettings
+from cameras.sources.base import Jpeg, Look, SourceSettings
 from cameras.sources.conveyor import Conveyor, Expected
 from cameras.sources.pacing import Pacer
+from cameras.sources.planes import points
 
 if TYPE_CHECKING:
     from cameras.sources import Check
@@ -33,6 +34,9 @@ class DemoGrab:
 
     def jpeg(self, quality: int, max_width: int | None) -> Jpeg:
         return self.conveyor.jpeg(self.seq, self.captured_at, quality, max_width)
+
+    def look(self) -> Look:
+        return Look(points(self.conveyor.render(self.seq, self.captured_at).y), self.captured_at)
 
 
 class DemoSource:

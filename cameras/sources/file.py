@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Self
 
 import av
@@ -77,6 +78,6 @@ class FileSource:
                 started = time.monotonic() - at if started is None else started
                 if self._stop.wait(min(LONGEST_GAP, max(0.0, started + at - time.monotonic()))):
                     return
-                yield video.VideoGrab(time.time_ns(), grab.frame)
+                yield replace(grab, captured_at=time.time_ns())
         except (av.error.FFmpegError, OSError) as err:
             raise failures.unreachable(f"The file {self._path} cannot be played any further.") from err

@@ -19,7 +19,7 @@ from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 from cameras import jpeg
 from cameras.address import Address, AddressError
 from cameras.sources import failures
-from cameras.sources.base import Jpeg, SourceError, SourceSettings
+from cameras.sources.base import Jpeg, Look, SourceError, SourceSettings
 
 if TYPE_CHECKING:
     from cameras.sources import Check
@@ -36,6 +36,9 @@ class JpegGrab:
 
     def jpeg(self, quality: int, max_width: int | None) -> Jpeg:
         return jpeg.shrunk(jpeg.checked(self.data), quality, max_width)
+
+    def look(self) -> Look:
+        return Look(jpeg.looked_at(self.data), self.captured_at)
 
 
 class HttpCamera:

@@ -6,13 +6,14 @@ fit is dropped and counted, and no caller ever waits for the broker.
 
 from __future__ import annotations
 
-from sightline.kafka.admin import Admin, PartitionState
+from sightline.kafka.admin import Admin, Cluster, PartitionState
 from sightline.kafka.connection import (
     OFFSET_BEGINNING,
     OFFSET_END,
     OFFSET_NEWEST,
     Health,
     KafkaUnavailable,
+    NoSuchTopic,
     OnPartitions,
     Partition,
     Record,
@@ -30,9 +31,11 @@ __all__ = [
     "OFFSET_END",
     "OFFSET_NEWEST",
     "Admin",
+    "Cluster",
     "Consumer",
     "Health",
     "KafkaUnavailable",
+    "NoSuchTopic",
     "NotCommitted",
     "OnPartitions",
     "Outbox",

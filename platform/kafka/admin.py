@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, NamedTuple
 
-from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource, ConfigSource
+from confluent_kafka.admin._listoffsets import OffsetSpec
 from confluent_kafka.cimpl import NewPartitions, NewTopic
 from django.conf import settings
 
-from sightline.kafka.connection import Health, KafkaUnavailable, bootstrap_servers, connection, made
+from sightline.kafka.connection import Health, KafkaUnavailable, Partition, bootstrap_servers, connection, made
 from sightline.topics import Topic
 
 
@@ -24,6 +26,16 @@ class PartitionState(NamedTuple):
     leader: int
     replicas: tuple[int, ...]
     in_sync: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """The brokers by number, which of them is the controller (-1: it does not say), and every topic's partitions."""
+
+    identity: str
+    controller: int
+    brokers: dict[int, str]
+    topics: dict[str, list[PartitionState]]
 
 
 class Admin:
@@ -43,12 +55,78 @@ class Admin:
 
     def partitions(self, timeout: float = 5) -> dict[str, int]:
         """Every topic on the broker with its number of partitions; KafkaUnavailable when it does not answer."""
+        return {name: len(partitions) for name, partitions in self.cluster(timeout).topics.items()}
+
+    def cluster(self, timeout: float = 5) -> Cluster:
+        """What the brokers say of themselves; KafkaUnavailable when none answers."""
         try:
-            found = self.client.list_topics(timeout=timeout).topics
+            found = self.client.list_topics(timeout=timeout)
         except KafkaException as err:
             self.client.poll(0)  # lets librdkafka tell why
             raise KafkaUnavailable(f"Kafka at {bootstrap_servers()} does not answer: {self.health.detail or err.args[0].str()}") from err
-        return {name: len(topic.partitions) for name, topic in found.items()}
+        brokers = {number: f"{broker.host}:{broker.port}" for number, broker in sorted(found.brokers.items())}
+        return Cluster(found.cluster_id or "", found.controller_id, brokers, {name: _partitions(topic) for name, topic in found.topics.items()})
+
+    def offsets(self, partitions: Iterable[Partition], timeout: float = 5) -> dict[Partition, tuple[int, int]]:
+        """The first offset there is and the one that comes next, of all ``partitions`` at once; those that have no leader now are left out.
+
+        KafkaUnavailable when the broker does not answer.
+        """
+        wanted = list(partitions)
+        beginnings, ends = self.beginnings(wanted, timeout), self.ends(wanted, timeout)
+        return {partition: (beginnings[partition], end) for partition, end in ends.items() if partition in beginnings}
+
+    def beginnings(self, partitions: Iterable[Partition], timeout: float = 5) -> dict[Partition, int]:
+        """The first offset that there is, of each partition; otherwise as ``offsets``."""
+        return self._listed(partitions, OffsetSpec.earliest(), timeout)  # type: ignore[no-untyped-call]
+
+    def ends(self, partitions: Iterable[Partition], timeout: float = 5) -> dict[Partition, int]:
+        """The offset that comes next, of each partition; otherwise as ``offsets``."""
+        return self._listed(partitions, OffsetSpec.latest(), timeout)  # type: ignore[no-untyped-call]
+
+    def _listed(self, partitions: Iterable[Partition], moment: OffsetSpec, timeout: float) -> dict[Partition, int]:
+        wanted = {TopicPartition(*partition): moment for partition in partitions}
+        if not wanted:
+            return {}
+        answers = self.client.list_offsets(wanted, request_timeout=timeout)
+        found: dict[Partition, int] = {}
+        failure: KafkaException | None = None
+        for partition, answer in answers.items():
+            try:
+                found[partition.topic, partition.partition] = answer.result(timeout + 1).offset
+            except KafkaException as err:
+                failure = err
+        if failure is not None and not found:
+            raise KafkaUnavailable(f"Kafka does not tell where topics end: {failure.args[0].str()}") from failure
+        return found
+
+    def committed(self, group: str, partitions: Iterable[Partition] | None = None, timeout: float = 5) -> dict[Partition, int]:
+        """Where a consumer group goes on, of ``partitions`` or of all that it knows; those without an offset are left out."""
+        wanted = None if partitions is None else [TopicPartition(*partition) for partition in partitions]
+        try:
+            request = ConsumerGroupTopicPartitions(group, wanted) if wanted is not None else ConsumerGroupTopicPartitions(group)
+            found = self.client.list_consumer_group_offsets([request], request_timeout=timeout)[group].result(timeout + 1)
+        except KafkaException as err:
+            raise KafkaUnavailable(f"Kafka does not tell how far {group} is: {err.args[0].str()}") from err
+        return {(item.topic, item.partition): item.offset for item in found.topic_partitions or () if item.offset >= 0}
+
+    def lag(self, group: str, topics: Mapping[str, int], timeout: float = 5) -> dict[Partition, int]:
+        """How many records of each partition of ``topics`` (names and numbers of partitions) a group has not yet done.
+
+        A partition in which it has not begun counts from its first record. KafkaUnavailable when the broker does not answer.
+        """
+        partitions = [(name, number) for name, count in topics.items() for number in range(count)]
+        ends = self.offsets(partitions, timeout)
+        done = self.committed(group, partitions, timeout)
+        return {partition: max(0, high - max(low, done.get(partition, low))) for partition, (low, high) in ends.items()}
+
+    def groups(self, timeout: float = 5) -> list[str]:
+        """The names of the consumer groups; none on a broker that does not tell them."""
+        try:
+            found = self.client.list_consumer_groups(request_timeout=timeout).result(timeout + 1)
+        except KafkaException as err:
+            raise KafkaUnavailable(f"Kafka does not tell its consumer groups: {err.args[0].str()}") from err
+        return sorted(group.group_id for group in found.valid)
 
     def ensure(self, topics: Iterable[Topic], timeout: float = 5) -> list[str]:
         """Create what is missing; the names created. Known ones cost nothing. KafkaUnavailable when the broker refuses or is away."""
@@ -109,8 +187,7 @@ class Admin:
         """The partitions of a topic; KafkaUnavailable when it is not there."""
         if name not in self.partitions(timeout):
             raise KafkaUnavailable(f"There is no topic {name}. `manage.py topics list` shows those that there are.")
-        found = self.client.list_topics(name, timeout=timeout).topics[name]
-        return [PartitionState(item.id, item.leader, tuple(item.replicas), tuple(item.isrs)) for _, item in sorted(found.partitions.items())]
+        return _partitions(self.client.list_topics(name, timeout=timeout).topics[name])
 
     def config(self, name: str, timeout: float = 5) -> dict[str, str]:
         """The settings of a topic that are not the broker's defaults; the embedded broker has none."""
@@ -123,3 +200,7 @@ class Admin:
             raise KafkaUnavailable(f"Kafka does not tell the settings of {name}: {err.args[0].str()}") from err
         own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
         return {entry.name: str(entry.value) for entry in entries.values() if entry.source == own}
+
+
+def _partitions(topic: Any) -> list[PartitionState]:
+    return [PartitionState(item.id, item.leader, tuple(item.replicas), tuple(item.isrs)) for _, item in sorted(topic.partitions.items())]

@@ -33,6 +33,10 @@ class KafkaUnavailable(Exception):
     """The broker did not answer, or refused; the message says which in plain words."""
 
 
+class NoSuchTopic(KafkaUnavailable):
+    """The broker answers, but has no such topic."""
+
+
 class Record(NamedTuple):
     """One record as read: ``timestamp`` in ms since the epoch. A tuple, because it is made many thousand times a second."""
 

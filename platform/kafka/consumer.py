@@ -15,6 +15,7 @@ from sightline.kafka.connection import (
     OFFSET_NEWEST,
     Health,
     KafkaUnavailable,
+    NoSuchTopic,
     OnPartitions,
     Partition,
     Record,
@@ -197,11 +198,12 @@ class Consumer:
         return int(found[0].offset)
 
     def range(self, topic: Topic, partition: int = 0, timeout: float = 5) -> tuple[int, int]:
-        """The first offset there is and the one that comes next; KafkaUnavailable when the broker does not say."""
+        """The first offset there is and the one that comes next; KafkaUnavailable when the broker does not say, NoSuchTopic when there is none."""
         try:
             low, high = self.client.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=timeout)
         except KafkaException as err:
-            raise KafkaUnavailable(err.args[0].str()) from err
+            kind = NoSuchTopic if err.args[0].code() in NO_SUCH_TOPIC else KafkaUnavailable
+            raise kind(err.args[0].str()) from err
         return low, high
 
     def answers(self, timeout: float = 1.0) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -101,6 +102,15 @@ class Producer:
     def poll(self) -> None:
         """Serve delivery reports and errors without waiting."""
         self.client.poll(0)
+
+    def serve(self, seconds: float) -> bool:
+        """Serve delivery reports and errors as they come in, for so long; False at once when nothing was sent yet."""
+        if self._client is None:
+            return False
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            self._client.poll(left)
+        return True
 
     def poll_if_open(self) -> None:
         """As ``poll``, without connecting when nothing was sent yet."""

@@ -104,5 +104,7 @@ def test_it_knows_who_waits_and_counts_what_others_left_out() -> None:
     slots = Slots()
     slots.put(waiting("dock", 1))
     assert slots.cameras() == {"dock"}
-    slots.skip(2)
-    assert slots.skipped == 2
+    slots.put(waiting("dock", 2))
+    slots.skip(["dock", "gate"])
+    assert slots.skipped == 3
+    assert slots.skips() == {"dock": 2, "gate": 1}

@@ -38,6 +38,33 @@ test("a label moves away from another before it covers what is in its box", () =
   assert.equal(place(box, taken).y, 110);
 });
 
+const overlap = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h && b.y < a.y + a.h;
+
+test("labels of objects that stand in a row cover neither each other nor the objects", () => {
+  const boxes = [10, 60, 110, 160].map((x) => ({ x, y: 80, w: 40, h: 40 }));
+  const labels = placeLabels(boxes.map((box) => ({ box, size })), bounds);
+  for (const [index, label] of labels.entries()) {
+    assert.ok(isInside(label));
+    for (const other of labels.slice(index + 1)) assert.ok(!overlap(label, other), "two labels");
+    for (const box of boxes) assert.ok(!overlap(label, box), "a label and an object");
+  }
+});
+
+test("a label at the picture's edge leaves a neighbour free", () => {
+  const boxes = [
+    { x: 340, y: 60, w: 60, h: 40 },
+    { x: 300, y: 40, w: 36, h: 36 },
+  ];
+  const [label] = placeLabels(boxes.map((box) => ({ box, size })), bounds);
+  assert.ok(isInside(label) && !overlap(label, boxes[1]));
+});
+
+test("a large box around others does not chase their labels away", () => {
+  const around = { x: 0, y: 20, w: 400, h: 170 };
+  const boxes = [around, { x: 100, y: 100, w: 40, h: 40 }];
+  assert.deepEqual(placeLabels(boxes.map((box) => ({ box, size })), bounds)[1], { x: 100, y: 84, ...size });
+});
+
 test("a picture keeps its shape on the canvas", () => {
   assert.deepEqual(fitPicture(100, 200, 400, 200), { x: 150, y: 0, w: 100, h: 200 });
 });

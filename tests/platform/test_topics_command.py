@@ -31,6 +31,7 @@ def test_create_makes_what_is_missing_and_list_shows_it() -> None:
         *topics.camera_topics("dock", imprint=True),
         *topics.camera_topics("gate", imprint=False),
         topics.errors("qr", "1"),
+        topics.model_history("qr", "1"),
     ]
 
     created = said("create")

@@ -10,7 +10,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from cameras.models import Camera as CameraRow
-from streaming import views, visitors
+from streaming import views, visitors, wallpage
 from streaming.hub import Hub
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -19,12 +19,28 @@ LOGIN = "login"
 # What anonymous visitors, users who may not see the camera, users who may, and administrators get. 503: no picture comes in these tests.
 MATRIX: dict[str, tuple[int | str, int, int, int]] = {
     "/": (LOGIN, 200, 200, 200),
+    "/layouts/": (401, 200, 200, 200),
+    "/layouts/everyday/": (405, 405, 405, 405),
+    "/layouts/1/": (401, 404, 404, 404),
     "/cameras/gate/": (LOGIN, 404, 200, 200),
     "/cameras/vault/": (LOGIN, 404, 404, 404),
     "/cameras/gate/stream.mjpg": (401, 404, 200, 200),
     "/cameras/vault/stream.mjpg": (401, 404, 404, 404),
     "/cameras/gate/snapshot.jpg": (401, 404, 503, 503),
     "/cameras/vault/snapshot.jpg": (401, 404, 404, 404),
+    "/cameras/gate/links/": (405, 405, 405, 405),
+    "/cameras/gate/frames/7.jpg": (401, 404, 404, 404),
+    "/cameras/gate/history.json": (401, 404, 200, 200),
+    "/cameras/vault/history.json": (401, 404, 404, 404),
+    "/models/": (LOGIN, 200, 200, 200),
+    "/models/state.json": (401, 200, 200, 200),
+    "/models/gate/": (LOGIN, 404, 404, 404),
+    "/models/gate/state.json": (401, 404, 404, 404),
+    "/models/gate/records.json": (401, 404, 404, 404),
+    "/models/gate/deadletters.json": (401, 404, 404, 404),
+    "/models/gate/history.json": (401, 404, 404, 404),
+    "/system/": (LOGIN, 403, 403, 200),
+    "/system/state.json": (401, 403, 403, 200),
     "/healthz": (200, 200, 200, 200),
     "/readyz": (200, 200, 200, 200),
     "/accounts/login/": (200, 302, 302, 302),
@@ -44,7 +60,7 @@ def surroundings(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     def visible(user: object) -> object:
         return CameraRow.objects.exclude(slug="gate") if getattr(user, "username", "") == "stranger" else CameraRow.objects.all()
 
-    for module in (views, visitors):
+    for module in (views, visitors, wallpage):
         monkeypatch.setattr(module, "visible_cameras", visible)
 
 
@@ -62,7 +78,11 @@ def test_each_address_gives_each_person_what_it_should(path: str) -> None:
 
 
 def test_every_address_of_the_streaming_app_is_in_the_matrix() -> None:
-    listed = {path.replace("gate", "<slug:slug>").lstrip("/") for path in MATRIX if "vault" not in path}
+    listed = {
+        path.replace("gate", "<slug:slug>").replace("/1/", "/<int:pk>/").replace("/7.jpg", "/<int:offset>.jpg").lstrip("/")
+        for path in MATRIX
+        if "vault" not in path
+    }
     missing = [route for route in _routes(get_resolver().url_patterns) if route not in listed and not route.startswith("admin/")]
     assert missing == []
 

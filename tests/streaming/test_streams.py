@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 
+import cv2
 import pytest
 import requests
 
 from tests.servers.waiting import wait_until
 from tests.streaming.conftest import Camera, Rolling, noise
-from tests.streaming.site import Site
+from tests.streaming.site import PASSWORD, Site
 from tests.streaming.viewers import Stream, lazy_request
 
 pytestmark = pytest.mark.slow
@@ -137,21 +139,22 @@ def test_a_reader_that_reads_again_gets_new_pictures(heavy: Rolling, on_site: Si
         assert stream.part().age < 2
 
 
-def test_readers_who_leave_leave_nothing_behind(heavy: Rolling, on_site: Site) -> None:
+def test_500_readers_who_leave_leave_nothing_behind(heavy: Rolling, on_site: Site) -> None:
     with Stream(on_site, "/cameras/gate/stream.mjpg") as other:
-        _come_and_go(on_site, other)  # the first make what is kept: threads of the pools, files of the database
-        sockets, threads = on_site.sockets, on_site.threads
-        for _ in range(4):
-            _come_and_go(on_site, other)
+        _come_and_go(on_site, other, 50)  # the first make what is kept: threads of the pools, files of the database
+        sockets, threads, memory = on_site.sockets, on_site.threads, on_site.memory
+        for _ in range(10):
+            _come_and_go(on_site, other, 50)
         wait_until(lambda: on_site.sockets <= sockets and on_site.threads <= threads + 4, 10, "everything to be given back")
+        assert on_site.memory - memory < 16 * MIB
 
 
-def _come_and_go(site: Site, other: Stream) -> None:
+def _come_and_go(site: Site, other: Stream, count: int) -> None:
     present = site.sockets  # the connections to Kafka may still be growing by a few
-    connections = [lazy_request(site, "/cameras/gate/stream.mjpg") for _ in range(10)]
-    for _ in range(10):
-        other.part()
+    connections = [lazy_request(site, "/cameras/gate/stream.mjpg") for _ in range(count)]
+    other.part()
     for connection in connections:
+        connection.recv(1024)
         connection.close()
     wait_until(lambda: site.sockets <= present + 3, 10, "the sockets to be closed")
 
@@ -179,6 +182,41 @@ def test_a_stream_ends_when_the_viewer_logs_out(on_site: Site, gate: Camera) -> 
         deadline = time.monotonic() + 10
         while answer.raw.read(1000):
             assert time.monotonic() < deadline
+
+
+def _link(site: Site, user: str, **fields: str) -> str:
+    session = site.login(user)
+    token = session.cookies["csrftoken"]
+    answer = session.post(f"{site.url}/cameras/gate/links/", data=fields, headers={"X-CSRFToken": token}, timeout=10)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["url"])
+
+
+def test_a_link_plays_in_ffmpeg_and_opencv(rolling: Rolling, on_site: Site) -> None:
+    url = _link(on_site, "olga", width="160", fps="10")
+    command = ["ffprobe", "-v", "error", "-show_entries", "stream=codec_name,width,height", "-of", "csv=p=0", url]
+    assert subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.split() == ["mjpeg,160,90"]
+    video = cv2.VideoCapture(url, cv2.CAP_FFMPEG)
+    try:
+        shapes = [picture.shape for found, picture in (video.read() for _ in range(5)) if found]
+    finally:
+        video.release()
+    assert shapes == [(90, 160, 3)] * 5
+
+
+def test_what_a_link_opened_ends_when_its_user_changes_the_password(rolling: Rolling, on_site: Site) -> None:
+    url = _link(on_site, "peter")
+    answer = requests.get(url, stream=True, timeout=10)
+    assert answer.raw.read(1000)
+    change = "from django.contrib.auth.models import User; u = User.objects.get(username='peter'); u.set_password({!r}); u.save()"
+    on_site.shell(change.format("another horse 8 battery"))
+    try:
+        deadline = time.monotonic() + 20
+        while answer.raw.read(1000):
+            assert time.monotonic() < deadline
+        assert requests.get(url, timeout=10).status_code == 403
+    finally:
+        on_site.shell(change.format(PASSWORD))
 
 
 def _read_for(stream: Stream, seconds: float) -> None:

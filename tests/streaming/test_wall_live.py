@@ -117,13 +117,13 @@ def test_a_viewer_that_does_not_read_costs_bounded_memory_and_delays_nobody(heav
         connection.close()
 
 
-def test_viewers_who_leave_leave_nothing_behind(heavy: Rolling, on_site: Site) -> None:
+def test_500_viewers_who_leave_leave_nothing_behind(heavy: Rolling, on_site: Site) -> None:
     with live_wall(on_site, "gate") as wall:
         for _ in range(20):
             wall.frame()
-        sockets, threads = on_site.sockets, on_site.threads
+        sockets, threads, memory = on_site.sockets, on_site.threads, on_site.memory
         for turn in range(10):
-            connections = [_lazy_wall(on_site, "gate") for _ in range(10)]
+            connections = [_lazy_wall(on_site, "gate") for _ in range(50)]
             wall.frame()
             for connection in connections:
                 if turn % 2:
@@ -135,6 +135,7 @@ def test_viewers_who_leave_leave_nothing_behind(heavy: Rolling, on_site: Site) -
             return on_site.sockets <= sockets and on_site.threads <= threads + 4
 
         wait_until(all_given_back, 15, "all to be given back")
+        assert on_site.memory - memory < 16 * MIB
 
 
 def test_a_foreign_page_is_refused(on_site: Site) -> None:

@@ -13,6 +13,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from cameras.models import Camera as CameraRow
+from sightline import topics
 from sightline.messages import CameraState, Detection
 from streaming import consumers
 from streaming.hub import Hub
@@ -155,6 +156,26 @@ async def test_nothing_comes_of_a_camera_that_is_unwatched(socket: Socket, gate:
         message = await socket.next()
 
 
+async def test_at_0_fps_each_state_is_told_once_and_nothing_else(socket: Socket, gate: Camera, new_camera: Callable[[str], Camera]) -> None:
+    yard = new_camera("yard")
+    await socket.send(type="watch", cameras=["gate", "yard"])
+    await socket.until(gate.show, type="frame", camera="gate")
+    await socket.send(type="watch", cameras=["gate"], fps=0)
+    await socket.until(lambda: gate.report(CameraState.STALLED), type="status", camera="gate", state="stalled")
+    same = gate.report(CameraState.LIVE)
+    for _ in range(3):
+        gate.predict(gate.show(), Detection("qr", 0.9))
+        gate.producer.send(topics.status(), same.to_json(), key=same.key)
+    last = yard.report(CameraState.STALLED, "the last word")
+    told = []
+    while (message := await socket.next()).get("detail") != last.detail:
+        if message.get("camera") == "gate":
+            told.append((message["type"], message["state"]))
+    assert [item for item in told if item[1] != "stalled"] == [("status", "live")]
+    await socket.send(type="watch", camera="gate", fps=10)
+    await socket.until(gate.show, type="frame", camera="gate")
+
+
 async def test_a_camera_that_nobody_reports_is_unknown(socket: Socket, hub: Hub, gate: Camera) -> None:
     hub.started_at -= 60
     await socket.send(type="watch", camera="gate")
@@ -178,9 +199,10 @@ async def test_it_says_whether_kafka_answers(socket: Socket) -> None:
 @pytest.mark.parametrize(
     "text",
     [" ", "{", "[]", "null", '"watch"', "[" * 10_000, '{"type":"fly"}', '{"type":"watch"}', '{"type":"watch","camera":5}',
-     '{"type":"watch","camera":"gate","fps":0}', '{"type":"watch","camera":"gate","fps":NaN}', '{"type":"watch","camera":"gate","width":"x"}',
+     '{"type":"watch","camera":"gate","fps":0.05}', '{"type":"watch","cameras":[]}', '{"type":"watch","cameras":["gate",1]}',
+     '{"type":"watch","camera":"gate","fps":NaN}', '{"type":"watch","camera":"gate","width":"x"}',
      '{"type":"watch","camera":"gate","fps":true}', '{"type":"ack","camera":"gate","seq":"1"}', '{"type":"ping","t":Infinity}',
-     '{"type":"watch","camera":"' + "x" * 500 + '"}'],
+     '{"type":"watch","camera":"' + "x" * 500 + '"}', '{"type":"watch","camera":"a\\ud800"}'],
 )  # fmt: skip
 async def test_a_bad_message_is_answered_and_the_socket_stays(socket: Socket, text: str) -> None:
     await socket.communicator.send_to(text_data=text)

@@ -28,6 +28,7 @@ class Command(BaseCommand):
 
         from sightline.asgi import application
         from streaming.hub import stop_hub
+        from streaming.system.web import web_reporter
 
         reactor: Any = installed  # its type is known only once Daphne has installed it
         server = Server(
@@ -43,9 +44,12 @@ class Command(BaseCommand):
             ready_callable=lambda: _beat(reactor),
         )
         reactor.addSystemEventTrigger("before", "shutdown", _end_at_last)
+        reporter = web_reporter()
+        reporter.start()
         try:
             server.run()
         finally:
+            reporter.stop()
             stop_hub()
         if not server.listening_addresses:
             raise CommandError(f"Port {settings.PORT} of {settings.BIND} cannot be used: another program may be using it.")

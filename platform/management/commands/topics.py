@@ -16,7 +16,10 @@ from sightline.values import described
 
 
 class Command(BaseCommand):
-    help = "Topics: make, list and describe them, look at their newest records. A topic is its name, or MODEL@VERSION[.inputs|.outputs|.errors]."
+    help = (
+        "Topics: make, list and describe them, look at their newest records. "
+        "A topic is its name, or MODEL@VERSION[.inputs|.outputs|.errors|.history]."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
@@ -99,7 +102,8 @@ class Command(BaseCommand):
 def needed() -> list[Topic]:
     """Every topic that the platform, its cameras and its models use."""
     cameras = [topic for camera in Camera.objects.all() for topic in topics.camera_topics(camera.slug, imprint=camera.imprint)]
-    models = [topics.errors(version.model.slug, version.version) for version in ModelVersion.objects.select_related("model")]
+    versions = [(version.model.slug, version.version) for version in ModelVersion.objects.select_related("model")]
+    models = [topic(*version) for version in versions for topic in (topics.errors, topics.model_history)]
     streams = ModelVersion.objects.filter(deployments__in=Deployment.objects.filter(kind=Kind.RECORDS)).distinct().select_related("model")
     records = [topic for item in streams for topic in topics.record_topics(item.model.slug, item.version, item.model.partitions)[:2]]
     return [*topics.platform_topics(), *cameras, *models, *records]

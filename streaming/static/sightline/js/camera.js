@@ -1,17 +1,25 @@
 /** One camera, large: what is there now, how old it is, what the models see, how it has been. */
 
 import { announce } from "./banners.js";
+import { ScreenAges, skippedShare } from "./camerahistory.js";
 import { connect } from "./connection.js";
 import { setText } from "./dom.js";
 import { Feed } from "./feed.js";
-import { formatAge, formatCount, formatRate, formatScore, formatSize } from "./format.js";
+import { filters } from "./filters.js";
+import { formatAge, formatCount, formatRate, formatScore, formatShare, formatSize } from "./format.js";
 import { bindFullscreen, toggleFullscreen } from "./fullscreen.js";
+import { HistoryPanel } from "./history.js";
 import { bindKeyHelp, bindKeys, viewKeys } from "./keys.js";
+import { bindMenus } from "./menu.js";
+import { LabelChips } from "./labelchips.js";
 import { ModelList } from "./models.js";
+import { bindMoment, openMoment } from "./moment.js";
+import { saveSnapshot } from "./snapshot.js";
 import { Sparkline } from "./sparkline.js";
 import { stateWords } from "./states.js";
 import { Window, quantile } from "./stats.js";
 import { bindStreamLinks } from "./streamlinks.js";
+import { bindThreshold } from "./filtermenu.js";
 import { followModels, openTiles } from "./tiles.js";
 import { bindToolbar } from "./toolbar.js";
 
@@ -20,6 +28,8 @@ const root = document.querySelector("[data-camera]");
 const card = (name) => document.querySelector(`[data-card=${name}]`);
 const frameAges = new Window(WINDOW_MS);
 const boxAges = new Window(WINDOW_MS);
+const screenAges = new ScreenAges();
+const labels = new LabelChips(document.querySelector("[data-labels]"));
 const lines = Object.fromEntries(
   [...document.querySelectorAll("[data-line]")].map((canvas) => [canvas.dataset.line, new Sparkline(canvas)]),
 );
@@ -27,20 +37,20 @@ const lines = Object.fromEntries(
 function showCards(tile) {
   const now = performance.now();
   const { rate } = tile.numbers();
-  const alive = tile.truth.alive;
-  setText(card("rate"), alive ? `${formatRate(rate)} fps` : "–");
+  const { status } = tile;
+  setText(card("rate"), tile.truth.alive ? `${formatRate(rate)} fps` : "–");
   setText(card("age"), formatAge(quantile(frameAges.values(now), 0.95)));
   setText(card("boxes"), formatAge(quantile(boxAges.values(now), 0.95)));
-  setText(card("dropped"), tile.status ? formatCount(tile.status.dropped) : "–");
-  setText(card("size"), formatSize(tile.status?.width, tile.status?.height));
-  setText(card("codec"), tile.status?.codec || "codec unknown");
+  setText(card("dropped"), status ? formatCount(status.dropped) : "–");
+  card("size").hidden = !status?.width;
+  setText(card("size"), [formatSize(status?.width, status?.height), status?.codec].filter(Boolean).join(" · "));
 }
 
 function drawLines(tile) {
   const now = performance.now();
-  lines.rate?.add(tile.truth.alive ? tile.numbers().rate : 0);
-  lines.age?.add(quantile(frameAges.values(now), 0.95));
-  lines.boxes?.add(quantile(boxAges.values(now), 0.95));
+  lines.rate.add(tile.truth.alive ? tile.numbers().rate : 0);
+  lines.age.add(quantile(frameAges.values(now), 0.95));
+  lines.boxes.add(quantile(boxAges.values(now), 0.95));
 }
 
 function showState(tile) {
@@ -51,10 +61,10 @@ function showState(tile) {
   setText(chip.querySelector("[data-text]"), truth.alive ? `${truth.state} · ${age}` : truth.title || truth.state);
 }
 
+// What is hidden is hidden on all pages; a shadow's boxes are asked for on this page only.
 function toggleModel(tile, key, role, on) {
-  const { hidden, compared } = tile.picture.matcher;
-  hidden[on ? "delete" : "add"](key);
-  if (role === "shadow") compared[on ? "add" : "delete"](key);
+  if (role !== "shadow") return filters.showModel(key, on);
+  tile.picture.matcher.compared[on ? "add" : "delete"](key);
   tile.picture.redraw();
 }
 
@@ -74,22 +84,44 @@ function follow(tile, socket, feed, models) {
   followModels(socket, feed, () => location.pathname);
   socket.addEventListener("predictions", ({ detail }) => {
     models.predict(detail);
+    labels.see(detail);
     feed.predict(detail);
   });
+}
+
+function makeFeed(socket) {
+  const dialog = document.getElementById("moment");
+  bindMoment(dialog);
+  const line = (...parts) => parts.filter(Boolean).join(" · ");
+  const frameOf = ({ offset }) => root.dataset.frames.replace("/0.jpg", `/${Math.max(0, offset)}.jpg`);
+  return new Feed(document.getElementById("feed"), socket.clock, (prediction, detection) => ({
+    second: line(
+      `${prediction.model} ${prediction.version}`,
+      detection.text && formatScore(detection.score),
+      `frame ${prediction.frame.seq}`,
+    ),
+    href: frameOf(prediction.frame),
+    open: (entry) => openMoment(dialog, entry),
+    prediction,
+    detection,
+  }));
+}
+
+function openHistory(models) {
+  const isShadow = (key) => models.isShadow(key);
+  const panel = new HistoryPanel(document.getElementById("history"), screenAges, isShadow);
+  panel.addEventListener("change", () => setText(card("skipped"), formatShare(skippedShare(panel.newest, isShadow))));
+}
+
+function bindSnapshots(tile) {
+  for (const button of document.querySelectorAll("[data-snapshot]"))
+    button.addEventListener("click", () => saveSnapshot(tile, button.dataset.snapshot === "shown"));
 }
 
 function start() {
   const socket = connect();
   const models = new ModelList(document.getElementById("models"), (...change) => toggleModel(tile, ...change));
-  const line = (...parts) => parts.filter(Boolean).join(" · ");
-  const feed = new Feed(
-    document.getElementById("feed"),
-    socket.clock,
-    ({ model, version, frame }, { text, score }) => ({
-      second: line(`${model} ${version}`, text && formatScore(score), `frame ${frame.seq}`),
-      href: root.dataset.snapshot,
-    }),
-  );
+  const feed = makeFeed(socket);
   let ticks = 0;
   const tiles = openTiles([root], socket, { fps: 30, bar: false }, () => {
     showCards(tile);
@@ -97,19 +129,28 @@ function start() {
     models.tick();
     feed.tick();
     if ((ticks += 1) % 2 === 0) drawLines(tile);
+    screenAges.add(quantile(frameAges.values(performance.now()), 0.95), socket.clock.now);
   });
   const tile = tiles.get(root.dataset.camera);
   follow(tile, socket, feed, models);
+  openHistory(models);
+  bindSnapshots(tile);
+  bindStreamLinks(socket.clock);
+  bindKeys({
+    ...viewKeys,
+    f: toggleFullscreen,
+    x: () => saveSnapshot(tile, true),
+    X: () => saveSnapshot(tile, false),
+    k: () => document.querySelector("[data-stream-link]").click(),
+    p: () => document.querySelector("[data-feed-pause]").click(),
+    Escape: () => location.assign(document.querySelector("[data-back]").href),
+  });
   socket.open();
 }
 
 bindToolbar();
+bindThreshold(document.querySelector("[data-drawn]"));
+bindMenus();
 bindKeyHelp();
 bindFullscreen();
-bindStreamLinks();
-bindKeys({
-  ...viewKeys,
-  f: toggleFullscreen,
-  Escape: () => location.assign(document.querySelector("[data-back]").href),
-});
 start();

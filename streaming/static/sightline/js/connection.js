@@ -4,16 +4,21 @@ import { announce, hideBanner, showBanner, toast } from "./banners.js";
 import { WallSocket } from "./socket.js";
 
 const PATIENCE_MS = 400;
+/** The server's code for who is logged in no more. */
+const LOGGED_OUT = 4401;
 
 export function connect() {
   const socket = new WallSocket();
   let timer = 0;
-  socket.addEventListener("open", () => {
+  socket.addEventListener("hello", () => {
     clearTimeout(timer);
     if (document.querySelector("[data-banner=connection]")) announce("Connected again");
     hideBanner("connection");
+    hideBanner("login");
   });
-  socket.addEventListener("close", ({ detail: { attempt } }) => {
+  socket.addEventListener("close", ({ detail: { attempt, code } }) => {
+    clearTimeout(timer);
+    if (code === LOGGED_OUT) return tellLogout();
     timer = setTimeout(() => showBanner("connection", "Reconnecting to the server …"), attempt ? 0 : PATIENCE_MS);
     if (attempt > 0) explainLogout();
   });
@@ -27,12 +32,16 @@ export function connect() {
 async function explainLogout() {
   try {
     const answer = await fetch(location.href, { method: "HEAD", redirect: "manual", cache: "no-store" });
-    if (answer.type !== "opaqueredirect") return;
-    const link = { href: location.href, text: "Log in again" };
-    showBanner("login", "You have been logged out.", { kind: "bad", link });
+    if (answer.type === "opaqueredirect") tellLogout();
   } catch {
     // The server is away: the banner for that is already there.
   }
+}
+
+function tellLogout() {
+  const link = { href: location.href, text: "Log in again" };
+  hideBanner("connection");
+  showBanner("login", "You have been logged out.", { kind: "bad", link });
 }
 
 function tellKafka({ kafka, detail }) {

@@ -1,6 +1,7 @@
 /** The list of predictions and changes of state beside the pictures. */
 
 import { element, setText } from "./dom.js";
+import { filters } from "./filters.js";
 import { caption, formatAgo } from "./format.js";
 import { cropFor } from "./labels.js";
 import { Sightings } from "./sightings.js";
@@ -15,13 +16,19 @@ export class Feed {
   #sightings = new Sightings();
   #rows = new Map();
   #describe;
+  #shadows;
+  #choice;
   #paused = false;
 
   /**
    * @param {HTMLElement} root has a list `[data-feed-list]`, `[data-feed-empty]` and a button `[data-feed-pause]`
-   * @param {(prediction, detection) => {second: string, href: string}} describe a row's second line and where it leads
+   * @param {(prediction, detection) => {second: string, href: string, open?: (entry) => void}} describe a row's second line,
+   *   where it leads, and what opens in the place of that on this page
+   * @param {{shadows?: boolean, choice?: () => object}} options whether shadow versions are listed, and which detections are
    */
-  constructor(root, clock, describe) {
+  constructor(root, clock, describe, { shadows = false, choice = () => filters.now } = {}) {
+    this.#shadows = shadows;
+    this.#choice = choice;
     this.#list = root.querySelector("[data-feed-list]");
     this.#empty = root.querySelector("[data-feed-empty]");
     this.#clock = clock;
@@ -31,8 +38,11 @@ export class Feed {
   }
 
   predict(prediction) {
-    if (this.#paused || prediction.role !== "live") return;
+    if (this.#paused || (prediction.role !== "live" && !this.#shadows)) return;
+    const { model, version } = prediction;
+    const { allows } = this.#choice();
     for (const detection of prediction.detections) {
+      if (!allows({ model, version, ...detection })) continue;
       const title = detection.text || caption(detection);
       const facts = { kind: "sighting", title, ...this.#describe(prediction, detection) };
       this.#sightings.see(sightingKey(prediction, detection), facts, this.#clock.local);
@@ -80,6 +90,7 @@ export class Feed {
     const canvas = entry.isState ? null : element("canvas", { ...THUMB, "aria-hidden": "true" });
     const words = element("span", { class: "feed-words" }, title, second);
     const link = element("a", { class: "feed-row" }, ...(canvas ? [canvas] : []), words, age);
+    link.addEventListener("click", (event) => openHere(event, entry));
     const row = { item: element("li", {}, link), link, title, second, age, canvas };
     this.#rows.set(entry.key, row);
     if (canvas && entry.thumb) this.#show(canvas, entry.thumb);
@@ -119,6 +130,13 @@ export class Feed {
     button.setAttribute("aria-pressed", this.#paused);
     setText(button, this.#paused ? "Resume" : "Pause");
   }
+}
+
+// With a key held down it is the browser's: another tab, another window.
+function openHere(event, entry) {
+  if (!entry.open || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  entry.open(entry);
 }
 
 const sightingKey = ({ camera }, { text, label }) => `${camera}/${text || label}`;

@@ -34,7 +34,22 @@ export function formatMoment(epochMs, now = Date.now()) {
 
 export const formatRate = (perSecond) => perSecond.toFixed(1);
 export const formatScore = (score) => score.toFixed(2);
+
+/** A share in percent: "0.4 %", "12 %"; a dash while unknown. */
+export function formatShare(percent) {
+  if (percent === null || !Number.isFinite(percent)) return "–";
+  return `${percent > 0 && percent < 10 ? percent.toFixed(1) : Math.round(percent)} %`;
+}
+
 export const formatCount = (count) => Math.round(count).toLocaleString("en");
+
+/** An amount of data: "812 bytes", "1.5 MB", "12 GB". */
+export function formatBytes(bytes) {
+  const units = ["bytes", "kB", "MB", "GB", "TB"];
+  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
+  const amount = bytes / 1000 ** power;
+  return `${power && amount < 9.95 ? amount.toFixed(1) : Math.round(amount).toLocaleString("en")} ${units[power]}`;
+}
 
 /** Picture size: "1280 × 720", or a dash while unknown. */
 export const formatSize = (width, height) => (width && height ? `${width} × ${height}` : "–");

@@ -1,37 +1,53 @@
-/** How many columns a wall has. Pure. */
+/** How many columns a wall has, and how high its tiles may be. Pure. */
 
-const GAP = 12;
-const LEAST_WIDTH = 240;
+/** What a tile needs to be read; below that the page scrolls. */
+const LEAST_WIDTH = 160;
+const LEAST_HEIGHT = 88;
+/** What is comfortable where the page scrolls anyway. */
+const SCROLLED_WIDTH = 240;
 const LEAST_CHOSEN = 150;
-const MOST_COLUMNS = 10;
+const MOST_COLUMNS = 16;
+/** A picture that takes this much of its column leaves no gap worth mentioning. */
+const WELL_FILLED = 0.9;
 
 /**
- * The fewest columns, and so the largest tiles, with all of them in sight; when that would make them too small, as
- * many as fit side by side, and the page scrolls.
+ * @param {"auto" | number | string} choice of the viewer
  * @param {number[]} aspects width / height of each tile, in order
- * @param {number} width pixels to fill; @param {number} height pixels in sight
+ * @param {{width: number, height: number, gap: number}} room in pixels: what is to be filled without scrolling
+ * @returns {{columns: number, tileHeight: number}} `tileHeight` is the most that a tile may have
  */
-export function bestColumns(aspects, width, height) {
-  const most = Math.min(mostColumns(width, LEAST_WIDTH), MOST_COLUMNS, Math.max(aspects.length, 1));
-  for (let columns = 1; columns < most; columns += 1) {
-    if (gridHeight(aspects, columns, width) <= height) return columns;
-  }
-  return most;
-}
-
-/** What a viewer chose, or the best; never so many that tiles cannot be read. */
-export function columnsFor(choice, aspects, width, height) {
+export function gridFor(choice, aspects, room) {
   const chosen = Number(choice);
-  return chosen >= 1 ? Math.min(chosen, mostColumns(width, LEAST_CHOSEN)) : bestColumns(aspects, width, height);
+  if (chosen >= 1) return { columns: Math.min(chosen, mostColumns(room, LEAST_CHOSEN)), tileHeight: room.height };
+  return bestGrid(aspects, room) ?? scrolledGrid(aspects, room);
 }
 
-function gridHeight(aspects, columns, width) {
-  const tileWidth = (width - GAP * (columns - 1)) / columns;
-  let height = -GAP;
-  for (let index = 0; index < aspects.length; index += columns) {
-    height += GAP + tileWidth / Math.min(...aspects.slice(index, index + columns));
+/** All tiles in sight with as much picture as there can be, or null when they would be too small. */
+function bestGrid(aspects, room) {
+  let best = null;
+  const most = Math.min(mostColumns(room, LEAST_WIDTH), MOST_COLUMNS, Math.max(aspects.length, 1));
+  for (let columns = 1; columns <= most; columns += 1) {
+    const rows = Math.ceil(aspects.length / columns);
+    const tileHeight = Math.floor((room.height - room.gap * (rows - 1)) / rows);
+    if (tileHeight < LEAST_HEIGHT) continue;
+    const worth = worthOf(aspects, (room.width - room.gap * (columns - 1)) / columns, tileHeight);
+    // A little more picture is not worth another shape of the wall.
+    if (!best || worth > best.worth * 1.01) best = { columns, tileHeight, worth };
   }
-  return height;
+  return best && { columns: best.columns, tileHeight: best.tileHeight };
 }
 
-const mostColumns = (width, least) => Math.max(1, Math.floor((width + GAP) / (least + GAP)));
+function scrolledGrid(aspects, room) {
+  const columns = Math.min(mostColumns(room, SCROLLED_WIDTH), MOST_COLUMNS, Math.max(aspects.length, 1));
+  return { columns, tileHeight: room.height };
+}
+
+// The area of all pictures, and less of those that leave a part of their column empty.
+function worthOf(aspects, width, height) {
+  return aspects.reduce((sum, aspect) => {
+    const shownWidth = Math.min(width, height * aspect);
+    return sum + ((shownWidth * shownWidth) / aspect) * Math.min(1, shownWidth / width / WELL_FILLED);
+  }, 0);
+}
+
+const mostColumns = ({ width, gap }, least) => Math.max(1, Math.floor((width + gap) / (least + gap)));

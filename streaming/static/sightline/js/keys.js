@@ -4,15 +4,19 @@ import { preferences } from "./prefs.js";
 
 const isTyping = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
 
-/** @param {Record<string, (event: KeyboardEvent) => void>} actions by `event.key` */
+// Space presses what has the focus, where that can be pressed.
+const isPressing = ({ key, target }) => key === " " && target.closest("button, summary, input, [role=button]") !== null;
+
+/**
+ * @param {Record<string, (event: KeyboardEvent) => void | boolean>} actions by `event.key`, with "Alt+" before it where
+ *   that is held down; one that returns false did nothing, so the browser does what it always does
+ */
 export function bindKeys(actions) {
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented) return;
-    if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
-    const action = actions[event.key];
-    if (!action) return;
-    event.preventDefault();
-    action(event);
+    if (event.ctrlKey || event.metaKey || event.defaultPrevented) return;
+    if (isTyping(event.target) || isPressing(event) || document.querySelector("dialog[open]")) return;
+    const action = actions[event.altKey ? `Alt+${event.key}` : event.key];
+    if (action && action(event) !== false) event.preventDefault();
   });
 }
 

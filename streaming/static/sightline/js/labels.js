@@ -1,15 +1,24 @@
 /** Where the text of a box goes. Pure geometry, in pixels. */
 
-// Rectangles that share no more than an edge do not overlap, whatever rounding says.
-const TOUCH = 0.5;
+/** What it costs to cover another label, to cover what is in a box, and to be further down in the list of places. */
+const OVER_LABEL = 10;
+const INSIDE = 0.5;
+const LATER = 0.02;
+/** With more boxes than these, labels only keep clear of each other. */
+const MOST_BOXES = 48;
 
-const overlaps = (a, b) =>
-  a.x < b.x + b.w - TOUCH && b.x < a.x + a.w - TOUCH && a.y < b.y + b.h - TOUCH && b.y < a.y + a.h - TOUCH;
 const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
 
+/** The part of `b` that `a` covers, 0 to 1. */
+function covered(a, b) {
+  const w = Math.min(a.x + a.w, b.x + b.w) - Math.max(a.x, b.x);
+  const h = Math.min(a.y + a.h, b.y + b.h) - Math.max(a.y, b.y);
+  return w > 0 && h > 0 ? (w * h) / Math.max(1, b.w * b.h) : 0;
+}
+
 /**
- * Above the box; inside it when it does not fit above; never clipped by `bounds`. Where another label is in the way it
- * moves along the box, above that label or below the box before it covers what is in the box.
+ * Above the box; inside it when it does not fit above; never clipped by `bounds`. Where another label or another object
+ * is in the way it moves along the box, above that label or below the box before it covers what is in a box.
  * @param {{box: Rect, size: {w: number, h: number}}[]} items Rect is {x, y, w, h}
  * @param {Rect} bounds the picture
  * @param {Rect[]} taken areas to keep free where possible
@@ -17,15 +26,23 @@ const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
  */
 export function placeLabels(items, bounds, taken = []) {
   const placed = [...taken];
+  const boxes = items.length > MOST_BOXES ? [] : items.map(({ box }) => box);
   return items.map(({ box, size }) => {
-    const fitting = candidates(box, size, bounds).map(({ x, y }) => ({
-      x: clamp(x, bounds.x, bounds.x + bounds.w - size.w),
-      y: clamp(y, bounds.y, bounds.y + bounds.h - size.h),
-      ...size,
-    }));
-    const rect = fitting.find((place) => !placed.some((other) => overlaps(place, other))) ?? fitting[0];
-    placed.push(rect);
-    return rect;
+    const others = boxes.filter((other) => other !== box);
+    let best = null;
+    candidates(box, size, bounds).forEach(({ x, y, isInside }, index) => {
+      const place = {
+        x: clamp(x, bounds.x, bounds.x + bounds.w - size.w),
+        y: clamp(y, bounds.y, bounds.y + bounds.h - size.h),
+        ...size,
+      };
+      let cost = index * LATER + (isInside ? INSIDE : 0);
+      for (const other of placed) cost += covered(other, place) * OVER_LABEL;
+      for (const other of others) cost += covered(place, other);
+      if (!best || cost < best.cost) best = { place, cost };
+    });
+    placed.push(best.place);
+    return best.place;
   });
 }
 
@@ -38,6 +55,7 @@ function candidates(box, { w, h }, bounds) {
     { x: box.x, y: box.y - h },
     { x: right, y: box.y - h },
     { x: box.x, y: box.y - 2 * h },
+    { x: right, y: box.y - 2 * h },
   ];
   const inside = [
     { x: box.x, y: top },
@@ -47,9 +65,12 @@ function candidates(box, { w, h }, bounds) {
   const below = [
     { x: box.x, y: box.y + box.h },
     { x: right, y: box.y + box.h },
+    { x: box.x, y: box.y + box.h + h },
+    { x: right, y: box.y + box.h + h },
   ];
   const fits = ({ y }) => y >= bounds.y && y + h <= bounds.y + bounds.h;
-  const wanted = fits(above[0]) ? [...above, ...below, ...inside] : [...inside, ...below];
+  const covering = inside.map((place) => ({ ...place, isInside: true }));
+  const wanted = fits(above[0]) ? [...above, ...below, ...covering] : [...inside, ...below];
   const found = wanted.filter(fits);
   return found.length ? found : [{ x: box.x, y: box.y }];
 }

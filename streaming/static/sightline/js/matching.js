@@ -3,19 +3,21 @@
  *
  * Synced: a frame waits for the predictions of exactly that frame, so that boxes are never drawn over another one.
  * Live: the newest frame at once.
+ * Seen: frames that a model has looked at, whichever these are; others only when none of those came for a while.
  */
 
 import { frameKey, modelKey } from "./wire.js";
 
 export const HOLD_MS = 250;
+export const SEEN_HOLD_MS = 1000;
 export const ACTIVE_MS = 3000;
 export const HELD_MAX = 6;
 const REMEMBERED_FRAMES = 48;
 
 export class FrameMatcher {
   mode = "synced";
-  /** Keys (`model@version`) whose predictions are not shown, and so are not waited for. */
-  hidden = new Set();
+  /** Whether the viewer's filters hide a key (`model@version`): such a model is not waited for. */
+  hides = () => false;
   /** Keys of shadow versions whose predictions are shown all the same. */
   compared = new Set();
   /** The newest prediction of each model, by its key. */
@@ -25,11 +27,12 @@ export class FrameMatcher {
   #active = new Map();
   #order = 0;
   #shown = 0;
+  #shownAt = -Infinity;
 
   /** A place in the order of arrival, to be taken before the picture is decoded: decoding may overtake. */
   ticket(now) {
     this.#order += 1;
-    return { order: this.#order, deadline: now + HOLD_MS };
+    return { order: this.#order, deadline: now + (this.mode === "seen" ? SEEN_HOLD_MS : HOLD_MS) };
   }
 
   /** @param {object} frame carries `seq` and `captured_at`; @param {{order, deadline}} ticket */
@@ -63,8 +66,9 @@ export class FrameMatcher {
     const dropped = [];
     let frame = null;
     for (const [index, held] of this.#held.splice(0, ready + 1).entries()) {
-      if (index === ready && held.order > this.#shown) {
+      if (index === ready && held.order > this.#shown && this.#isWorthwhile(held, now)) {
         this.#shown = held.order;
+        this.#shownAt = now;
         frame = held.frame;
       } else {
         dropped.push(held.frame);
@@ -86,11 +90,16 @@ export class FrameMatcher {
   #isReady(held, now) {
     if (this.mode === "live" || held.deadline <= now || held.order < this.#shown) return true;
     const arrived = this.#arrived.get(frameKey(held.frame));
+    if (this.mode === "seen") return arrived !== undefined;
     return this.#awaited(now).every((model) => arrived?.has(model));
+  }
+
+  #isWorthwhile(held, now) {
+    return this.mode !== "seen" || this.#arrived.has(frameKey(held.frame)) || now - this.#shownAt >= SEEN_HOLD_MS;
   }
 
   #awaited(now) {
     for (const [model, seen] of this.#active) if (now - seen > ACTIVE_MS) this.#active.delete(model);
-    return [...this.#active.keys()].filter((model) => !this.hidden.has(model));
+    return [...this.#active.keys()].filter((model) => !this.hides(model));
   }
 }

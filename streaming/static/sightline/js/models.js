@@ -1,26 +1,34 @@
-/** The models on one camera: how fast each is, how late, and whether its boxes are shown. */
+/** The models on one camera: how fast each is, how late, whether its boxes are shown, how far it agrees with others. */
 
 import { colourOf } from "./colours.js";
+import { Agreement, agreementWords, sharedObjects } from "./compare.js";
 import { element, setText } from "./dom.js";
-import { formatAge, formatRate } from "./format.js";
+import { filters } from "./filters.js";
+import { formatAge, formatRate, formatScore } from "./format.js";
 import { describeModel } from "./modelstates.js";
+import { preferences } from "./prefs.js";
 import { Window, quantile } from "./stats.js";
 import { modelKey } from "./wire.js";
 
 const QUIET_MS = 3000;
+const MOST_CHIPS = 6;
 
 export class ModelList {
   #list;
   #empty;
   #onToggle;
   #rows = new Map();
+  #shared;
+  #agreement = new Agreement();
 
   /** @param {(key: string, role: string, on: boolean) => void} onToggle */
   constructor(root, onToggle) {
     this.#list = root.querySelector("[data-model-list]");
     this.#empty = root.querySelector("[data-model-empty]");
+    this.#shared = root.querySelector("[data-shared]");
     this.#onToggle = onToggle;
     for (const item of this.#list.querySelectorAll("[data-model]")) this.#adopt(item);
+    preferences.addEventListener("change", () => this.#showSwitches());
   }
 
   predict(prediction) {
@@ -29,6 +37,11 @@ export class ModelList {
     row.seen = now;
     row.rate.add(1, now);
     row.latency.add((prediction.finishedAt - prediction.frame.captured_at) / 1e6, now);
+    this.#agreement.add(prediction, now);
+  }
+
+  isShadow(key) {
+    return this.#rows.get(key)?.item.dataset.role === "shadow";
   }
 
   /** How a model does, as its worker says. */
@@ -42,7 +55,41 @@ export class ModelList {
   tick() {
     const now = performance.now();
     this.#empty.hidden = this.#rows.size > 0;
-    for (const row of this.#rows.values()) this.#show(row, now);
+    for (const [key, row] of this.#rows) {
+      this.#show(row, now);
+      this.#showAgreement(key, row, now);
+    }
+    this.#showShared(now);
+  }
+
+  #showSwitches() {
+    for (const [key, { item }] of this.#rows)
+      if (item.dataset.role !== "shadow") item.querySelector("input").checked = !filters.now.hidesModel(key);
+  }
+
+  #showAgreement(key, row, now) {
+    const { model, role } = row.item.dataset;
+    const strict = (other) => role === "shadow" || other.startsWith(`${model}@`);
+    // Measured against what counts: a live version, of the same model if there is one.
+    const common = this.#agreement.of(key, now).filter((item) => !this.isShadow(item.key));
+    const chosen = common.find((item) => item.key.startsWith(`${model}@`)) ?? common[0];
+    setText(row.agreement, chosen ? agreementWords(chosen, strict(chosen.key)) : "");
+    row.agreement.hidden = !chosen;
+  }
+
+  /** The objects of the newest frame that more than one model sees. */
+  #showShared(now) {
+    const allowed = ({ model, version, detections }) => ({
+      model,
+      version,
+      detections: detections.filter((detection) => filters.now.allows({ model, version, ...detection })),
+    });
+    const said = this.#agreement.newest(now).map(allowed);
+    const objects = sharedObjects(said.sort((a, b) => this.#rank(a) - this.#rank(b)));
+    this.#shared.hidden = objects.length === 0;
+    const chips = objects.slice(0, MOST_CHIPS).map(sharedChip);
+    if (objects.length > MOST_CHIPS) chips.push(element("li", {}, `and ${objects.length - MOST_CHIPS} more`));
+    this.#shared.querySelector("ul").replaceChildren(...chips);
   }
 
   #show(row, now) {
@@ -60,11 +107,18 @@ export class ModelList {
     );
   }
 
+  /** Live models first, in the order of the list. */
+  #rank(prediction) {
+    const key = modelKey(prediction);
+    return [...this.#rows.keys()].indexOf(key) + (this.isShadow(key) ? this.#rows.size : 0);
+  }
+
   #adopt(item) {
     const { model, version, role } = item.dataset;
     const row = {
       item,
       numbers: item.querySelector("[data-numbers]"),
+      agreement: item.querySelector("[data-agreement]"),
       seen: 0,
       trouble: null,
       rate: new Window(5000),
@@ -73,6 +127,7 @@ export class ModelList {
     const key = modelKey({ model, version });
     item.style.setProperty("--colour", colourOf(model));
     const toggle = item.querySelector("input");
+    if (role !== "shadow") toggle.checked = !filters.now.hidesModel(key);
     toggle.addEventListener("change", () => this.#onToggle(key, role, toggle.checked));
     this.#rows.set(key, row);
     return row;
@@ -89,4 +144,20 @@ export class ModelList {
     this.#list.append(item);
     return item;
   }
+}
+
+/** "PARCEL-0041 · qr 1 = qr 2" where they agree, "faces face 0.91 · people person 0.88" where they do not. */
+function sharedChip({ seen, agreed }) {
+  const names = seen.map(({ model, version }) => `${model} ${version}`);
+  const said = seen.map(({ detection }) => `${detection.text || detection.label} ${formatScore(detection.score)}`);
+  const { text, label } = seen[0].detection;
+  const words = agreed
+    ? `${text || label} · ${names.join(" = ")}`
+    : said.map((what, index) => `${names[index]}: ${what}`).join(" · ");
+  return element(
+    "li",
+    { class: "chip", "data-kind": agreed ? "ok" : "warn" },
+    element("span", { class: "dot" }),
+    words,
+  );
 }

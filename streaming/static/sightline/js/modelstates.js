@@ -10,6 +10,9 @@ const STATES = {
 /** The name that a model version has on the pages. */
 export const modelName = ({ model, version }) => `${model} ${version}`;
 
+/** The key (`model@version`) of such a name; neither part has a space in it. */
+export const keyOf = (name) => name.replace(" ", "@");
+
 /**
  * @param {{state: string, detail: string}} said as the server says
  * @returns {{kind: string, word: string, detail: string} | null} null when there is nothing to say

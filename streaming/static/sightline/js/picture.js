@@ -1,5 +1,6 @@
 /** A camera's picture on a canvas: decodes frames, matches them with predictions, paints both together. */
 
+import { filtersOf } from "./filters.js";
 import { marksOf } from "./marks.js";
 import { fitPicture } from "./labels.js";
 import { FrameMatcher } from "./matching.js";
@@ -19,6 +20,8 @@ export class Picture extends EventTarget {
   #context;
   #clock;
   #view;
+  #filters;
+  #scale = 1;
   #bar;
   #next = null;
   #shown = null;
@@ -28,7 +31,7 @@ export class Picture extends EventTarget {
 
   /**
    * @param clock the server's clock
-   * @param view {mode, boxes, labels, scores}
+   * @param view {mode, boxes, labels, scores, threshold, hiddenModels, hiddenLabels}
    * @param {{bar: boolean}} options `bar` when text lies over the foot of the picture
    */
   constructor(canvas, clock, view, { bar }) {
@@ -49,6 +52,7 @@ export class Picture extends EventTarget {
     } catch {
       return;
     }
+    if (!this.#canvas.width) return bitmap.close();
     this.matcher.addFrame({ ...header, bitmap }, ticket, performance.now());
     this.#advance();
   }
@@ -62,20 +66,40 @@ export class Picture extends EventTarget {
 
   setView(view) {
     this.#view = view;
+    this.#filters = filtersOf(view);
     this.matcher.mode = view.mode;
+    this.matcher.hides = this.#filters.hidesModel;
     this.#advance();
     this.redraw();
   }
 
-  /** The canvas takes the size of its element, in device pixels. */
+  /** The canvas takes the size of its element, in device pixels. One that has no size keeps no picture. */
   resize(width, height, scale) {
+    this.#scale = scale;
     this.#canvas.width = Math.round(width * scale);
     this.#canvas.height = Math.round(height * scale);
-    this.#repaint();
+    if (this.#canvas.width && this.#canvas.height) return this.#repaint();
+    this.drop();
+    this.#shown?.bitmap.close();
+    this.#shown = null;
   }
 
   redraw() {
     paintSoon(this.#repaint);
+  }
+
+  /**
+   * The frame that is shown, at its own size, on a canvas of its own; `boxes` with what the viewer has chosen to see on it.
+   * @returns {{canvas: HTMLCanvasElement, capturedAt: number} | null} null when none is shown
+   */
+  still(boxes) {
+    if (!this.#shown) return null;
+    const { bitmap, captured_at: capturedAt } = this.#shown;
+    const canvas = Object.assign(document.createElement("canvas"), { width: bitmap.width, height: bitmap.height });
+    const scale = (this.#scale * bitmap.width) / this.#canvas.width;
+    const context = canvas.getContext("2d", { alpha: false });
+    this.#drawOn(context, this.#shown, { boxes: boxes && this.#view.boxes, scale, bar: 0 });
+    return { canvas, capturedAt };
   }
 
   /** Lets go of frames that wait; the one that is shown stays. */
@@ -113,14 +137,17 @@ export class Picture extends EventTarget {
   }
 
   #draw(frame) {
-    const { width, height } = this.#canvas;
+    return this.#drawOn(this.#context, frame, { boxes: this.#view.boxes, scale: this.#scale, bar: this.#bar });
+  }
+
+  #drawOn(context, frame, { boxes, scale, bar }) {
+    const { width, height } = context.canvas;
     const picture = fitPicture(frame.bitmap.width, frame.bitmap.height, width, height);
-    if (picture.w < width - 1 || picture.h < height - 1) this.#context.clearRect(0, 0, width, height);
-    this.#context.drawImage(frame.bitmap, picture.x, picture.y, picture.w, picture.h);
-    const marks = this.#view.boxes ? marksOf(frame, this.matcher, this.#view.mode, this.#clock.now) : [];
-    const scale = width / (this.#canvas.clientWidth || width);
-    const bar = { x: 0, y: height - this.#bar * scale, w: width, h: this.#bar * scale };
-    drawMarks(this.#context, marks, picture, { ...this.#view, scale, taken: [bar] });
+    if (picture.w < width - 1 || picture.h < height - 1) context.clearRect(0, 0, width, height);
+    context.drawImage(frame.bitmap, picture.x, picture.y, picture.w, picture.h);
+    const marks = boxes ? marksOf(frame, this.matcher, this.#view.mode, this.#clock.now, this.#filters) : [];
+    const foot = { x: 0, y: height - bar * scale, w: width, h: bar * scale };
+    drawMarks(context, marks, picture, { ...this.#view, scale, taken: [foot] });
     return marks;
   }
 

@@ -2,6 +2,7 @@
 
 import { backoff } from "./backoff.js";
 import { ServerClock } from "./clock.js";
+import { Wants } from "./wants.js";
 import { parseFrame, parseModel, parsePrediction, parseStatus } from "./wire.js";
 
 const PING_MS = 5000;
@@ -9,7 +10,7 @@ const SILENT_MS = 15_000;
 const FIRST_PINGS_MS = [0, 150, 400, 900];
 
 /**
- * Events: `open`, `close` {attempt}, `frame` {header, jpeg}, `predictions`, `status`, `model`, `error`, `system`.
+ * Events: `open`, `close` {attempt, code}, `hello`, `frame` {header, jpeg}, `predictions`, `status`, `model`, `error`, `system`.
  * Listeners get the parsed message as `event.detail`.
  */
 export class WallSocket extends EventTarget {
@@ -21,7 +22,8 @@ export class WallSocket extends EventTarget {
   kafka = true;
   #url;
   #socket = null;
-  #watched = new Map();
+  #wants = new Wants();
+  #asking = 0;
   #attempt = 0;
   #retry = 0;
   #timers = [];
@@ -41,7 +43,7 @@ export class WallSocket extends EventTarget {
     socket.binaryType = "arraybuffer";
     socket.addEventListener("open", () => this.#opened());
     socket.addEventListener("message", (event) => this.#received(event.data));
-    socket.addEventListener("close", () => this.#closed(socket));
+    socket.addEventListener("close", ({ code }) => this.#closed(socket, code));
     this.#socket = socket;
   }
 
@@ -52,19 +54,29 @@ export class WallSocket extends EventTarget {
 
   /** Asks for a camera's frames, or changes what was asked for. Lasts over reconnects. */
   watch(camera, fps, width) {
-    const asked = this.#watched.get(camera);
-    if (asked && asked.fps === fps && asked.width === width) return;
-    this.#watched.set(camera, { fps, width });
-    this.#send({ type: "watch", camera, fps, width });
+    if (this.#wants.watch(camera, fps, width)) this.#askSoon();
   }
 
+  /** Asks for no pictures any more. */
   unwatch(camera) {
-    if (this.#watched.delete(camera)) this.#send({ type: "unwatch", camera });
+    if (this.#wants.unwatch(camera)) this.#askSoon();
+  }
+
+  /** Asks for the states of cameras, also while they are not watched. Lasts over reconnects. */
+  follow(cameras) {
+    this.#wants.follow(cameras);
+    this.#askSoon();
   }
 
   /** Says that a frame was decoded or thrown away, so that the next may come. */
   acknowledge(camera, seq) {
     this.#send({ type: "ack", camera, seq });
+  }
+
+  // A page of tiles changes at once: what all of them want is asked for in one go.
+  #askSoon() {
+    clearTimeout(this.#asking);
+    this.#asking = setTimeout(() => this.connected && this.#wants.takeChanges().forEach((each) => this.#send(each)), 0);
   }
 
   #send(message) {
@@ -79,21 +91,20 @@ export class WallSocket extends EventTarget {
     this.connected = true;
     this.kafka = true;
     this.isFirstTry = false;
-    this.#attempt = 0;
     this.#waiting = false;
-    for (const [camera, asked] of this.#watched) this.#send({ type: "watch", camera, ...asked });
+    for (const message of this.#wants.takeAll()) this.#send(message);
     this.#timers = FIRST_PINGS_MS.map((delay) => setTimeout(() => this.#ping(), delay));
     this.#timers.push(setInterval(() => this.#ping(), PING_MS));
     this.#emit("open", {});
   }
 
-  #closed(socket) {
+  #closed(socket, code = 0) {
     if (socket !== this.#socket) return;
     this.connected = false;
     this.isFirstTry = false;
     this.#timers.forEach(clearTimeout);
     this.#timers = [];
-    this.#emit("close", { attempt: this.#attempt });
+    this.#emit("close", { attempt: this.#attempt, code });
     this.#retry = setTimeout(() => this.open(), backoff(this.#attempt));
     this.#attempt += 1;
   }
@@ -124,7 +135,10 @@ export class WallSocket extends EventTarget {
   #message(message) {
     switch (message.type) {
       case "hello":
-        return this.clock.hint(message.now / 1e6);
+        // Before this the server may still close it: to who is logged out, for one.
+        this.#attempt = 0;
+        this.clock.hint(message.now / 1e6);
+        return this.#emit("hello", message);
       case "pong":
         return this.clock.sample(message.t, this.clock.local, message.now / 1e6);
       case "predictions":

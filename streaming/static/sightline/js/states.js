@@ -21,6 +21,18 @@ const STATES = {
     detail: "The camera holds the connection open but sends nothing.",
     hint: "Check the camera's network. If it goes on, restart the camera.",
   },
+  frozen: {
+    kind: "warn",
+    title: since("Frozen"),
+    detail: "The camera sends the same picture again and again.",
+    hint: "Restart the camera. If the view really is this still, switch the check off in the camera's settings.",
+  },
+  black: {
+    kind: "warn",
+    title: since("Black picture"),
+    detail: "The camera sends a black picture.",
+    hint: "Check that nothing covers the lens, and that there is light or that infrared is on.",
+  },
   "auth-failed": {
     kind: "bad",
     title: () => "Login refused",
@@ -84,6 +96,11 @@ const ALIVE = new Set(["live", "degraded"]);
 
 export const isAlive = (state) => ALIVE.has(state);
 
+const NOTHING_NEW = new Set(["frozen", "black"]);
+
+/** Whether pictures keep coming that show nothing new: how old the last one is says nothing then. */
+export const showsNothingNew = (state) => NOTHING_NEW.has(state);
+
 /** `ok`, `warn`, `bad`, `wait` or `off`: the colour of a state's dot. */
 export function kindOf(state) {
   if (state === "live") return "ok";
@@ -125,6 +142,8 @@ const CHANGES = {
   live: "is live again",
   degraded: "delivers fewer pictures than it should",
   stalled: "stalled",
+  frozen: "froze",
+  black: "went black",
   "auth-failed": "refuses the password",
   unreachable: "is unreachable",
   disabled: "was switched off",

@@ -2,10 +2,12 @@
 
 import { colourOf } from "./colours.js";
 import { element, setText } from "./dom.js";
+import { filtersOf } from "./filters.js";
 import { formatAge, formatMoment } from "./format.js";
-import { describeModel, modelName } from "./modelstates.js";
+import { describeModel, keyOf, modelName } from "./modelstates.js";
 import { Picture } from "./picture.js";
-import { describe, kindOf } from "./states.js";
+import { observeSight, observeSize } from "./sight.js";
+import { describe, showsNothingNew } from "./states.js";
 import { Window, quantile } from "./stats.js";
 import { watchWidth } from "./widths.js";
 
@@ -34,8 +36,9 @@ export class Tile extends EventTarget {
   #painted = 0;
   #count = 0;
   #rate = new Window(2000);
-  #ages = new Window(1000);
+  #ages = new Window(2000);
   #chips = new Map();
+  #hidesModel;
   #said = new Map();
 
   /** @param {HTMLElement} root has `data-camera`, `-name`, `-enabled`, `-width`, `-height` and the parts of a tile */
@@ -49,6 +52,7 @@ export class Tile extends EventTarget {
     );
     this.picture = new Picture(this.#parts.picture, socket.clock, view, { bar });
     this.picture.addEventListener("painted", (event) => this.#onPainted(event.detail));
+    this.#hidesModel = filtersOf(view).hidesModel;
     root.querySelectorAll("[data-model]").forEach((chip) => this.#adopt(chip));
     this.#shape(Number(root.dataset.width), Number(root.dataset.height));
     this.#observe();
@@ -73,8 +77,9 @@ export class Tile extends EventTarget {
     return this.status?.state ?? (this.#element.dataset.enabled === "false" ? "disabled" : null);
   }
 
+  /** `ok`, `warn`, `bad`, `wait` or `off`. */
   get kind() {
-    return this.#isWanted && this.truth ? this.truth.kind : kindOf(this.reported ?? "connecting");
+    return this.truth.kind;
   }
 
   receive(header, jpeg) {
@@ -100,6 +105,13 @@ export class Tile extends EventTarget {
     this.tick();
   }
 
+  /** The viewer wants to see other things, see prefs.js. */
+  setView(view) {
+    this.picture.setView(view);
+    this.#hidesModel = filtersOf(view).hidesModel;
+    for (const name of this.#chips.keys()) this.#showModel(name);
+  }
+
   /** The page is in front of somebody, or it is not. */
   setLooking(looking) {
     this.#looking = looking;
@@ -115,12 +127,11 @@ export class Tile extends EventTarget {
 
   /** Brings words and numbers up to date; called about twice a second. */
   tick() {
-    if (!this.#isWanted && this.truth) return;
     this.#tell(describe(this.#facts(), this.#socket.clock.local));
-    this.#showNumbers();
+    if (this.#isWanted) this.#showNumbers();
   }
 
-  /** The rate (1/s) at which pictures are painted, and the ages (ms) of those of the last second. */
+  /** The rate (1/s) at which pictures are painted, and the middle age (ms) of those of the last 2 s. */
   numbers() {
     const now = performance.now();
     return { rate: this.#rate.rate(now), age: quantile(this.#ages.values(now), 0.5) };
@@ -131,14 +142,16 @@ export class Tile extends EventTarget {
   }
 
   #facts() {
+    const now = this.#socket.clock.local;
     return {
       state: this.reported,
       since: this.#since,
       detail: this.status?.detail ?? "",
       connected: this.#socket.connected || this.#socket.isFirstTry,
       kafka: this.#socket.kafka,
-      painted: this.#painted,
-      watched: this.#watched || this.#socket.clock.local,
+      // Where no pictures are asked for, none are missing.
+      painted: this.#isWanted ? this.#painted : now,
+      watched: (this.#isWanted && this.#watched) || now,
     };
   }
 
@@ -147,14 +160,11 @@ export class Tile extends EventTarget {
   }
 
   #observe() {
-    new IntersectionObserver(
-      ([entry]) => {
-        this.#onScreen = entry.isIntersecting;
-        this.#follow();
-      },
-      { rootMargin: "160px" },
-    ).observe(this.#element);
-    new ResizeObserver(([entry]) => this.#resize(entry.contentRect)).observe(this.#parts.picture);
+    observeSight(this.#element, (isOnScreen) => {
+      this.#onScreen = isOnScreen;
+      this.#follow();
+    });
+    observeSize(this.#parts.picture, (size) => this.#resize(size));
   }
 
   #resize({ width, height }) {
@@ -166,7 +176,7 @@ export class Tile extends EventTarget {
 
   #follow() {
     if (!this.#isWanted || this.#size.width === 0) {
-      if (!this.#isWanted) this.#leave();
+      if (!this.#isWanted && this.#watched) this.#leave();
       return;
     }
     if (this.#watched === 0) this.restart();
@@ -177,6 +187,9 @@ export class Tile extends EventTarget {
     this.#socket.unwatch(this.camera);
     this.picture.drop();
     this.#watched = 0;
+    // That pictures were missing here is no news of the camera.
+    if (this.truth.state === "stale") this.truth = null;
+    this.tick();
   }
 
   #shape(width, height) {
@@ -196,7 +209,7 @@ export class Tile extends EventTarget {
     if (!this.#aspect) this.#shape(frame.width, frame.height);
     const boxes = marks.map(({ model, detection }) => ({ model, ...detection }));
     const { seq, captured_at, width, height } = frame;
-    const detail = { camera: this.camera, seq, captured_at, width, height, boxes, repeated };
+    const detail = { camera: this.camera, seq, captured_at, width, height, boxes, repeated, age };
     this.#element.dispatchEvent(new CustomEvent("sightline:painted", { bubbles: true, detail }));
     this.dispatchEvent(new CustomEvent("painted", { detail: { ...painted, age } }));
   }
@@ -216,7 +229,7 @@ export class Tile extends EventTarget {
     const { notice, title, detail, hint } = this.#parts;
     this.#element.dataset.state = truth.state;
     this.#element.dataset.kind = truth.kind;
-    this.#element.classList.toggle("is-alive", truth.alive);
+    this.#element.classList.toggle("is-alive", truth.alive && this.#isWanted);
     notice.hidden = !truth.title;
     if (title.textContent !== truth.title) title.textContent = truth.title;
     if (detail.textContent !== truth.detail) detail.textContent = truth.detail;
@@ -225,13 +238,14 @@ export class Tile extends EventTarget {
   }
 
   #showNumbers() {
+    if (!this.#parts.numbers) return;
     const { rate, age } = this.numbers();
-    const text = this.truth.alive ? `${Math.round(rate)} fps · ${formatAge(age)}` : this.#lastSeen();
-    if (this.#parts.numbers && this.#parts.numbers.textContent !== text) this.#parts.numbers.textContent = text;
+    if (this.#parts.rate) setText(this.#parts.rate, this.truth.alive ? `${Math.round(rate)} fps · ` : "");
+    setText(this.#parts.numbers, this.truth.alive ? formatAge(age) : this.#lastSeen());
   }
 
   #lastSeen() {
-    if (this.#painted) return `last picture ${formatMoment(this.#painted)}`;
+    if (this.#painted && !showsNothingNew(this.truth.state)) return `last picture ${formatMoment(this.#painted)}`;
     return this.#since && this.truth.title ? `since ${formatMoment(this.#since)}` : "";
   }
 
@@ -249,6 +263,7 @@ export class Tile extends EventTarget {
     const trouble = describeModel(this.#said.get(name));
     setText(chip, trouble ? `${name} ${trouble.word}` : name);
     chip.title = trouble?.detail ?? "";
+    chip.classList.toggle("is-hidden", this.#hidesModel(keyOf(name)));
     if (trouble) chip.dataset.kind = trouble.kind;
     else delete chip.dataset.kind;
   }

@@ -24,29 +24,33 @@ export function followModels(socket, feed, linkOf) {
 
 /**
  * @param {Iterable<HTMLElement>} roots
+ * @param {object} options of each tile, and `accepts` (prediction => whether the tiles show it), `viewOf` (preferences => how
+ *   they are shown here)
  * @param {(tiles: Tile[]) => void} onTick called after each round of `tick`
  * @returns {Map<string, Tile>} by camera
  */
 export function openTiles(roots, socket, options, onTick) {
-  const made = [...roots].map((root) => new Tile(root, socket, preferences.all, options));
+  const { accepts = () => true, viewOf = (all) => all, ...rest } = options;
+  const made = [...roots].map((root) => new Tile(root, socket, viewOf(preferences.all), rest));
   const tiles = new Map(made.map((tile) => [tile.camera, tile]));
   socket.addEventListener("frame", ({ detail: { header, jpeg } }) => {
     const tile = tiles.get(header.camera);
     if (tile) tile.receive(header, jpeg);
     else socket.acknowledge(header.camera, header.seq);
   });
-  socket.addEventListener("predictions", ({ detail }) => tiles.get(detail.camera)?.predict(detail));
+  socket.addEventListener("predictions", ({ detail }) => accepts(detail) && tiles.get(detail.camera)?.predict(detail));
   socket.addEventListener("model", ({ detail }) =>
     detail.cameras.forEach((camera) => tiles.get(camera)?.reportModel(detail)),
   );
   socket.addEventListener("status", ({ detail }) => tiles.get(detail.camera)?.report(detail));
   socket.addEventListener("open", () => made.forEach((tile) => tile.restart()));
   socket.addEventListener("close", () => made.forEach((tile) => tile.tick()));
-  preferences.addEventListener("change", () => made.forEach((tile) => tile.picture.setView(preferences.all)));
+  preferences.addEventListener("change", () => made.forEach((tile) => tile.setView(viewOf(preferences.all))));
   setInterval(() => {
     made.forEach((tile) => tile.tick());
     onTick(made);
   }, TICK_MS);
+  socket.follow(tiles.keys());
   leaveWhenHidden(made);
   return tiles;
 }

@@ -1,5 +1,9 @@
-/** Buttons that show and change a preference: `data-toggle="boxes"`, or `data-set="mode" data-value="live"`. */
+/**
+ * Controls that show and change a preference: buttons with `data-toggle="boxes"` or `data-set="mode" data-value="live"`,
+ * and `<select data-choose="cycle">`.
+ */
 
+import { element } from "./dom.js";
 import { preferences } from "./prefs.js";
 
 const isOn = ({ toggle, set, value }) =>
@@ -12,8 +16,22 @@ function press({ toggle, set, value }) {
 
 export function bindToolbar(root = document) {
   const buttons = [...root.querySelectorAll("[data-toggle], [data-set]")];
-  const show = () => buttons.forEach((button) => button.setAttribute("aria-pressed", isOn(button.dataset)));
+  const lists = [...root.querySelectorAll("select[data-choose]")];
+  const show = () => {
+    buttons.forEach((button) => button.setAttribute("aria-pressed", isOn(button.dataset)));
+    lists.forEach((list) => showChoice(list, String(preferences.get(list.dataset.choose))));
+  };
   for (const button of buttons) button.addEventListener("click", () => press(button.dataset));
+  for (const list of lists)
+    list.addEventListener("change", () => preferences.set(list.dataset.choose, valueOf(list)));
   preferences.addEventListener("change", show);
   show();
+}
+
+const valueOf = ({ value }) => (value === "auto" ? value : Number(value));
+
+// What was saved elsewhere need not be one of the choices here.
+function showChoice(list, value) {
+  if (![...list.options].some((option) => option.value === value)) list.append(element("option", { value }, value));
+  list.value = value;
 }

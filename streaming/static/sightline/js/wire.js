@@ -49,7 +49,11 @@ export function parsePrediction(message) {
     model: text(message.model),
     version: text(message.version),
     role: message.role === "shadow" ? "shadow" : "live",
-    frame: { seq: number(message.frame?.seq), captured_at: number(message.frame?.captured_at) },
+    frame: {
+      seq: number(message.frame?.seq),
+      captured_at: number(message.frame?.captured_at),
+      offset: number(message.frame?.offset ?? -1),
+    },
     detections: detections.map(parseDetection),
     finishedAt: number(message.timing?.finished_at),
   };

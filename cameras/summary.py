@@ -1,0 +1,42 @@
+"""What happened to one camera since the last summary, for its history."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import Final
+
+from cameras.tracker import Tracker
+from sightline.history import CaptureHistory, Quantiles
+
+MOST_DELAYS: Final = 1024
+
+
+class CaptureSummary:
+    """Asked for by the worker every ten seconds, while the camera's thread goes on."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self._tracker = tracker
+        self._before = tracker.status()
+        self._since = time.monotonic()
+        self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
+
+    def delivered(self, captured_at: int) -> None:
+        """Kafka has the picture that was captured at this time (ns)."""
+        self._delays.append((time.time_ns() - captured_at) / 1e9)
+
+    def take(self) -> CaptureHistory:
+        """What has happened since the last time."""
+        now, status, before = time.monotonic(), self._tracker.status(), self._before
+        seconds, self._since, self._before = now - self._since, now, status
+        # Taken out one by one, because delays may come in meanwhile.
+        delays = [self._delays.popleft() for _ in range(len(self._delays))]
+        return CaptureHistory(
+            at=status.at,
+            seconds=round(seconds, 3),
+            frames=status.frames - before.frames,
+            dropped=status.dropped - before.dropped,
+            bytes_sent=status.bytes_sent - before.bytes_sent,
+            state=status.state,
+            kafka=Quantiles.of(delays),
+        )

@@ -1,0 +1,63 @@
+"""What the system page says about a part of the system: a colour, words, facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How a part does. ``note``: it works, and there is something to know. ``wait``: nothing is known (yet)."""
+
+    OK = "ok"
+    NOTE = "note"
+    WAIT = "wait"
+    WARN = "warn"
+    BAD = "bad"
+
+
+SEVERITY = {level: severity for severity, level in enumerate(Level)}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that is worth a sentence: what happened, and what to do."""
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of the system. ``facts`` are names and values for people."""
+
+    name: str
+    title: str
+    words: str
+    facts: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def level(self) -> Level:
+        """That of the worst finding; without any, all is well."""
+        return worst(finding.level for finding in self.findings)
+
+
+def worst(levels: Iterable[Level]) -> Level:
+    """The most severe of them."""
+    return max(levels, key=SEVERITY.__getitem__, default=Level.OK)
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """ "1 camera", "2 cameras"."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def size(count: float) -> str:
+    """Bytes as people read them: "1.5 MB"."""
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if abs(count) < 1000:
+            return f"{count:.0f} {unit}" if unit == "bytes" else f"{count:.3g} {unit}"
+        count /= 1000
+    return f"{count:,.3g} TB"
