@@ -11,6 +11,7 @@ from sightline.kafka.connection import (
     OFFSET_BEGINNING,
     OFFSET_END,
     OFFSET_NEWEST,
+    Headers,
     Health,
     KafkaUnavailable,
     OnPartitions,
@@ -22,7 +23,7 @@ from sightline.kafka.connection import (
     security,
 )
 from sightline.kafka.consumer import Consumer
-from sightline.kafka.outbox import NotCommitted, Outbox, Receipt
+from sightline.kafka.outbox import NotCommitted, Outbox, Outgoing, Receipt
 from sightline.kafka.producer import Producer
 
 __all__ = [
@@ -31,11 +32,13 @@ __all__ = [
     "OFFSET_NEWEST",
     "Admin",
     "Consumer",
+    "Headers",
     "Health",
     "KafkaUnavailable",
     "NotCommitted",
     "OnPartitions",
     "Outbox",
+    "Outgoing",
     "Partition",
     "PartitionState",
     "Producer",
