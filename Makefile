@@ -1,6 +1,8 @@
 # Sightline's everyday commands. `make help` lists them.
 PYTHON ?= python3
 VENV := .venv
+# Of the tests. Most of them wait for a process or a network: three keep two cores busy.
+TEST_PROCESSES ?= 3
 BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
@@ -17,7 +19,7 @@ test: $(VENV)/.dev ## install what the tests need, run all of them
 	@sh scripts/install-test-system.sh
 	@$(BIN)/python -m tests.servers.models.venvs
 	node --test tests/js/*.test.mjs
-	$(BIN)/python -m pytest -n 2 --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev ## only the tests that start no processes
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)

@@ -23,7 +23,7 @@ from inference.plans import View, version_plans
 from inference.runtimes.base import Picture, Runtime
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from sightline import topics
-from sightline.kafka import Admin, KafkaUnavailable, Producer
+from sightline.kafka import Admin, Headers, KafkaUnavailable, Producer
 from sightline.messages import Detection, Frame, MessageError, Prediction, Timing
 from sightline.topics import Topic
 
@@ -97,7 +97,7 @@ class Retrier:
     def _takes_records(self) -> bool:
         return Deployment.objects.filter(version=self.target, enabled=True, kind=Kind.RECORDS).exists()
 
-    def _deliver(self, topic: Topic, value: bytes | None, key: str | bytes | None, headers: Sequence[tuple[str, bytes]], partition: int) -> None:
+    def _deliver(self, topic: Topic, value: bytes | None, key: str | bytes | None, headers: Headers, partition: int) -> None:
         reports: list[str] = []
         queued = self.producer.send(topic, value, key=key, headers=headers, partition=partition, on_delivery=reports.append)
         if queued:
@@ -119,9 +119,11 @@ class Retrier:
         runtime = self._loaded()
         view = self._views.get(camera, View(Role.SHADOW, 0.0))
         consumed_at = time.time_ns()
-        detections = tuple(item for item in self._seen(runtime, frame, view) if item.score >= view.threshold)
+        picture = Picture(frame)
+        detections = tuple(item for item in self._seen(runtime, frame, picture, view) if item.score >= view.threshold)
         timing = Timing(consumed_at, consumed_at, time.time_ns())
-        published = self._publish(Prediction(camera, self.target.model.slug, self.target.version, view.role, frame.ref, detections, timing))
+        model, version = self.target.model.slug, self.target.version
+        published = self._publish(Prediction(camera, model, version, view.role, picture.sized(frame.ref), detections, timing))
         return Outcome(True, f"The model sees {_named(detections)}. {published}", detections)
 
     def _loaded(self) -> Runtime:
@@ -142,8 +144,7 @@ class Retrier:
         plan = version_plans(disabled_cameras=True).get(f"{self.target.model.slug}@{self.target.version}")
         return plan.view_of if plan else {}
 
-    def _seen(self, runtime: Runtime, frame: Frame, view: View) -> Iterator[Detection]:
-        whole = Picture(frame)
+    def _seen(self, runtime: Runtime, frame: Frame, whole: Picture, view: View) -> Iterator[Detection]:
         if not view.crops_of:
             yield from _answered(runtime, [whole])[0]
             return

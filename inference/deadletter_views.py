@@ -122,7 +122,7 @@ class DeadLetterViews:
             "title": f"Dead letter {letter.place} of {found.model} {found.version}",
             "letter": letter.summary,
             "content": content_of(letter.record.value, SHOWN_CHARACTERS),
-            "headers": [(name, value.decode(errors="replace")) for name, value in letter.own_headers],
+            "headers": [(name, (value or b"").decode(errors="replace")) for name, value in letter.own_headers],
             "mark": _mark(found, letter.summary),
             "form": retrying,
             "correct_form": correcting,
@@ -160,7 +160,7 @@ class DeadLetterViews:
             with TopicReader(topics.errors(version.model.slug, version.version)) as reader:
                 end = list(reader.end().items())
             job = partial(retry_group.delay, version.pk, target.pk, request.user.pk, chosen["group"], [], end)
-            self._queue(request, "All of this kind that were not yet retried with success are", job)
+            self._queue(request, "All inputs of this kind that were not yet retried with success, each by its newest attempt, are", job)
         elif len(places) == 1:
             letter = self._letter(request, version, places[0].partition, places[0].offset)
             self._tell(request, retry_one(version, target, letter, by=request.user.pk))

@@ -13,7 +13,7 @@ from typing import Final, Self
 from inference.deadletter_models import Mark
 from inference.deadletter_values import Content, content_of
 from sightline import topics
-from sightline.kafka import Record
+from sightline.kafka import Headers, Record
 from sightline.messages import DeadLetter
 
 PREFIX: Final = "dlt-"
@@ -109,12 +109,12 @@ class Letter:
         return Summary(self.place, self.record.timestamp, self.record.key, self.why, content_of(self.record.value))
 
     @property
-    def own_headers(self) -> tuple[tuple[str, bytes], ...]:
+    def own_headers(self) -> Headers:
         """The headers that the record had when it came."""
         return tuple((name, value) for name, value in self.record.headers if not name.startswith(PREFIX))
 
     @property
-    def retry_headers(self) -> tuple[tuple[str, bytes], ...]:
+    def retry_headers(self) -> Headers:
         """The headers to send it back with: its own, and which attempt it is."""
         return (*self.own_headers, (ATTEMPT, str(self.why.attempt + 1).encode()))
 

@@ -104,6 +104,8 @@ class ImprintWorker(Worker):
             if number == 0 and camera in self.joiners:
                 del self.joiners[camera]
                 self.predictions.unwatch(topics.predictions(camera))
+        if not self.joiners:
+            self.predictions.close()
 
     def _take_frame(self, record: Record) -> None:
         joiner = self.joiners.get(topics.camera_of(record.topic))

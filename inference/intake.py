@@ -130,6 +130,8 @@ class Intake:
         for camera in self._pairings.keys() - wanted:
             found.unwatch(topics.predictions(camera))
             del self._pairings[camera], self._heard[camera]
+        if not wanted:
+            found.close()
         for camera in wanted - self._pairings.keys():
             found.watch(topics.predictions(camera), offset=OFFSET_END)
             self._pairings[camera] = Pairing()

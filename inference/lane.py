@@ -13,6 +13,7 @@ from cameras.secrets import redact_url
 from inference.asking import Answer, ask
 from inference.crops import placed
 from inference.intake import Intake
+from inference.lane_worker import ModelLane
 from inference.letters import dead_letter, send_dead_letter
 from inference.plans import VersionPlan
 from inference.prefetch import Job, Prefetch
@@ -20,11 +21,10 @@ from inference.runtimes.base import Runtime
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from inference.slots import Slots
 from inference.summary import ModelSummary
-from inference.tracker import ModelTracker
 from sightline import topics
 from sightline.backoff import Backoff
 from sightline.kafka import Producer, Record
-from sightline.messages import Detection, ModelState, ModelStatus, Prediction, Timing
+from sightline.messages import Detection, ModelStatus, Prediction, Timing
 
 log = logging.getLogger(__name__)
 
@@ -33,25 +33,20 @@ AWAY_SECONDS = 1.0
 LOAD_SECONDS = 8.0
 
 
-class Lane:
-    """Runs one model version with delivery ``latest``. ``worker`` is the name of the worker that it belongs to."""
+class Lane(ModelLane[VersionPlan]):
+    """Runs one model version with delivery ``latest``."""
 
     def __init__(self, plan: VersionPlan, producer: Producer, worker: str = "") -> None:
-        self.plan = plan
-        self.producer = producer
-        self.worker = worker
+        super().__init__(plan, producer, worker)
         self.slots = Slots()
         self.summary = ModelSummary()
-        self.tracker = ModelTracker(plan.model, plan.version, worker, self._changed)
         self.intake = Intake(plan, self.slots, self._dead_letter)
         self.prefetch = Prefetch(self.slots, lambda: self.plan, lambda: len(self.intake.cameras), self._dead_letter)
-        self.stopping = threading.Event()
         parts = {"poll": self.intake.run, "prepare": self.prefetch.run, "model": self._infer}
         self.threads = [
             threading.Thread(target=guarded, args=(part, self.stopping, plan.key), name=f"{name}-{plan.key}", daemon=True)
             for name, part in parts.items()
         ]
-        self._logged = ModelState.LOADING
 
     @property
     def predicted(self) -> int:
@@ -74,7 +69,6 @@ class Lane:
         return self.slots.skipped
 
     def start(self) -> None:
-        """Begin to read and predict."""
         for thread in self.threads:
             thread.start()
 
@@ -83,28 +77,14 @@ class Lane:
         self.plan = plan
         self.intake.update(plan)
 
-    def stop(self) -> None:
-        """Ask all threads to end."""
-        self.stopping.set()
-
     def join(self, timeout: float) -> bool:
-        """Whether all have ended within ``timeout`` seconds."""
         deadline = time.monotonic() + timeout
         for thread in self.threads:
             thread.join(max(0.0, deadline - time.monotonic()))
         return not any(thread.is_alive() for thread in self.threads)
 
-    # Its state
-
     def status(self) -> ModelStatus:
-        """How the model does now."""
         return self.tracker.status(cameras=tuple(sorted(self.intake.cameras & self.plan.cameras)), skipped=self.skipped)
-
-    def report(self) -> None:
-        """Publish the state."""
-        if not self.stopping.is_set():
-            status = self.status()
-            self.producer.send(topics.status(), status.to_json(), key=status.key)
 
     def tell_history(self) -> None:
         """Publish what was done since the last time, for each camera and in all."""
@@ -112,13 +92,6 @@ class Lane:
         for camera, history in cameras.items():
             self.producer.send(topics.camera_history(camera), history.to_json(), key=self.plan.key)
         self.producer.send(topics.model_history(self.plan.model, self.plan.version), in_all.to_json(), key=self.worker)
-
-    def _changed(self, status: ModelStatus) -> None:
-        if status.state is not self._logged:
-            self._logged = status.state
-            level = logging.WARNING if status.state is ModelState.FAILING else logging.INFO
-            log.log(level, "model %s model=%s detail=%s", status.state, self.plan.key, status.detail)
-        self.report()
 
     # The model's thread
 
@@ -203,7 +176,7 @@ class Lane:
             model=self.plan.model,
             version=self.plan.version,
             role=job.view.role,
-            frame=job.waiting.frame.ref,
+            frame=job.frame,
             predictions=tuple(item for item in detections if item.score >= job.view.threshold),
             timing=timing,
         )

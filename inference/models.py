@@ -119,7 +119,8 @@ class Deployment(models.Model):
     cameras = models.ManyToManyField(Camera, related_name="deployments", blank=True, help_text="Pictures only.")
     crops_of = models.ForeignKey(
         "self",
-        on_delete=models.SET_NULL,
+        # Without its first stage it would see whole frames.
+        on_delete=models.RESTRICT,
         null=True,
         blank=True,
         related_name="crops",

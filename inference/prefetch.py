@@ -15,6 +15,7 @@ from inference.runtimes.base import Look, Picture
 from inference.runtimes.errors import InferenceError
 from inference.slots import Slots, Waiting
 from sightline.kafka import Record
+from sightline.messages import FrameRef
 
 WAIT_SECONDS: Final = 0.2
 REMEMBERED: Final = 8
@@ -27,9 +28,13 @@ Refuse = Callable[[Record, BaseException], None]
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One frame on its way through the model: the picture itself, or the crops that the model is to see instead."""
+    """One frame on its way through the model: the picture itself, or the crops that the model is to see instead.
+
+    ``frame`` has the picture's own size, whatever the record's headers say.
+    """
 
     waiting: Waiting
+    frame: FrameRef
     view: View
     pictures: tuple[Picture, ...]
     crops: tuple[Crop, ...] = ()
@@ -140,12 +145,13 @@ class Prefetch:
         if view is None:
             return None
         picture = Picture(waiting.frame)
+        frame = picture.sized(waiting.frame.ref)
         if not view.crops_of:
             picture.prepare(self.looks)
-            return Job(waiting, view, (picture,))
+            return Job(waiting, frame, view, (picture,))
         try:
-            crops = tuple(cut(picture, waiting.frame.ref, waiting.found))
+            crops = tuple(cut(picture, frame, waiting.found))
         except InferenceError as err:
             self.refuse(waiting.record, err)
             return None
-        return Job(waiting, view, tuple(crop.picture for crop in crops), crops)
+        return Job(waiting, frame, view, tuple(crop.picture for crop in crops), crops)

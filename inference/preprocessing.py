@@ -116,7 +116,7 @@ def tables(options: InputOptions) -> NDArray[np.generic]:
 
 
 def _enough(options: InputOptions, width: int, height: int) -> int | None:
-    """The width to decode at: no smaller than what is needed, if the frame is of the size that it says."""
+    """The width to decode at: no smaller than what is needed."""
     if width < 1 or height < 1:
         return None
     ratios = options.width / width, options.height / height

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Final, Protocol
 
-from sightline.kafka import Consumer, NotCommitted, Outbox, Partition, Receipt, Record
+from sightline.kafka import Consumer, NotCommitted, Outbox, Outgoing, Partition, Receipt, Record
 from sightline.topics import Topic
-
-Headers = Sequence[tuple[str, bytes]]
 
 COMMIT_SECONDS: Final = 0.2
 QUEUE_FULL_SECONDS: Final = 0.1
 # A worker that is asked to end, or to give up a partition, waits so long for what it has sent.
 FLUSH_SECONDS: Final = 5.0
+# When the last round is longer ago than this, and after a failure, the end of a transaction is waited for: it would not hold up much.
+LONG_ROUND_SECONDS: Final = 1.0
 
 
 class Delivery(Protocol):
@@ -25,11 +26,11 @@ class Delivery(Protocol):
     answered: dict[Partition, int]
     """Where each partition is to be read from when what is under way is given up: the first record read may be put in from outside."""
 
-    def put(self, record: Record, topic: str, partition: int, value: bytes | None, headers: Headers) -> None:
-        """The answer to a record, to be sent with the record's key. NotCommitted as with ``settle``."""
+    def put(self, answers: Sequence[Outgoing], records: Sequence[Record]) -> None:
+        """The answers to these records. NotCommitted as with ``settle``."""
 
     def settle(self) -> None:
-        """The round is over. NotCommitted: some of it did not get through, and ``rewind`` says where to begin again."""
+        """The round is over. NotCommitted: some of it, or of the rounds before, did not get through, and ``rewind`` says where to begin again."""
 
     def rewind(self) -> dict[Partition, int]:
         """Give up what is under way; where each partition is to be read from again. KafkaUnavailable when that cannot be known now."""
@@ -41,11 +42,13 @@ class Delivery(Protocol):
         """The end: wait for what was sent, and store what was answered."""
 
 
-def wait_for_room(outbox: Outbox, stopping: threading.Event) -> None:
-    """The queue is full. NotCommitted when the worker is to end while Kafka takes nothing."""
-    outbox.poll(QUEUE_FULL_SECONDS)
-    if stopping.is_set():
-        raise NotCommitted("Kafka takes no more, and the worker is to end.")
+def send_all(outbox: Outbox, answers: Sequence[Outgoing], receipt: Receipt | None, stopping: threading.Event) -> None:
+    """Queue the answers, as there is room. NotCommitted when the worker is to end while Kafka takes nothing."""
+    while (sent := outbox.send_some(answers, receipt)) < len(answers):
+        answers = answers[sent:]
+        outbox.poll(QUEUE_FULL_SECONDS)
+        if stopping.is_set():
+            raise NotCommitted("Kafka takes no more, and the worker is to end.")
 
 
 class Every:
@@ -65,10 +68,9 @@ class Every:
         self._done: dict[Partition, int] = {}
         self._commit_due = 0.0
 
-    def put(self, record: Record, topic: str, partition: int, value: bytes | None, headers: Headers) -> None:
-        while not self.outbox.send(topic, value, record.key, headers, partition, self._receipt):
-            wait_for_room(self.outbox, self.stopping)
-        self._done[record.topic, record.partition] = record.offset + 1
+    def put(self, answers: Sequence[Outgoing], records: Sequence[Record]) -> None:
+        send_all(self.outbox, answers, self._receipt, self.stopping)
+        self._done |= _places_after(records)
 
     def settle(self) -> None:
         self._end_round()
@@ -125,7 +127,8 @@ class Every:
 class ExactlyOnce:
     """Each record once, by Kafka's transactions: a round's answers and its offsets count together, or not at all.
 
-    Answers are kept until the end of the round, so that a slow model holds no transaction open.
+    Answers are kept until the end of the round, so that a slow model holds no transaction open. While the transaction of one round ends, the
+    model is asked about the next.
     """
 
     def __init__(self, consumer: Consumer, outbox: Outbox, stopping: threading.Event) -> None:
@@ -133,27 +136,47 @@ class ExactlyOnce:
         self.outbox = outbox
         self.stopping = stopping
         self.answered: dict[Partition, int] = {}
-        self._round: list[tuple[str, bytes | None, bytes | None, Headers, int]] = []
+        self._round: list[Outgoing] = []
         self._done: dict[Partition, int] = {}
+        self._ending: dict[Partition, int] = {}
+        self._failed: NotCommitted | None = None
+        self._settled_at = float("-inf")
 
-    def put(self, record: Record, topic: str, partition: int, value: bytes | None, headers: Headers) -> None:
-        self._round.append((topic, value, record.key, headers, partition))
-        self._done[record.topic, record.partition] = record.offset + 1
+    def put(self, answers: Sequence[Outgoing], records: Sequence[Record]) -> None:
+        self._round += answers
+        self._done |= _places_after(records)
 
     def settle(self) -> None:
+        self._learn(wait=bool(self._done))
         if not self._done:
             return
-        receipt = Receipt()
         self.outbox.begin()
-        for answer in self._round:
-            while not self.outbox.send(*answer, receipt):
-                wait_for_room(self.outbox, self.stopping)
-        self.outbox.commit(self._done, self.consumer)
-        self.answered.update(self._done)
-        self._clear()
+        send_all(self.outbox, self._round, None, self.stopping)
+        self.outbox.begin_commit(self._done, self.consumer)
+        self._ending, self._done, self._round = self._done, {}, []
+        # A model that keeps Python's lock for long holds up the end of a transaction, until Kafka gives it up: not twice in a row.
+        self._learn(wait=time.monotonic() - self._settled_at > LONG_ROUND_SECONDS)
+        self._settled_at = time.monotonic()
+
+    def _learn(self, *, wait: bool) -> None:
+        """What has become of the transaction that is about to end."""
+        if self._failed is not None:
+            raise self._failed
+        if not self._ending:
+            return
+        try:
+            over = self.outbox.committed(wait=wait)
+        except NotCommitted as err:
+            self._failed = err
+            raise
+        if over:
+            # Those given up meanwhile are another worker's.
+            self.answered.update({partition: offset for partition, offset in self._ending.items() if partition in self.answered})
+            self._ending = {}
 
     def rewind(self) -> dict[Partition, int]:
-        self._clear()
+        self._round, self._done, self._ending = [], {}, {}
+        self._failed, self._settled_at = None, float("-inf")
         self.outbox.abort()
         self.outbox.connect()
         # The answer to a commit may be lost although the broker has it: only the broker knows where the group is.
@@ -164,12 +187,17 @@ class ExactlyOnce:
         return dict(self.answered)
 
     def give_up(self, partitions: Collection[Partition], *, lost: bool) -> None:
-        # Between two rounds nothing is under way.
+        if not lost:
+            # What it raises is raised again when the round is over.
+            with contextlib.suppress(NotCommitted):
+                self._learn(wait=True)
         for partition in partitions:
             self.answered.pop(partition, None)
 
     def finish(self) -> None:
-        """Nothing is under way."""
+        self._learn(wait=True)
 
-    def _clear(self) -> None:
-        self._round, self._done = [], {}
+
+def _places_after(records: Iterable[Record]) -> dict[Partition, int]:
+    """Where each partition goes on after these records."""
+    return {(record.topic, record.partition): record.offset + 1 for record in records}

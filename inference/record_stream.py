@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 import time
@@ -13,27 +14,29 @@ from django.conf import settings
 from cameras.secrets import redact_url
 from inference.letters import dead_letter
 from inference.record_answers import Answer, Answers, Failure, Stopped
-from inference.record_delivery import Delivery, Every, ExactlyOnce, Headers
+from inference.record_delivery import Delivery, Every, ExactlyOnce
 from inference.record_plans import RecordPlan
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from inference.schemas import RecordError
 from inference.tracker import ModelTracker
 from sightline import topics
 from sightline.backoff import Backoff
-from sightline.kafka import Admin, Consumer, KafkaUnavailable, NotCommitted, Outbox, Partition, Record
+from sightline.kafka import Admin, Consumer, Headers, KafkaUnavailable, NotCommitted, Outbox, Outgoing, Partition, Record
 
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.2
 ROUND_SECONDS: Final = 0.2
 TOPICS_SECONDS: Final = 30.0
-MOST_READ: Final = 1000
+MOST_READ: Final = 2000
 RETRY_FIRST_SECONDS: Final = 0.25
 RETRY_MOST_SECONDS: Final = 10.0
 MOST_WAITING_BYTES: Final = 32 * 1024 * 1024
 # A model may be slow, and Kafka may be away for a while, before the group takes this worker for dead.
 MOST_SECONDS_BETWEEN_POLLS: Final = 600
-RECORD_OVERHEAD: Final = 1024
+# What Kafka's format (v2) takes around a record that is alone in its batch, and around each of its headers, at most.
+RECORD_OVERHEAD: Final = 100
+HEADER_OVERHEAD: Final = 10
 PREFIX: Final = "dlt-"
 ATTEMPT: Final = "dlt-delivery-attempt"
 
@@ -50,13 +53,14 @@ class RecordStream:
         self.inputs, self.outputs, self.errors = topics.record_topics(plan.model, plan.version, plan.partitions)
         self.consumer = Consumer(self.group, **{"auto.offset.reset": "earliest", "max.poll.interval.ms": MOST_SECONDS_BETWEEN_POLLS * 1000})
         self.exactly_once = plan.exactly_once and not settings.KAFKA_EMBEDDED
+        if plan.exactly_once and not self.exactly_once:
+            log.warning("the embedded broker keeps no transactions, records are delivered as with “every” model=%s", plan.key)
         self.outbox = Outbox(f"{self.group}.{worker}" if self.exactly_once else "")
         kind = ExactlyOnce if self.exactly_once else Every
         self.delivery: Delivery = kind(self.consumer, self.outbox, stopping)
         self.admin = Admin()
         self.owned: set[Partition] = set()
         self.waiting: list[Record] = []
-        self.waiting_bytes = 0
         self.output_partitions = 1
         self._good = 0
         self._call_seconds = 0.0
@@ -66,9 +70,9 @@ class RecordStream:
 
     def open(self) -> None:
         """Join the group. It begins with the oldest record: what was sent before the first start is not lost."""
-        if self.plan.exactly_once and not self.exactly_once:
-            log.warning("the embedded broker keeps no transactions, records are delivered as with “every” model=%s", self.plan.key)
         self._ensure_topics()
+        # What there is by now stays: to look through it for garbage again and again, because of the records, would take a fifth of the time.
+        gc.freeze()
         self.consumer.subscribe([self.inputs], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
     def step(self, timeout: float = POLL_SECONDS) -> None:
@@ -94,28 +98,28 @@ class RecordStream:
         finally:
             self.consumer.close()
             self.outbox.close(0)
+            gc.unfreeze()
 
     # Reading
 
     def _read(self, timeout: float) -> None:
         """Poll in any case, which keeps the membership of the group; take little while much is waiting."""
-        room = MOST_READ - len(self.waiting) if self.waiting_bytes < MOST_WAITING_BYTES else 1
+        waiting_bytes = sum(len(record.value or b"") for record in self.waiting)
+        room = MOST_READ - len(self.waiting) if waiting_bytes < MOST_WAITING_BYTES else 1
         self._take(self.consumer.read(max(1, room), 0 if self.waiting else timeout))
 
-    def _take(self, records: Iterable[Record]) -> None:
-        for record in records:
-            partition = record.topic, record.partition
-            if partition in self.owned:
-                self.waiting.append(record)
-                self.waiting_bytes += len(record.value or b"")
-                if partition not in self.delivery.answered:
-                    self.delivery.answered[partition] = record.offset
+    def _take(self, records: Sequence[Record]) -> None:
+        first = {(record.topic, record.partition): record.offset for record in reversed(records)}
+        if first.keys() - self.owned:
+            records = [record for record in records if (record.topic, record.partition) in self.owned]
+        self.waiting += records
+        for partition in first.keys() & self.owned:
+            self.delivery.answered.setdefault(partition, first[partition])
 
     def _drop(self, partitions: Iterable[Partition]) -> None:
         gone = set(partitions)
         self.owned -= gone
         self.waiting = [record for record in self.waiting if (record.topic, record.partition) not in gone]
-        self.waiting_bytes = sum(len(record.value or b"") for record in self.waiting)
 
     # Who reads what
 
@@ -152,7 +156,7 @@ class RecordStream:
         except Stopped:
             log.info("stopped while a record is tried again, the next worker takes it up model=%s", self.plan.key)
         self._tell_good()
-        self._forget_waiting(done)
+        self.waiting = self.waiting[done:]
         if done:
             self._backoff.reset()
         return away
@@ -162,39 +166,31 @@ class RecordStream:
             self.tracker.predict(self._good, self._call_seconds)
         self._good = 0
 
-    def _forget_waiting(self, count: int) -> None:
-        self.waiting = self.waiting[count:]
-        self.waiting_bytes = sum(len(record.value or b"") for record in self.waiting)
-
     def _put(self, batch: Sequence[Record], answers: Sequence[Answer]) -> None:
         """Send the answers. They keep the input's key, headers and partition, and so its order."""
+        outputs, partitions, limit = self.outputs.name, self.output_partitions, settings.KAFKA_MAX_MESSAGE_BYTES
+        outgoing: list[Outgoing] = []
         for record, answer in zip(batch, answers, strict=True):
-            headers: Headers = record.headers
-            if headers and any(name.startswith(PREFIX) for name, _ in headers):
-                headers = [(name, value) for name, value in headers if not name.startswith(PREFIX)]  # of an earlier failure
-            if isinstance(answer, bytes) and not self._fits(record, answer, headers):
-                answer = Failure(_too_large(answer))
-            if isinstance(answer, Failure):
-                self._dead_letter(record, answer, headers)
-            else:
-                self.delivery.put(record, self.outputs.name, record.partition % self.output_partitions, answer, headers)
-                self._good += 1
+            headers, size = _carried(record)
+            if isinstance(answer, bytes):
+                if size + len(answer) <= limit:
+                    outgoing.append((outputs, answer, record.key, headers, record.partition % partitions))
+                    self._good += 1
+                    continue
+                answer = Failure(_too_large(size + len(answer)))
+            outgoing.append(self._dead_letter(record, answer, headers))
+        self.delivery.put(outgoing, batch)
 
-    def _fits(self, record: Record, answer: bytes, headers: Headers) -> bool:
-        # What is no larger than its input fits as that did.
-        return len(answer) <= len(record.value or b"") or len(answer) + _size(record.key, headers) <= settings.KAFKA_MAX_MESSAGE_BYTES
-
-    def _dead_letter(self, record: Record, failure: Failure, headers: Headers) -> None:
+    def _dead_letter(self, record: Record, failure: Failure, headers: Headers) -> Outgoing:
+        """The record as it came, and why it has no answer."""
         attempt = _attempts(record) + failure.attempt - 1
         letter = dead_letter(record, failure.error, group=self.group, model=self.plan.model, version=self.plan.version, attempt=attempt)
         self._tell_good()
         self.tracker.fail(letter.message or letter.error, says_nothing=isinstance(failure.error, RecordError))
         log.debug("record failed model=%s partition=%s offset=%s error=%s", self.plan.key, record.partition, record.offset, letter.message)
-        headers = [*headers, *letter.headers().items()]
-        limit = settings.KAFKA_MAX_MESSAGE_BYTES + topics.HEADER_ROOM
-        # A topic that was made by hand may take larger records than ours: the letter then says where the record is.
-        value = record.value if len(record.value or b"") + _size(record.key, headers) <= limit else None
-        self.delivery.put(record, self.errors.name, 0, value, headers)
+        reasons = tuple(letter.headers().items())
+        key, headers, value = _within(settings.KAFKA_MAX_MESSAGE_BYTES + topics.HEADER_ROOM - _size(reasons), record, headers)
+        return self.errors.name, value, key, [*headers, *reasons], 0
 
     # Trouble
 
@@ -207,7 +203,7 @@ class RecordStream:
         """Nothing of the last rounds counts: read it again, a little later."""
         log.warning("records are read again model=%s reason=%s", self.plan.key, err)
         self.tracker.unavailable(0, f"Kafka does not take the results: {err}")
-        self.waiting, self.waiting_bytes = [], 0
+        self.waiting = []
         for partition, offset in self.delivery.rewind().items():
             if partition in self.owned:
                 self.consumer.seek(partition, offset)
@@ -236,14 +232,40 @@ class RecordStream:
 
 def _attempts(record: Record) -> int:
     """Which attempt this is for a record that was retried."""
-    text = dict(record.headers).get(ATTEMPT, b"1")
+    text = record.header_map.get(ATTEMPT, b"1")
     return int(text) if text.isdigit() and len(text) < 10 else 1
 
 
-def _size(key: bytes | None, headers: Iterable[tuple[str, bytes]]) -> int:
-    return len(key or b"") + sum(len(name) + len(value) + 10 for name, value in headers) + RECORD_OVERHEAD
+def _carried(record: Record) -> tuple[Headers, int]:
+    """The headers that go on with an answer, without those of an earlier failure; and the bytes that Kafka counts beside the value, at most."""
+    headers: Headers = record.headers
+    size = 0
+    for name, value in headers:
+        if name.startswith(PREFIX):
+            headers = [(name, value) for name, value in headers if not name.startswith(PREFIX)]
+            size = _size(headers)
+            break
+        size += len(name) + len(value or b"") + HEADER_OVERHEAD
+    return headers, RECORD_OVERHEAD + len(record.key or b"") + size
 
 
-def _too_large(answer: bytes) -> InferenceError:
+def _size(headers: Headers) -> int:
+    return sum(len(name) + len(value or b"") + HEADER_OVERHEAD for name, value in headers)
+
+
+def _within(limit: int, record: Record, headers: Headers) -> tuple[bytes | None, Headers, bytes | None]:
+    """As much of a record's key, headers and value as fits.
+
+    A topic that was made by hand may take larger records than ours do: the letter about one says where the whole record is.
+    """
+    room = limit - RECORD_OVERHEAD
+    key = record.key if len(record.key or b"") <= room else None
+    room -= len(key or b"")
+    kept = headers if _size(headers) <= room else ()
+    room -= _size(kept)
+    return key, kept, record.value if len(record.value or b"") <= room else None
+
+
+def _too_large(size: int) -> InferenceError:
     limit = settings.KAFKA_MAX_MESSAGE_BYTES
-    return InferenceError(f"The model's result has {len(answer)} bytes; Kafka takes {limit} (KAFKA_MAX_MESSAGE_BYTES).", permanent=True)
+    return InferenceError(f"The answer has {size} bytes with its key and headers; Kafka takes {limit} (KAFKA_MAX_MESSAGE_BYTES).", permanent=True)

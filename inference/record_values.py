@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
 from inference.runtimes.errors import InferenceError
 from inference.schemas import RecordError
 from sightline.messages import Detection
+
+WITH_NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
 
 
 def parsed(value: bytes | None) -> Any:
@@ -24,10 +26,31 @@ def parsed(value: bytes | None) -> Any:
         raise RecordError(f"The record is not JSON: {err.msg} at line {err.lineno}, column {err.colno}.") from err
 
 
+def all_parsed(values: Sequence[bytes | None]) -> list[dict[str, Any]] | None:
+    """What each of them says, in less time than one by one; None unless all are JSON objects."""
+    loads = orjson.loads
+    try:
+        documents = [loads(value) for value in values]  # type: ignore[arg-type]  # of None it says that it is no JSON
+    except orjson.JSONDecodeError:
+        return None
+    return documents if set(map(type, documents)) <= {dict} else None
+
+
+def all_dumped(results: Sequence[Any]) -> list[bytes] | None:
+    """Each of them as JSON, in less time than one by one; None when one may hold what JSON cannot."""
+    dumps = orjson.dumps
+    try:
+        values = [dumps(result, _plain, WITH_NUMPY) for result in results]
+    except TypeError:
+        return None
+    # To orjson what is no number is null.
+    return None if b"null" in b"".join(values) else values
+
+
 def dumped(result: Mapping[str, Any]) -> bytes:
     """A result as JSON; InferenceError when it holds what JSON cannot."""
     try:
-        value = orjson.dumps(result, default=_plain, option=orjson.OPT_SERIALIZE_NUMPY)
+        value = orjson.dumps(result, _plain, WITH_NUMPY)
     except TypeError:
         return _slowly_dumped(result)
     # To orjson what is no number is null.

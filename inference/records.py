@@ -4,74 +4,43 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from typing import Final
 
-from django.db import DatabaseError, close_old_connections
-
 from cameras.secrets import redact_url
+from inference.lane_worker import LaneWorker, ModelLane
 from inference.record_answers import Answers
 from inference.record_plans import RecordPlan, record_plans
 from inference.record_stream import RecordStream
 from inference.runtimes.errors import InferenceError
 from inference.summary import RecordSummary
-from inference.tracker import ModelTracker
 from sightline import topics
 from sightline.backoff import Backoff
-from sightline.history import Interval
 from sightline.kafka import KafkaUnavailable, Producer
-from sightline.messages import ModelState, ModelStatus, model_key
-from sightline.worker import Worker
 
 log = logging.getLogger(__name__)
 
-RECONCILE_SECONDS: Final = 1.0
 # Of the 15 s that the supervisor gives: a call of the model that lasts longer than this is answered again by the next worker.
 STOP_SECONDS: Final = 12.0
 
 
-class RecordLane:
+class RecordLane(ModelLane[RecordPlan]):
     """A thread that keeps one model version at its records."""
 
     def __init__(self, plan: RecordPlan, producer: Producer, worker: str) -> None:
-        self.plan = plan
-        self.producer = producer
-        self.worker = worker
-        self.stopping = threading.Event()
-        self.tracker = ModelTracker(plan.model, plan.version, worker, self._changed)
+        super().__init__(plan, producer, worker)
         self.summary = RecordSummary(self.tracker)
-        self._logged = ModelState.LOADING
         self._thread = threading.Thread(target=self._run, name=f"records-{plan.key}", daemon=True)
 
     def start(self) -> None:
-        """Begin to load, read and answer."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Ask the thread to end."""
-        self.stopping.set()
-
     def join(self, timeout: float) -> bool:
-        """Whether it has ended within ``timeout`` seconds."""
         self._thread.join(timeout)
         return not self._thread.is_alive()
-
-    def report(self) -> None:
-        """Publish the state."""
-        if not self.stopping.is_set():
-            status = self.tracker.status()
-            self.producer.send(topics.status(), status.to_json(), key=status.key)
 
     def tell_history(self) -> None:
         """Publish what was done since the last time."""
         self.producer.send(topics.model_history(self.plan.model, self.plan.version), self.summary.take().to_json(), key=self.worker)
-
-    def _changed(self, status: ModelStatus) -> None:
-        if status.state is not self._logged:
-            self._logged = status.state
-            level = logging.WARNING if status.state is ModelState.FAILING else logging.INFO
-            log.log(level, "model %s model=%s detail=%s", status.state, self.plan.key, status.detail)
-        self.report()
 
     def _run(self) -> None:
         """Again, after a while, when something unforeseen ends it."""
@@ -128,69 +97,14 @@ def _reason_against(answers: Answers) -> str:
     return ""
 
 
-class RecordsWorker(Worker):
-    """Follows the deployments of the kind records in the database. Several of these workers share each model version's partitions."""
+class RecordsWorker(LaneWorker[RecordPlan, RecordLane]):
+    """Follows the deployments on records. Several of these workers share each model version's partitions."""
 
     role = "records"
+    stop_seconds = STOP_SECONDS
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.lanes: dict[str, RecordLane] = {}
-        self.ending: list[RecordLane] = []
-        self.interval = Interval()
+    def plans(self) -> dict[str, RecordPlan]:
+        return record_plans()
 
-    def step(self) -> None:
-        close_old_connections()
-        try:
-            plans = record_plans()
-        except DatabaseError as err:
-            log.warning("database unavailable, models go on as they are error=%s", err)
-        else:
-            self.follow(plans)
-        for lane in self.lanes.values():
-            lane.report()
-        if self.interval.over():
-            for lane in self.lanes.values():
-                lane.tell_history()
-        self.stopping.wait(RECONCILE_SECONDS)
-
-    def follow(self, plans: dict[str, RecordPlan]) -> None:
-        """Make the running lanes those that should run."""
-        for key, lane in list(self.lanes.items()):
-            if plans.get(key) != lane.plan:
-                self._end(key)
-                if key not in plans:
-                    self.producer.send(topics.status(), None, key=model_key(lane.plan.model, lane.plan.version))
-        self.ending = [lane for lane in self.ending if not lane.join(0)]
-        ending = {lane.plan.key for lane in self.ending}
-        for key, plan in plans.items():
-            if key not in self.lanes and key not in ending:
-                self._start(plan)
-
-    def _start(self, plan: RecordPlan) -> None:
-        lane = self.lanes[plan.key] = RecordLane(plan, self.producer, self.name)
-        lane.start()
-        log.info("record lane started model=%s exactly_once=%s", plan.key, plan.exactly_once)
-
-    def _end(self, key: str) -> None:
-        lane = self.lanes.pop(key)
-        lane.stop()
-        lane.tell_history()
-        self.ending.append(lane)
-        log.info("record lane stopping model=%s", key)
-
-    def close(self) -> None:
-        for key in list(self.lanes):
-            self._end(key)
-        deadline = time.monotonic() + STOP_SECONDS
-        for lane in self.ending:
-            lane.join(max(0.0, deadline - time.monotonic()))
-
-    def counters(self) -> dict[str, int]:
-        lanes = self.lanes.values()
-        return {
-            "models": len(lanes),
-            "predicted": sum(lane.tracker.predicted for lane in lanes),
-            "failed": sum(lane.tracker.failed for lane in lanes),
-            "errors": sum(lane.tracker.errors for lane in lanes),
-        }
+    def lane(self, plan: RecordPlan) -> RecordLane:
+        return RecordLane(plan, self.producer, self.name)

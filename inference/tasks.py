@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
 
+from inference.deadletter_attempts import newest_attempts
 from inference.deadletter_reader import TopicReader
 from inference.deadletter_retry import retry_each
 from inference.deadletters import Letter, Place
@@ -40,14 +41,14 @@ def retry_places(version_pk: int, target_pk: int, by: int, places: Pairs) -> Non
 
 @app.task(name="inference.tasks.retry_group")
 def retry_group(version_pk: int, target_pk: int, by: int, group: str, start: Pairs, end: Pairs) -> None:
-    """Retry the letters of a group between two places of each partition that were not yet retried with success."""
+    """Retry the inputs of a group between two places of each partition that were not yet retried with success, each by its newest attempt."""
     found = _versions(version_pk, target_pk)
     if found is None:
         return
     first, until = _cursor(start), _cursor(end)
     with TopicReader(topics.errors(found[0].model.slug, found[0].version)) as reader:
-        letters = (Letter.of(record) for record in reader.forwards(first, until))
-        last = _retry(*found, (letter for letter in letters if letter.summary.group == group), by, again=False)
+        letters = (letter for letter in newest_attempts(reader, first, until) if letter.summary.group == group)
+        last = _retry(*found, letters, by, again=False)
     if last is not None:
         retry_group.delay(version_pk, target_pk, by, group, _after(last, first, until), end)
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from django.conf import settings
+
 from sightline.kafka import Admin, Consumer, KafkaUnavailable, NoSuchTopic, Record
 from sightline.topics import Topic
 
@@ -106,13 +108,27 @@ def before_the_end(name: str, partitions: range, count: int) -> dict[int, int]:
     return {partition: max(low, high - count) for partition, (low, high) in ranges.items()}
 
 
-def since(name: str, partitions: range, timestamp: int) -> dict[int, int]:
-    """Where records begin that are not older than ``timestamp`` (ms since the epoch)."""
-    consumer = Consumer()
+def since(name: str, partitions: range, timestamp: int, timeout: float = 60.0) -> dict[int, int]:
+    """Where records begin that are not older than ``timestamp`` (ms since the epoch); KafkaUnavailable when that is not known in time."""
+    deadline = time.monotonic() + timeout
+    consumer = Consumer("", **{"enable.partition.eof": True})
     try:
-        return {partition: consumer.offset_at(Topic(name), partition, timestamp) for partition in partitions}
+        # The embedded broker knows no times, and keeps so little that it can be read through.
+        return {
+            partition: _first_since(consumer, Topic(name), partition, timestamp, deadline)
+            if settings.KAFKA_EMBEDDED
+            else consumer.offset_at(Topic(name), partition, timestamp)
+            for partition in partitions
+        }
     finally:
         consumer.close()
+
+
+def _first_since(consumer: Consumer, topic: Topic, partition: int, timestamp: int, deadline: float) -> int:
+    """The first offset whose record is not older; where the next record will be when there is none."""
+    low, high = consumer.range(topic, partition)
+    records = _to_the_end(consumer, topic, partition, low, deadline) if low < high else []
+    return next((record.offset for record in records if record.timestamp >= timestamp), high)
 
 
 def follow(name: str, starts: Mapping[int, int], stop: threading.Event) -> Iterator[list[Record]]:

@@ -110,8 +110,8 @@ class Photographer:
             self.site.workshop.faults.silent = True
             expect(workshop).to_have_attribute("data-state", "stalled", timeout=PATIENCE_MS)
             expect(page.locator('[data-camera="yard"]')).to_have_attribute("data-state", "auth-failed", timeout=PATIENCE_MS)
-            wait_for_paints(page, "gate", 3, BUSY_SECONDS)
-            wait_for_paints(page, "conveyor-2", 20, BUSY_SECONDS)
+            wait_for_paints(page, "gate", 3, timeout=BUSY_SECONDS)
+            wait_for_paints(page, "conveyor-2", 20, timeout=BUSY_SECONDS)
             save(page, f"wall-{scheme}")
 
     def shoot(self, place: Place, size: tuple[int, int], scheme: str, name: str) -> None:
@@ -119,7 +119,7 @@ class Photographer:
         with self.opened(size, scheme, logged_in=place.logged_in) as page:
             place.open(page, self.site.stack)
             if place.ready == LIVE:
-                wait_for_paints(page, "conveyor", 20, BUSY_SECONDS)
+                wait_for_paints(page, "conveyor", 20, timeout=BUSY_SECONDS)
             save(page, name, whole=place.path.startswith(("/admin/", "/system/", "/models/")))
 
 

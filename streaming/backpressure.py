@@ -8,9 +8,12 @@ Under another server, whose ``send`` waits by itself, nothing is changed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+from autobahn.exception import Disconnected
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -130,7 +133,9 @@ def _socket_send(protocol: Any, send: Send) -> Send:
         nonlocal gate
         if gate is not None and message["type"] == "websocket.close":
             protocol.transport.unregisterProducer()
-        await send(message)
+        # A viewer may go between Daphne's look and the write; `websocket.disconnect` tells the application.
+        with contextlib.suppress(Disconnected):
+            await send(message)
         if message["type"] == "websocket.accept" and protocol.transport.connected:
             gate = SocketGate(protocol.transport)
             protocol.transport.unregisterProducer()

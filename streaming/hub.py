@@ -33,7 +33,6 @@ STATUS_SECONDS = 5.0
 SILENCE_SECONDS = 2.0
 PROBE_SECONDS = 1.0
 RETRY_SECONDS = 1.0
-REOPEN_SECONDS = 2.0
 PREDICTION_LIMIT = 256 * 1024
 
 AWAY = "Kafka does not answer. Pictures go on by themselves when it does."
@@ -173,16 +172,13 @@ class _Reader:
         self.reading: dict[str, Feed] = {}
         self.watched: set[Feed] = set()
         self.status_topic = topics.status()
-        self.heard: dict[str, float] = {}
         self.consumer = hub.make_consumer()
-        self.last_answer = self.next_probe = self.back_at = 0.0
-        self.reopen_at = math.inf
+        self.last_answer = self.next_probe = 0.0
 
     def open(self) -> None:
         """Read the statuses of all cameras; KafkaUnavailable when no broker is configured."""
         self.consumer = self.hub.make_consumer()
         self.consumer.watch(self.status_topic, offset=OFFSET_END)
-        self.heard = {self.status_topic.name: time.monotonic()}
 
     def close(self) -> None:
         """Give the connection back."""
@@ -195,7 +191,6 @@ class _Reader:
         self._follow_wishes()
         self._read()
         self._look_after_kafka()
-        self._begin_anew_after_an_outage()
         self._post()
 
     def _follow_wishes(self) -> None:
@@ -226,7 +221,6 @@ class _Reader:
         self.consumer.watch(topic, offset=_start(feed))
         self.watched.add(feed)
         self.reading[topic.name] = feed
-        self.heard[topic.name] = time.monotonic()
 
     def _unwatch(self, feed: Feed) -> None:
         del self.expires[feed]
@@ -235,7 +229,7 @@ class _Reader:
             topic = feed.topic
             self.consumer.unwatch(topic)
             self.watched.discard(feed)
-            del self.reading[topic.name], self.heard[topic.name]
+            del self.reading[topic.name]
 
     def _read(self) -> None:
         timeout = POLL_SECONDS
@@ -244,7 +238,7 @@ class _Reader:
             if record is None:
                 return
             timeout = 0
-            self.last_answer = self.heard[record.topic] = time.monotonic()
+            self.last_answer = time.monotonic()
             self._take(record)
 
     def _take(self, record: Record) -> None:
@@ -313,25 +307,10 @@ class _Reader:
                 self.note_kafka(False, AWAY)
             self.next_probe = time.monotonic() + PROBE_SECONDS
 
-    def _begin_anew_after_an_outage(self) -> None:
-        """A broker that comes back empty counts its leader epochs from 0; to the client that knew it, all its topics then stay without a leader."""
-        if time.monotonic() < self.reopen_at:
-            return
-        self.reopen_at = math.inf
-        if any(heard < self.back_at for heard in self.heard.values()):
-            # Closing waits for the broker, which may have gone again: it must not hold up all viewers.
-            threading.Thread(target=self.consumer.close, name="hub-close", daemon=True).start()
-            self.reading.clear()
-            self.watched.clear()
-            self.open()
-
     def note_kafka(self, reachable: bool, detail: str) -> None:
         """Tell all viewers when it changed."""
         if not self.hub.kafka.known or self.hub.kafka.reachable != reachable:
             log.log(logging.INFO if reachable else logging.WARNING, "kafka reachable=%s detail=%s", reachable, detail)
-            if reachable and self.hub.kafka.known:
-                self.back_at = time.monotonic()
-                self.reopen_at = self.back_at + REOPEN_SECONDS
             self.hub.kafka = KafkaState(reachable, detail, known=True)
             self.hub.listening_since = time.monotonic()
             self.news.health = True

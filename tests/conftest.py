@@ -11,6 +11,9 @@ import django
 import pytest
 from pytest_django import Settings
 
+from tests.servers.kafka import KafkaServer
+from tests.servers.login import Login
+
 # Nothing of the person's own environment or data may reach the tests, nor the tests it.
 for _name in (
     "DATABASE_URL",
@@ -25,6 +28,7 @@ for _name in (
     "LOG_LEVEL",
     "PYTHON_MODELS",
     "SCHEMA_REGISTRY_URL",
+    "PYTHONDONTWRITEBYTECODE",  # many processes are started; without it each would compile all that it imports
 ):
     os.environ.pop(_name, None)
 _scratch = tempfile.TemporaryDirectory(prefix="sightline-tests-")
@@ -40,6 +44,20 @@ django.setup()
 pytest_plugins = ("tests.servers.models.fixtures",)
 
 HOME = Path(__file__).resolve().parent.parent
+
+# Groups of tests that take from half a minute to two, so that the others fill up the time beside and after them.
+LONGEST = (
+    "pipeline on embedded",
+    "inference/records/test_ended_in_the_middle.py",
+    "model servers",
+    "pipeline on kafka",
+    "web server",
+    "inference/records/test_stream_trouble.py",
+    "kafka",
+    "inference/records/test_stream_answers.py",
+    "streaming/test_hub_on_kafka.py",
+    "cameras/test_capture_sharing.py",
+)
 
 
 @pytest.fixture(scope="session")
@@ -61,8 +79,26 @@ def embedded(embedded_address: str, settings: Settings, request: pytest.FixtureR
     return embedded_address
 
 
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
+    """A real Apache Kafka for the whole run, with a second listener that asks for its login. A test that ends it brings it back."""
+    folder = tmp_path_factory.mktemp("kafka")
+    with KafkaServer(folder / "data", folder / "kafka.log", sasl=Login("sightline", "s3cret word")) as server:
+        yield server
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For pytest-xdist: a file stays in one process, and so does the whole pipeline, which shares two running Sightlines."""
+    """For pytest-xdist: a file stays in one process, and so do tests that share servers. The longest groups begin first."""
     for item in items:
-        folder = item.path.relative_to(HOME / "tests").parts[0]
-        item.add_marker(pytest.mark.xdist_group("pipeline" if folder == "pipeline" else str(item.path)))
+        if "kafka_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("kafka"))
+        elif item.get_closest_marker("xdist_group") is None:
+            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(HOME / "tests").as_posix()))
+    items.sort(key=rank)
+
+
+def rank(item: pytest.Item) -> int:
+    """The place of the test's group among those that begin first; all the others come after them."""
+    marker = item.get_closest_marker("xdist_group")
+    assert marker is not None
+    return LONGEST.index(marker.args[0]) if marker.args[0] in LONGEST else len(LONGEST)

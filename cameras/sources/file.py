@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from cameras.address import Address
 from cameras.sources import failures, video
 from cameras.sources.base import SourceSettings
+from cameras.sources.container import ContainerSource, VideoGrabs
 
 if TYPE_CHECKING:
     from cameras.sources import Check
@@ -23,55 +24,40 @@ FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mjpeg,h264,hevc
 LONGEST_GAP = 10.0
 
 
-class FileSource:
-    """A file on this machine instead of a camera. `codec` is known once it is open."""
-
-    paced = False
+class FileSource(ContainerSource):
+    """A file on this machine instead of a camera."""
 
     def __init__(self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check) -> None:
-        self.codec = ""
+        super().__init__(stop)
         self._path = address.path
-        self._stop = stop
-        self._container: InputContainer | None = None
+        self.no_video = f"The file {self._path} holds no video."
 
-    def __enter__(self) -> Self:
+    def _open(self) -> InputContainer:
         options = {"protocol_whitelist": "file", "format_whitelist": FORMATS}
         try:
-            self._container = av.open(f"file:{self._path}", options=options)
+            return av.open(f"file:{self._path}", options=options)
         except FileNotFoundError as err:
             raise failures.unreachable(f"There is no file {self._path}.") from err
         except PermissionError as err:
             raise failures.unreachable(f"The file {self._path} may not be read by this process.") from err
         except (av.error.FFmpegError, OSError) as err:
             raise failures.unreachable(f"The file {self._path} is not a video that can be played.") from err
-        if not self._container.streams.video:
-            self.__exit__()
-            raise failures.unreachable(f"The file {self._path} holds no video.")
-        return self
 
-    def __exit__(self, *exc: object) -> None:
-        if self._container is not None:
-            self._container.close()
-
-    def __iter__(self) -> Iterator[video.VideoGrab | video.BrokenGrab]:
-        assert self._container is not None
-        stream = self._container.streams.video[0]
-        video.prepare(stream)
-        self.codec = stream.codec_context.name
+    def _read(self, container: InputContainer, stream: VideoStream) -> VideoGrabs:
         while not self._stop.is_set():
             shown = 0
-            for grab in self._round(self._container):
+            for grab in self._round(container, stream):
                 shown += 1
                 yield grab
             if not shown and not self._stop.is_set():
                 raise failures.unreachable(f"No picture can be decoded from the file {self._path}.")
 
-    def _round(self, container: InputContainer) -> Iterator[video.VideoGrab | video.BrokenGrab]:
+    def _round(self, container: InputContainer, stream: VideoStream) -> VideoGrabs:
         """The file once, from its start. Each frame waits for its time."""
         started = None
         try:
             container.seek(0)
-            for grab in video.grabs(container, container.streams.video[0]):
+            for grab in video.grabs(container, stream):
                 if not isinstance(grab, video.VideoGrab):
                     continue
                 at = grab.frame.time or 0.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import av
@@ -15,6 +15,7 @@ from av.video.stream import VideoStream
 from cameras.address import Address, AddressError
 from cameras.sources import failures, video
 from cameras.sources.base import SourceError, SourceSettings
+from cameras.sources.container import ContainerSource, VideoGrabs
 from cameras.sources.rtsp_greeting import greeted
 from sightline.messages import CameraState
 
@@ -30,44 +31,29 @@ PROTOCOLS = {"tcp": "rtsp,rtsps,tls,tcp", "udp": "rtsp,rtsps,tls,tcp,udp,rtp"}
 UNDECODED_FOR = 15.0
 
 
-class RtspSource:
+class RtspSource(ContainerSource):
     """A camera that streams over RTSP. Each frame comes out as soon as its last packet is in."""
 
-    paced = False
+    no_video = "The camera sends no video."
 
     def __init__(self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check) -> None:
-        self.codec = ""
+        super().__init__(stop)
         self._settings = settings
         self._address = address
-        self._stop = stop
         self._check = check
-        self._container: InputContainer | None = None
 
-    def __enter__(self) -> Self:
-        host, port = self._address.host, self._address.port
+    def _open(self) -> InputContainer:
         try:
-            self._check(host, port)
+            self._check(self._address.host, self._address.port)
         except AddressError as err:
             raise failures.unreachable(str(err)) from err
         with greeted(self._address, self._settings.open_timeout):
-            self._container = self._open()
-        if not self._container.streams.video:
-            self.__exit__()
-            raise failures.unreachable("The camera sends no video.")
-        return self
+            return self._opened()
 
-    def __exit__(self, *exc: object) -> None:
-        if self._container is not None:
-            self._container.close()
-
-    def __iter__(self) -> Iterator[video.VideoGrab | video.BrokenGrab]:
-        assert self._container is not None
-        stream = self._container.streams.video[0]
-        video.prepare(stream)
-        self.codec = stream.codec_context.name
+    def _read(self, container: InputContainer, stream: VideoStream) -> VideoGrabs:
         patience = max(UNDECODED_FOR, 2 * self._settings.read_timeout)
         decoded_at = time.monotonic()
-        grabs = self._grabs(self._container, stream)
+        grabs = self._grabs(container, stream)
         while not self._stop.is_set():
             asked_at = time.monotonic()
             grab = next(grabs)
@@ -82,7 +68,7 @@ class RtspSource:
             elif now - decoded_at > patience:
                 raise SourceError(CameraState.STALLED, "The camera sends data, but no picture can be decoded from it.")
 
-    def _open(self) -> InputContainer:
+    def _opened(self) -> InputContainer:
         settings = self._settings
         try:
             return av.open(

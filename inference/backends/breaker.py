@@ -14,6 +14,8 @@ from typing import Final
 from sightline.backoff import Backoff
 
 FAILURES_TO_OPEN: Final = 5
+FIRST_SECONDS: Final = 1.0
+MOST_SECONDS: Final = 30.0
 
 
 class BreakerState(StrEnum):
@@ -30,7 +32,8 @@ class Breaker:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._backoff = Backoff(1.0, 30.0)
+        self._backoff = Backoff(FIRST_SECONDS, MOST_SECONDS)
+        self._refused = Backoff(FIRST_SECONDS, FIRST_SECONDS)
         self._failures = 0
         self._open_until = 0.0
         self._trying = False
@@ -64,13 +67,13 @@ class Breaker:
             self._trying = False
             self._backoff.reset()
 
-    def failed(self) -> None:
-        """The call was not answered, or not usefully."""
+    def failed(self, *, refused: bool = False) -> None:
+        """The call was not answered, or not usefully. When it was ``refused`` at once, asking again soon costs nothing."""
         with self._lock:
             self._failures += 1
             self._trying = False
             if self._failures >= FAILURES_TO_OPEN:
-                self._open_until = self._clock() + self._backoff.next()
+                self._open_until = self._clock() + (self._refused if refused else self._backoff).next()
 
     def left(self) -> None:
         """The call ended in a way that says nothing about the server."""

@@ -14,6 +14,10 @@ class TryAgain(ServerUnavailable):
     """The server has not taken the call up, so asking once more, there or elsewhere, does no harm."""
 
 
+class Refused(TryAgain):
+    """The server, or its machine, has said so at once."""
+
+
 class NoModel(ServerUnavailable):
     """The server answers, but has no such model."""
 
@@ -40,8 +44,8 @@ def not_connected(server: object) -> TryAgain:
     return TryAgain(f"The model server at {server} cannot be reached: nothing answers there. Is the address right, and is the machine on?")
 
 
-def refused(server: object) -> TryAgain:
-    return TryAgain(f"The model server at {server} refuses the connection. Is it running, and is the port right?")
+def refused(server: object) -> Refused:
+    return Refused(f"The model server at {server} refuses the connection. Is it running, and is the port right?")
 
 
 def broken_off(server: object) -> ServerUnavailable:
@@ -71,14 +75,15 @@ def input_refused(server: object, said: str, hint: str = "") -> InferenceError:
 
 
 def model_failed(server: object, said: str, hint: str = "") -> InferenceError:
+    """With a ``hint`` the input is not what the model says it takes: it would fail again. MLServer tells both alike."""
     words = f": {sentence(said)}" if said else ". Its log may say why."
-    return InferenceError(f"The model failed in the server at {server}{words}{hint}", permanent=False)
+    return InferenceError(f"The model failed in the server at {server}{words}{hint}", permanent=bool(hint))
 
 
 def login_needed(server: object) -> ServerUnavailable:
     return ServerUnavailable(f"The model server at {server} asks for a login, which Sightline does not give. Let this machine in without one.")
 
 
-def busy(server: object, said: str) -> TryAgain:
+def busy(server: object, said: str) -> Refused:
     words = f" It says: {sentence(said)}" if said else ""
-    return TryAgain(f"The model server at {server} is not ready or too busy.{words}")
+    return Refused(f"The model server at {server} is not ready or too busy.{words}")

@@ -13,7 +13,7 @@ from typing import Final, Generic, Protocol, TypeVar
 from inference.backends.breaker import Breaker, BreakerState
 from inference.backends.checks import batch_size, check_output
 from inference.backends.deadline import Deadline
-from inference.backends.failures import TryAgain
+from inference.backends.failures import Refused, TryAgain
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from inference.runtimes.options import number, text, wrong
 from inference.tensors import ModelMetadata, Tensor
@@ -85,7 +85,7 @@ class Member(Generic[ServerT]):
 
     def _failed(self, err: InferenceError) -> None:
         self.detail = str(err)
-        self.breaker.failed()
+        self.breaker.failed(refused=isinstance(err, Refused))
 
 
 class RemoteModel(ABC, Generic[ServerT]):

@@ -107,9 +107,9 @@ class GrpcServer:
             ("grpc.max_receive_message_length", failures.MAX_REPLY),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", 64 * 1024),
-            ("grpc.initial_reconnect_backoff_ms", 200),
+            ("grpc.initial_reconnect_backoff_ms", 100),
             ("grpc.min_reconnect_backoff_ms", connect_ms),  # how long one attempt to connect may take
-            ("grpc.max_reconnect_backoff_ms", max(connect_ms, 5000)),
+            ("grpc.max_reconnect_backoff_ms", 500),
             # Servers and proxies that serve by name are asked by the name, not by its IP address.
             ("grpc.default_authority", self._addresses[0].authority),
         ]

@@ -58,7 +58,12 @@ class TfServingRest(RestModel):
         _refuse_unready(server, self.options.model, document(server, self._accepted(server, reply)))
 
     def _ask_metadata(self, server: HttpServer, deadline: Deadline) -> ModelMetadata:
-        value = self._get(server, f"{self._path}/metadata", deadline)
+        reply = server.ask("GET", f"{self._path}/metadata", deadline)
+        if reply.status in (404, 405):
+            # KServe V1 has the model but no metadata; TensorFlow Serving has metadata of every model that it has.
+            self._check_ready(server, deadline)
+            return ModelMetadata(self.options.model, "", (), ())
+        value = document(server, self._accepted(server, reply))
         try:
             return _metadata(value, self.options.model, self._signature or DEFAULT_SIGNATURE)
         except (KeyError, TypeError, ValueError, AttributeError) as err:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final, Literal, Protocol, Self
 
 import cv2
@@ -30,9 +31,9 @@ MAX_PIXELS: Final = 7680 * 4320
 class Picture:
     """One frame given to models: decoded on first use, at the scale asked for, once per mode and scale.
 
-    ``width`` and ``height`` are what the frame says of itself. The arrays are read-only, because several models may
-    share them; a picture belongs to one thread at a time. A JPEG that is broken, cut off or too large raises a permanent
-    InferenceError.
+    ``width`` and ``height`` are what the JPEG's header says; what the frame says of itself only where that cannot be read.
+    The arrays are read-only, because several models may share them; a picture belongs to one thread at a time. A JPEG that
+    is broken, cut off or too large raises a permanent InferenceError.
     """
 
     __slots__ = ("_array", "_decoded", "_jpeg", "_looks", "_size", "camera", "captured_at", "height", "seq", "width")
@@ -41,11 +42,12 @@ class Picture:
         self.camera = frame.camera
         self.seq = frame.seq
         self.captured_at = frame.captured_at
-        self.width = frame.width
-        self.height = frame.height
         self._jpeg: bytes | None = frame.jpeg
         self._array: Image | None = None
         self._size: tuple[int, int] | None = None
+        with contextlib.suppress(InferenceError):  # which is raised again when the picture is looked at
+            self._size = jpeg_size(frame.jpeg)
+        self.width, self.height = self._size or (frame.width, frame.height)
         self._decoded: dict[tuple[Mode, int], Image] = {}
         self._looks: dict[Look, None] = {}
 
@@ -72,6 +74,10 @@ class Picture:
     def looks(self) -> tuple[Look, ...]:
         """What was asked of this picture so far."""
         return tuple(self._looks)
+
+    def sized(self, frame: FrameRef) -> FrameRef:
+        """The frame that this picture is of, with the picture's own size."""
+        return replace(frame, width=self.width, height=self.height)
 
     def prepare(self, looks: Iterable[Look]) -> None:
         """Decode already what will be asked for. What cannot be decoded now will be found out when it is asked for."""

@@ -73,7 +73,7 @@ class PythonModel:
             raise InferenceError(f"The model {self.found.qualified_name!r} takes pictures, not records.", permanent=True)
         prepared = self._prepared
         inputs = batch if prepared is None else [prepared(record) for record in batch]
-        return [_document(result) for result in self._asked(inputs)]
+        return [result if type(result) is dict else _document(result) for result in self._asked(inputs)]
 
     def predict(self, batch: Sequence[Picture]) -> list[tuple[Detection, ...]]:
         """What the class sees in each picture; the first exception fails the batch."""
@@ -91,13 +91,13 @@ class PythonModel:
             if len(results) != len(inputs):
                 raise InferenceError(f"The model's predict_batch gave {len(results)} results for {len(inputs)} inputs.", permanent=True)
             return results
-        return [self._one(item) for item in inputs]
-
-    def _one(self, item: Any) -> Any:
-        try:
-            return self._model.predict(item)
-        except (Exception, SystemExit) as err:  # noqa: BLE001 - foreign code may raise anything; whatever it is, it costs this input
-            return _translated(err)
+        predict, results = self._model.predict, []
+        for item in inputs:
+            try:
+                results.append(predict(item))
+            except (Exception, SystemExit) as err:  # noqa: BLE001 - foreign code may raise anything; whatever it is, it costs this input
+                results.append(_translated(err))
+        return results
 
 
 def _translated(err: BaseException) -> InferenceError:
@@ -110,7 +110,7 @@ def _translated(err: BaseException) -> InferenceError:
 
 
 def _document(result: Any) -> Result:
-    if type(result) is dict or isinstance(result, InferenceError):
+    if isinstance(result, InferenceError):
         return result
     if callable(dump := getattr(result, "model_dump", None)):
         document: dict[str, Any] = dump(mode="json")

@@ -11,6 +11,7 @@ from sightline.kafka.connection import (
     OFFSET_BEGINNING,
     OFFSET_END,
     OFFSET_NEWEST,
+    Headers,
     Health,
     KafkaUnavailable,
     NoSuchTopic,
@@ -23,7 +24,7 @@ from sightline.kafka.connection import (
     security,
 )
 from sightline.kafka.consumer import Consumer
-from sightline.kafka.outbox import NotCommitted, Outbox, Receipt
+from sightline.kafka.outbox import NotCommitted, Outbox, Outgoing, Receipt
 from sightline.kafka.producer import Producer
 
 __all__ = [
@@ -33,12 +34,14 @@ __all__ = [
     "Admin",
     "Cluster",
     "Consumer",
+    "Headers",
     "Health",
     "KafkaUnavailable",
     "NoSuchTopic",
     "NotCommitted",
     "OnPartitions",
     "Outbox",
+    "Outgoing",
     "Partition",
     "PartitionState",
     "Producer",

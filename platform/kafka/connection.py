@@ -25,6 +25,8 @@ REFUSED = {
 }
 NO_SUCH_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 Partition = tuple[str, int]
+Headers = Sequence[tuple[str, bytes | None]]
+"""A record's headers: a name may come again, a value may be null."""
 OnPartitions = Callable[[Sequence[Partition]], None]
 Client = TypeVar("Client")
 
@@ -46,12 +48,12 @@ class Record(NamedTuple):
     timestamp: int
     key: bytes | None
     value: bytes | None
-    headers: tuple[tuple[str, bytes], ...]
+    headers: tuple[tuple[str, bytes | None], ...]
 
     @property
     def header_map(self) -> dict[str, bytes]:
-        """The headers by name; of a repeated one, the last."""
-        return dict(self.headers)
+        """The headers by name; of a repeated one, the last. A null one is empty."""
+        return {name: value or b"" for name, value in self.headers}
 
 
 def address_file() -> Path:

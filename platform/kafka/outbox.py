@@ -6,19 +6,22 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from typing import Any
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 from django.conf import settings
 
-from sightline.kafka.connection import Health, KafkaUnavailable, Partition, connection, made, next_offsets
+from sightline.kafka.connection import Headers, Health, KafkaUnavailable, Partition, connection, made, next_offsets
 from sightline.kafka.consumer import Consumer
 from sightline.topics import HEADER_ROOM
 
 log = logging.getLogger(__name__)
 TRANSACTION_SECONDS = 10
+Outgoing = tuple[str, bytes | None, bytes | None, Headers, int]
+"""A record to be sent: topic, value, key, headers, partition."""
 
 
 class NotCommitted(Exception):
@@ -28,7 +31,7 @@ class NotCommitted(Exception):
 class Receipt:
     """Whether the broker has all of some records: ``left`` are still on their way, ``error`` is the first reason why one will not arrive.
 
-    To be given to ``Outbox.send`` with each of them.
+    To be given to ``Outbox.send`` with each of them. Within a transaction there is no need of it: that is kept only when all have arrived.
     """
 
     __slots__ = ("error", "left")
@@ -43,6 +46,37 @@ class Receipt:
             self.error = self.error or error.str()
 
 
+class Ending:
+    """The end of a transaction, in a thread of its own, so that others can work meanwhile and need not wait for ever.
+
+    librdkafka ignores the time limit for sending offsets to a transaction, and waits for ever when the group's coordinator goes away just then
+    (its issues 5456 and 5511).
+    """
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._result: Future[None] = Future()
+        self._deadline = time.monotonic() + TRANSACTION_SECONDS + 2
+        threading.Thread(target=self._run, name="transaction", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._call()
+        except BaseException as err:  # noqa: BLE001 - raised again by the thread that waits
+            self._result.set_exception(err)
+        else:
+            self._result.set_result(None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether ``wait`` would not wait."""
+        return self._result.done() or time.monotonic() > self._deadline
+
+    def wait(self) -> None:
+        """Raises what the call has raised, or TimeoutError when it does not return in time."""
+        self._result.result(max(0.0, self._deadline - time.monotonic()))
+
+
 class Outbox:
     """Sends records that must arrive: acknowledged by all replicas, in order, tried for as long as it takes. For one thread.
 
@@ -54,6 +88,7 @@ class Outbox:
         self.transactional_id = transactional_id
         self.health = Health()
         self._client: confluent_kafka.Producer | None = None
+        self._ending: Ending | None = None
 
     @property
     def client(self) -> confluent_kafka.Producer:
@@ -78,19 +113,25 @@ class Outbox:
             **own,
         }
 
-    def send(
-        self, topic: str, value: bytes | None, key: bytes | None, headers: Sequence[tuple[str, bytes]], partition: int, receipt: Receipt
-    ) -> bool:
+    def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers, partition: int, receipt: Receipt) -> bool:
         """Queue a record. False when the queue is full: ``poll``, then try again. NotCommitted when it cannot be sent."""
-        pairs: list[tuple[str, str | bytes | None]] = [*headers]
+        return self.send_some([(topic, value, key, headers, partition)], receipt) == 1
+
+    def send_some(self, records: Iterable[Outgoing], receipt: Receipt | None = None) -> int:
+        """Queue records in their order; how many, which is fewer when the queue is full. NotCommitted when one cannot be sent."""
+        produce, sent = self.client.produce, 0
         try:
-            self.client.produce(topic, value, key, partition, on_delivery=receipt, headers=pairs)
+            for topic, value, key, headers, partition in records:
+                pairs: list[tuple[str, str | bytes | None]] = [*headers]
+                produce(topic, value, key, partition, receipt, headers=pairs)
+                sent += 1
         except BufferError:
-            return False
+            pass  # the rest has to wait
         except KafkaException as err:
             raise NotCommitted(err.args[0].str()) from err
-        receipt.left += 1
-        return True
+        if receipt is not None:
+            receipt.left += sent
+        return sent
 
     def poll(self, timeout: float = 0.0) -> None:
         """Learn what has arrived, waiting for news up to ``timeout`` seconds."""
@@ -111,34 +152,53 @@ class Outbox:
 
     def commit(self, offsets: Mapping[Partition, int], consumer: Consumer) -> None:
         """End the transaction: its records count, and ``offsets`` are where the consumer's group goes on. NotCommitted: nothing of it counts."""
-        client, metadata = self.client, consumer.client.consumer_group_metadata()
+        self.begin_commit(offsets, consumer)
+        self.committed(wait=True)
+
+    def begin_commit(self, offsets: Mapping[Partition, int], consumer: Consumer) -> None:
+        """As ``commit``, without waiting. Until it is ``committed`` the outbox can do nothing else."""
+        client, places, metadata = self.client, next_offsets(offsets), consumer.client.consumer_group_metadata()
 
         def end() -> None:
-            _retried(client.send_offsets_to_transaction, next_offsets(offsets), metadata)
+            _retried(client.send_offsets_to_transaction, places, metadata)
             _retried(client.commit_transaction)
 
-        self._end(end, "kept")
+        self._ending = Ending(end)
+
+    def committed(self, *, wait: bool) -> bool:
+        """Whether nothing is left of what ``begin_commit`` began; NotCommitted as with ``commit``, once."""
+        ending = self._ending
+        if ending is None or not (wait or ending.is_over):
+            return ending is None
+        self._ending = None
+        try:
+            self._ended(ending, "kept")
+        except KafkaException as err:
+            self.abort()
+            raise NotCommitted(err.args[0].str()) from err
+        return True
 
     def abort(self) -> None:
         """End the transaction as if it had never been; when that fails, a new connection does it."""
-        if (client := self._client) is not None:
-            with contextlib.suppress(NotCommitted):
-                self._end(lambda: _retried(client.abort_transaction), "aborted")
-
-    def _end(self, call: Callable[[], None], how: str) -> None:
+        with contextlib.suppress(NotCommitted):
+            self.committed(wait=True)
+        if (client := self._client) is None:
+            return
         try:
-            _within(TRANSACTION_SECONDS + 2, call)
+            self._ended(Ending(lambda: _retried(client.abort_transaction)), "aborted")
+        except NotCommitted:
+            return
+        except KafkaException as err:
+            log.info("kafka transactions begin anew id=%s reason=%s", self.transactional_id, err.args[0].str())
+            self.reset()
+
+    def _ended(self, ending: Ending, how: str) -> None:
+        try:
+            ending.wait()
         except TimeoutError as err:
             # Not even closed, which might not return either. What it holds is ended by the next connection of its id.
             self._client = None
             raise NotCommitted(f"the transaction could not be {how}: Kafka's client does not return") from err
-        except KafkaException as err:
-            if how == "kept":
-                self.abort()
-            else:
-                log.info("kafka transactions begin anew id=%s reason=%s", self.transactional_id, err.args[0].str())
-                self.reset()
-            raise NotCommitted(err.args[0].str()) from err
 
     def reset(self) -> None:
         """Give up what is queued, and the connection; the next use makes a new one."""
@@ -162,29 +222,6 @@ def _begin_transactions(client: confluent_kafka.Producer) -> None:
         _retried(client.init_transactions)
     except KafkaException as err:
         raise KafkaUnavailable(f"Kafka begins no transactions: {err.args[0].str()}") from err
-
-
-def _within(seconds: float, call: Callable[[], None]) -> None:
-    """Make a call in a thread of its own; TimeoutError when it does not return in time.
-
-    librdkafka ignores the time limit for sending offsets to a transaction, and waits for ever when the group's coordinator goes away just then
-    (its issues 5456 and 5511).
-    """
-    raised: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            call()
-        except BaseException as err:  # noqa: BLE001 - raised again by the thread that waits
-            raised.append(err)
-
-    thread = threading.Thread(target=run, name="transaction", daemon=True)
-    thread.start()
-    thread.join(seconds)
-    if thread.is_alive():
-        raise TimeoutError
-    for err in raised:
-        raise err
 
 
 def _retried(call: Callable[..., object], *arguments: object) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 from django.conf import settings
 
-from sightline.kafka.connection import Health, KafkaUnavailable, connection, made
+from sightline.kafka.connection import Headers, Health, KafkaUnavailable, connection, made
 from sightline.topics import Topic
 
 
@@ -51,7 +51,7 @@ class Producer:
         value: bytes | None,
         *,
         key: str | bytes | None = None,
-        headers: Mapping[str, bytes] | Sequence[tuple[str, bytes]] | None = None,
+        headers: Mapping[str, bytes] | Headers | None = None,
         timestamp: int = 0,
         partition: int = 0,
         on_delivery: Callable[[str], None] | None = None,

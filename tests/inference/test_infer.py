@@ -8,7 +8,7 @@ import cv2
 import pytest
 
 from cameras.models import Camera
-from inference import infer, runtimes
+from inference import infer, lane_worker, runtimes
 from inference.infer import InferWorker
 from inference.models import Deployment, Model, ModelVersion
 from inference.plans import VersionPlan
@@ -87,7 +87,7 @@ def test_other_options_load_it_again_once_the_old_one_has_ended(worker: InferWor
 
 @pytest.mark.django_db
 def test_each_model_is_reported_and_its_end_too(worker: InferWorker, made: list[FakeRuntime], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(infer, "RECONCILE_SECONDS", 0.05)
+    monkeypatch.setattr(lane_worker, "RECONCILE_SECONDS", 0.05)
     monkeypatch.setattr(infer, "version_plans", lambda: plans(plan("dock")))
 
     def stepped() -> list[ModelStatus | None]:
@@ -119,7 +119,7 @@ def test_what_is_not_wanted_any_more_ends(worker: InferWorker, made: list[FakeRu
 
 @pytest.mark.django_db
 def test_a_step_follows_the_database(worker: InferWorker, made: list[FakeRuntime], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(infer, "RECONCILE_SECONDS", 0.01)
+    monkeypatch.setattr(lane_worker, "RECONCILE_SECONDS", 0.01)
     version = ModelVersion.objects.create(model=Model.objects.create(slug="qr", name="QR"), version="1", runtime="builtin-qr")
     deployment = Deployment.objects.create(version=version)
     worker.step()

@@ -107,6 +107,15 @@ def test_predictions_are_what_others_rely_on(lane: Lane) -> None:
         assert reader.wait(offset + 1)[offset].header_map["seq"] == b"%d" % sent.seq
 
 
+def test_the_size_is_the_pictures_own_whatever_its_headers_say(lane: Lane) -> None:
+    sent = send(lane, jpeg=encode(blank(128, 96)))
+
+    said = json.loads(prediction_of(sent).value or b"")["frame"]
+
+    assert (sent.width, sent.height) == (64, 36)
+    assert (said["width"], said["height"]) == (128, 96)
+
+
 def test_the_model_is_given_the_picture(lane: Lane, runtime: FakeRuntime) -> None:
     sent = send(lane)
     prediction_of(sent)

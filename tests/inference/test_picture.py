@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import simplejpeg
@@ -30,6 +32,14 @@ def test_it_keeps_what_the_frame_says() -> None:
 
     assert (made.camera, made.seq, made.captured_at) == (frame.camera, frame.seq, frame.captured_at)
     assert (made.width, made.height, made.jpeg) == (640, 360, JPEG)
+
+
+def test_its_size_is_that_of_the_jpeg() -> None:
+    lying = Frame("dock", 1, 1, 64, 36, JPEG)
+
+    assert (Picture(lying).width, Picture(lying).height) == (640, 360)
+    assert Picture(lying).sized(lying.ref) == replace(lying.ref, width=640, height=360)
+    assert Picture(replace(lying, jpeg=b"none")).sized(lying.ref) == lying.ref
 
 
 def test_it_decodes_gray_and_colour() -> None:

@@ -12,19 +12,23 @@ from typing import Protocol
 import pytest
 from pytest_django import Settings
 
-from sightline.kafka import Consumer, Record
+from sightline.kafka import OFFSET_NEWEST, Consumer, Record
 from sightline.messages import Frame, Prediction
 from sightline.topics import Topic
 from tests.servers.kafka import KafkaServer
+from tests.servers.rtsp import RtspServer
 from tests.servers.stack import Stack
+from tests.servers.video import face_video
 from tests.servers.waiting import wait_until
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests here start processes."""
+    """All tests here start processes; those of one broker share a running Sightline."""
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.slow)
+            if callspec := getattr(item, "callspec", None):
+                item.add_marker(pytest.mark.xdist_group(f"pipeline on {callspec.params['broker']}"))
 
 
 class Broker(Protocol):
@@ -93,20 +97,20 @@ class Eyes:
     def __init__(self) -> None:
         self.consumers: list[Consumer] = []
 
-    def records(self, *topics: Topic, timeout: float = 20) -> Iterator[Record]:
-        """The records from now on; TimeoutError when none comes for ``timeout`` seconds."""
+    def records(self, *topics: Topic, timeout: float = 20, offset: int = OFFSET_NEWEST) -> Iterator[Record]:
+        """The records from ``offset`` on, else from now on; TimeoutError when none comes for ``timeout`` seconds."""
         consumer = Consumer()
         self.consumers.append(consumer)
         for topic in topics:
-            consumer.watch(topic)
+            consumer.watch(topic, offset=offset)
         while True:
             record = wait_until(lambda: consumer.poll(0.2), timeout, f"a record in {', '.join(topic.name for topic in topics)}", interval=0)
             assert record
             yield record
 
-    def predictions(self, topic: Topic, model: str, timeout: float = 20) -> Iterator[Prediction]:
-        """One model's predictions from now on."""
-        for record in self.records(topic, timeout=timeout):
+    def predictions(self, topic: Topic, model: str, timeout: float = 20, offset: int = OFFSET_NEWEST) -> Iterator[Prediction]:
+        """One model's predictions from ``offset`` on, else from now on."""
+        for record in self.records(topic, timeout=timeout, offset=offset):
             if (prediction := Prediction.from_json(record.value)).model == model:
                 yield prediction
 
@@ -119,6 +123,14 @@ class Eyes:
         """Close all connections."""
         for consumer in self.consumers:
             consumer.close()
+
+
+@pytest.fixture(scope="session")
+def face_camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
+    """An RTSP camera that shows a photograph with a face. A test that stops it starts it again."""
+    folder = tmp_path_factory.mktemp("face")
+    with RtspServer(face_video(folder / "face.mp4"), log=folder / "rtsp.log") as server:
+        yield server
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
-import pytest
 import simplejpeg
 
 from inference.runtimes.boxes import iou
@@ -16,17 +15,9 @@ from tests.servers.login import Login
 from tests.servers.mjpeg import MjpegServer
 from tests.servers.rtsp import RtspServer
 from tests.servers.stack import Stack
-from tests.servers.video import FACE_BOX, face_video, scene
+from tests.servers.video import FACE_BOX, scene
 
 AddCamera = Callable[..., str]
-
-
-@pytest.fixture(scope="module")
-def face_camera(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
-    """An RTSP camera that shows a photograph with a face."""
-    folder = tmp_path_factory.mktemp("face")
-    with RtspServer(face_video(folder / "face.mp4"), log=folder / "rtsp.log") as server:
-        yield server
 
 
 def states(eyes: Eyes, camera: str) -> Iterator[CameraStatus]:
@@ -77,6 +68,8 @@ def test_an_unplugged_camera_says_so_and_comes_back(eyes: Eyes, cameras: AddCame
     reports = states(eyes, "dock")
     assert next(report for report in reports if report.state == CameraState.LIVE).codec == "h264"
     face_camera.stop()
-    assert next(report for report in reports if report.state in (CameraState.UNREACHABLE, CameraState.STALLED)).detail
-    face_camera.start()
+    try:
+        assert next(report for report in reports if report.state in (CameraState.UNREACHABLE, CameraState.STALLED)).detail
+    finally:
+        face_camera.start()
     assert next(report for report in reports if report.state == CameraState.LIVE)

@@ -7,6 +7,7 @@ from itertools import islice
 from cameras.sources.conveyor import Conveyor
 from inference.runtimes.boxes import iou
 from sightline import topics
+from sightline.kafka import OFFSET_BEGINNING
 from sightline.messages import Prediction
 from tests.pipeline.conftest import Eyes
 from tests.servers.stack import Stack
@@ -24,7 +25,8 @@ def is_true(prediction: Prediction, scene: Conveyor) -> bool:
 
 def test_it_reads_99_of_100_frames_of_the_demo_right(eyes: Eyes) -> None:
     scene = Conveyor()
-    predictions = list(islice(eyes.predictions(topics.predictions("conveyor"), "qr"), FRAMES))
+    # From the first on: those that were made already need not be waited for.
+    predictions = list(islice(eyes.predictions(topics.predictions("conveyor"), "qr", offset=OFFSET_BEGINNING), FRAMES))
     assert sum(is_true(prediction, scene) for prediction in predictions) >= FRAMES - 1
     assert len({prediction.frame.seq for prediction in predictions}) == FRAMES
 

@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
@@ -95,9 +96,9 @@ def test_files_are_sent_by_line_or_whole(run: Run, topic: Topic, tmp_path: Path)
     (tmp_path / "picture.jpg").write_bytes(JPEG + b"\n")
 
     run("send", topic.name, tmp_path / "lines", "--partition", 0)
-    run("send", topic.name, tmp_path / "picture.jpg", "--raw", "--partition", 0)
+    run("send", topic.name, "--partition", 0, tmp_path / "picture.jpg", "--raw", tmp_path / "lines")
 
-    assert [record.value for record in all_of(topic, 3)] == [b"1", b"2", JPEG + b"\n"]
+    assert [record.value for record in all_of(topic, 4)] == [b"1", b"2", JPEG + b"\n", b"1\n2\n"]
 
 
 def test_a_file_that_is_not_there_is_said(run: Run, topic: Topic, tmp_path: Path) -> None:
@@ -154,6 +155,15 @@ def test_an_envelope_shows_all_of_a_record(run: Run, topic: Topic) -> None:
         "headers": [["a", "1"], ["a", "2"]],
         "value": {"id": 1},
     }
+
+
+def test_records_are_received_from_a_moment_on(run: Run, topic: Topic) -> None:
+    for hour, partition in ((10, 0), (11, 0), (12, 0), (9, 1), (13, 1)):
+        put(topic, b"%d" % hour, partition=partition, timestamp=int(datetime(2026, 5, 1, hour, tzinfo=UTC).timestamp() * 1000))
+
+    done = run("receive", topic.name, "--since", "2026-05-01T11:00", "--count", 3)
+    assert sorted(done.stdout.split()) == [b"11", b"12", b"13"]
+    assert run("receive", topic.name, "--since", "2026-05-01T14:00", "--timeout", 0.5).stdout == b""
 
 
 def test_raw_values_come_as_they_are(run: Run, topic: Topic) -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Iterator
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -34,18 +33,11 @@ def topic(embedded: str, request: pytest.FixtureRequest) -> Topic:
     return Topic(f"peeked.{abs(hash(request.node.nodeid))}")
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
-    folder = tmp_path_factory.mktemp("kafka")
-    with KafkaServer(folder / "data", folder / "kafka.log") as server:
-        yield server
-
-
 @pytest.fixture
-def kafka(server: KafkaServer, settings: Settings, request: pytest.FixtureRequest) -> KafkaServer:
-    settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED = server.bootstrap, False
+def kafka(kafka_server: KafkaServer, settings: Settings, request: pytest.FixtureRequest) -> KafkaServer:
+    settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED = kafka_server.bootstrap, False
     settings.TOPIC_PREFIX = f"tools{abs(hash(request.node.nodeid))}"
-    return server
+    return kafka_server
 
 
 @pytest.mark.usefixtures("embedded")
@@ -115,17 +107,18 @@ def test_create_takes_partitions_replication_and_settings() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("kafka")
 def test_a_model_that_gets_more_partitions_has_them_after_create() -> None:
+    names = [topic.name for topic in topics.record_topics("iris", "1")]
+
+    def partitions() -> list[int | None]:
+        existing = Admin().partitions()
+        return [existing.get(name) for name in names]
+
     iris(partitions=2)
     said("create")
+    wait_until(lambda: partitions() == [2, 2, 1], 20, "the cluster to tell of the topics")
     Model.objects.update(partitions=5)
 
     said("create")
-
-    names = [topic.name for topic in topics.record_topics("iris", "1")]
-
-    def partitions() -> list[int]:
-        existing = Admin().partitions()
-        return [existing[name] for name in names]
 
     wait_until(lambda: partitions() == [5, 5, 1], 20, "the cluster to tell of the new partitions")
     assert "  max.message.bytes=8454144\n" in said("describe", "iris@1.errors")

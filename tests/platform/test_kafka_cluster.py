@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 from pytest_django import Settings
@@ -11,27 +9,18 @@ from pytest_django import Settings
 from sightline import topics
 from sightline.kafka import Admin, Consumer, KafkaUnavailable, Producer
 from tests.servers.kafka import KafkaServer
-from tests.servers.login import Login
 from tests.servers.waiting import wait_until
 from tests.support import frame, reading, send_frame
 
 pytestmark = pytest.mark.slow
-LOGIN = Login("sightline", "s3cret word")
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
-    folder = tmp_path_factory.mktemp("kafka")
-    with KafkaServer(folder / "data", folder / "kafka.log", sasl=LOGIN) as server:
-        yield server
 
 
 @pytest.fixture
-def cluster(server: KafkaServer, settings: Settings, request: pytest.FixtureRequest) -> KafkaServer:
-    settings.KAFKA_BOOTSTRAP_SERVERS = server.bootstrap
+def cluster(kafka_server: KafkaServer, settings: Settings, request: pytest.FixtureRequest) -> KafkaServer:
+    settings.KAFKA_BOOTSTRAP_SERVERS = kafka_server.bootstrap
     settings.KAFKA_EMBEDDED = False
     settings.TOPIC_PREFIX = request.node.name.replace("[", "-").replace("]", "")[:60]
-    return server
+    return kafka_server
 
 
 def config(server: KafkaServer, topic: str) -> dict[str, str | None]:
@@ -74,18 +63,20 @@ def test_frames_travel_through_a_group(cluster: KafkaServer) -> None:
     member.close()
 
 
-def login(settings: Settings, server: KafkaServer, password: str) -> None:
+def login(settings: Settings, server: KafkaServer, password: str = "") -> None:
+    """The right password, unless another is given."""
+    assert server.sasl
     settings.KAFKA_BOOTSTRAP_SERVERS = server.sasl_bootstrap
     settings.KAFKA_SECURITY = {
         "PROTOCOL": "SASL_PLAINTEXT",
         "SASL_MECHANISM": "PLAIN",
-        "SASL_USERNAME": LOGIN.username,
-        "SASL_PASSWORD": password,
+        "SASL_USERNAME": server.sasl.username,
+        "SASL_PASSWORD": password or server.sasl.password,
     }
 
 
 def test_the_right_login_works(cluster: KafkaServer, settings: Settings) -> None:
-    login(settings, cluster, LOGIN.password)
+    login(settings, cluster)
 
     assert Admin().ensure([topics.status()]) == [topics.status().name]
     producer = Producer()

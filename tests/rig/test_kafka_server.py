@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from confluent_kafka import Consumer, KafkaException, Producer
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
 
 from tests.servers.kafka import KafkaServer
-from tests.servers.login import Login
 
 Settings = dict[str, str | int | float | bool]
-
-LOGIN = Login("sightline", "s3cret word")
-
-
-@pytest.fixture(scope="module")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
-    folder = tmp_path_factory.mktemp("kafka")
-    with KafkaServer(folder / "data", folder / "kafka.log", sasl=LOGIN) as server:
-        yield server
 
 
 def client(**settings: str) -> Settings:
@@ -53,37 +41,38 @@ def receive(kafka: KafkaServer, topic: str, group: str) -> bytes:
     return value
 
 
-def test_it_carries_a_large_record_through_a_group(kafka: KafkaServer) -> None:
-    make_topic(kafka, "large")
-    send(kafka, "large", b"x" * 8_000_000)
-    assert len(receive(kafka, "large", "group")) == 8_000_000
+def test_it_carries_a_large_record_through_a_group(kafka_server: KafkaServer) -> None:
+    make_topic(kafka_server, "large")
+    send(kafka_server, "large", b"x" * 8_000_000)
+    assert len(receive(kafka_server, "large", "group")) == 8_000_000
 
 
-def test_it_keeps_records_over_a_restart_and_a_kill(kafka: KafkaServer) -> None:
-    make_topic(kafka, "kept")
-    send(kafka, "kept", b"one")
-    kafka.restart()
-    assert receive(kafka, "kept", "after-restart") == b"one"
-    kafka.kill()
-    kafka.start()
-    assert receive(kafka, "kept", "after-kill") == b"one"
+def test_it_keeps_records_over_a_restart_and_a_kill(kafka_server: KafkaServer) -> None:
+    make_topic(kafka_server, "kept")
+    send(kafka_server, "kept", b"one")
+    kafka_server.restart()
+    assert receive(kafka_server, "kept", "after-restart") == b"one"
+    kafka_server.kill()
+    kafka_server.start()
+    assert receive(kafka_server, "kept", "after-kill") == b"one"
 
 
-def test_it_makes_no_topic_by_itself(kafka: KafkaServer) -> None:
-    admin = AdminClient(client(bootstrap_servers=kafka.bootstrap))
+def test_it_makes_no_topic_by_itself(kafka_server: KafkaServer) -> None:
+    admin = AdminClient(client(bootstrap_servers=kafka_server.bootstrap))
     admin.list_topics("never-made", timeout=5)
     assert "never-made" not in admin.list_topics(timeout=5).topics
 
 
-@pytest.mark.parametrize(("password", "let_in"), [(LOGIN.password, True), ("wrong", False)])
-def test_its_sasl_listener_asks_for_the_password(kafka: KafkaServer, password: str, let_in: bool) -> None:
+@pytest.mark.parametrize("let_in", [True, False])
+def test_its_sasl_listener_asks_for_the_password(kafka_server: KafkaServer, let_in: bool) -> None:
+    assert kafka_server.sasl
     admin = AdminClient(
         client(
-            bootstrap_servers=kafka.sasl_bootstrap,
+            bootstrap_servers=kafka_server.sasl_bootstrap,
             security_protocol="SASL_PLAINTEXT",
             sasl_mechanism="PLAIN",
-            sasl_username=LOGIN.username,
-            sasl_password=password,
+            sasl_username=kafka_server.sasl.username,
+            sasl_password=kafka_server.sasl.password if let_in else "wrong",
         )
     )
     if let_in:

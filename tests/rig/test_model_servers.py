@@ -23,7 +23,7 @@ from tests.servers.models.tfserving import TFServing
 from tests.servers.models.triton import SHARED_MEMORY, Triton
 from tests.servers.ports import is_listening
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("model servers")]
 
 FLOWERS = [[5.1, 3.5, 1.4, 0.2], [6.3, 3.3, 6.0, 2.5]]
 Array = NDArray[Any]
@@ -168,16 +168,11 @@ def test_a_paused_server_takes_connections_and_says_nothing(name: str, request: 
     server.wait_ready()
 
 
-def test_a_killed_server_comes_back_on_its_ports(triton: Triton) -> None:
+def test_a_killed_server_leaves_nothing_behind_and_comes_back_on_its_ports(triton: Triton) -> None:
     ports = triton.rest_port, triton.grpc_port
     triton.kill()
     assert not any(is_listening(port) for port in ports)
+    assert not list(SHARED_MEMORY.glob(f"sightline_tests_{triton.grpc_port}*"))
     triton.start()
     assert (triton.rest_port, triton.grpc_port) == ports
     assert answers(triton)
-
-
-def test_triton_leaves_no_shared_memory_behind(triton: Triton) -> None:
-    triton.kill()
-    assert not list(SHARED_MEMORY.glob(f"sightline_tests_{triton.grpc_port}*"))
-    triton.start()

@@ -71,15 +71,16 @@ def give_login(page: Page, username: str, password: str) -> None:
     page.wait_for_url(lambda url: "/accounts/login/" not in url)
 
 
-def wait_for_paints(page: Page, camera: str, count: int, timeout: float = 60) -> list[dict[str, Any]]:
-    """The first ``count`` paints of a camera that had boxes; TimeoutError after ``timeout`` seconds."""
-    chosen = f'window.paints.filter((paint) => paint.camera === "{camera}" && paint.boxes.length).slice(0, {count})'
+def wait_for_paints(page: Page, camera: str, count: int, *, label: str = "", timeout: float = 120) -> list[dict[str, Any]]:
+    """The first ``count`` paints of a camera that had boxes, or boxes of that label; TimeoutError after ``timeout`` seconds."""
+    labelled = f'paint.boxes.some((box) => box.label === "{label}")' if label else "paint.boxes.length"
+    chosen = f'window.paints.filter((paint) => paint.camera === "{camera}" && {labelled}).slice(0, {count})'
 
     def enough() -> list[dict[str, Any]] | None:
         # Asked from outside: the page's security policy forbids the polling script that Playwright would put into it.
         paints: list[dict[str, Any]] = page.evaluate(chosen)
         return paints if len(paints) == count else None
 
-    paints = wait_until(enough, timeout, f"{count} paints of {camera} with boxes", interval=0.2)
+    paints = wait_until(enough, timeout, f"{count} paints of {camera} with boxes {label}", interval=0.2)
     assert paints
     return paints

@@ -35,6 +35,7 @@ class Stack:
             "KAFKA_BOOTSTRAP_SERVERS": kafka,
             "DJANGO_SETTINGS_MODULE": "sightline.settings",
             "PYTHONUNBUFFERED": "1",
+            "RECHECK_SECONDS": "2",
             **(environment or {}),
         }
         self.child = Child([sys.executable, HOME / "manage.py", "up", "--verbose"], self.log, env=variables, cwd=HOME)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import sys
@@ -156,6 +157,7 @@ def picture(width: int = 320, height: int = 180, seed: int = 0) -> bytes:
     return bytes(simplejpeg.encode_jpeg(pixels, quality=80))
 
 
+@functools.cache
 def noise(size: int) -> bytes:
     """A JPEG of about ``size`` bytes, 1280 x 720."""
     random = np.random.default_rng(1)
@@ -164,7 +166,7 @@ def noise(size: int) -> bytes:
     return bytes(simplejpeg.encode_jpeg(small // 4, quality=best, colorsubsampling="420"))
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(broker: Broker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A web server in a process of its own, on the same broker."""
     site = Site(tmp_path_factory.mktemp("site"), bootstrap=broker.address, prefix=next(_prefixes))

@@ -68,7 +68,7 @@ class Site:
     def run(self, *arguments: str) -> str:
         """Run Python with the site's settings; what it printed last."""
         done = subprocess.run(
-            [sys.executable, *arguments], env={**os.environ, **self.environment}, cwd=HOME, capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, *arguments], env={**os.environ, **self.environment}, cwd=HOME, capture_output=True, text=True, check=False, timeout=120
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""

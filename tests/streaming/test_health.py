@@ -10,7 +10,7 @@ from tests.servers.process import Child
 from tests.streaming.conftest import Broker
 from tests.streaming.site import HOME, Site
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("web server")]
 
 
 def test_a_site_with_all_that_it_needs_is_ready(site: Site) -> None:

@@ -1,4 +1,4 @@
-"""The hub on a real Apache Kafka, which makes no topics by itself and can lose them."""
+"""The hub, and a worker in its group, on a real Apache Kafka, which makes no topics by itself and can lose them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from sightline import topics
-from sightline.kafka import Admin, Producer
+from sightline.kafka import OFFSET_END, Admin, Consumer, Producer
 from streaming.feeds import Feed, Kind
 from streaming.hub import Hub
 from streaming.subscriptions import Subscription
@@ -46,16 +46,41 @@ async def viewer(server: KafkaServer) -> AsyncIterator[tuple[Hub, Subscription]]
     await asyncio.to_thread(hub.stop)
 
 
+class Member:
+    """Reads frames as infer workers do: in a group, from the newest on."""
+
+    def __init__(self) -> None:
+        self.consumer = Consumer("hub.infer")
+        self.newest = 0
+
+    def join(self) -> None:
+        self.consumer.subscribe([topics.frames("gate")], offset=OFFSET_END)
+
+    def has_read(self, mark: int) -> bool:
+        while (record := self.consumer.poll(0)) is not None:
+            self.newest = int(record.header_map["seq"])
+        return self.newest > mark
+
+
+@pytest.fixture
+def member(server: KafkaServer) -> Iterator[Member]:
+    member = Member()
+    yield member
+    member.consumer.close()
+
+
 async def make_topics() -> None:
     await asyncio.to_thread(Admin().ensure, [*topics.platform_topics(), *topics.camera_topics("gate", imprint=False)])
 
 
-async def test_it_recovers_from_all_that_a_broker_can_do(server: KafkaServer, viewer: tuple[Hub, Subscription], camera: Camera) -> None:
+async def test_they_recover_from_all_that_a_broker_can_do(
+    server: KafkaServer, viewer: tuple[Hub, Subscription], member: Member, camera: Camera
+) -> None:
     hub, subscription = viewer
 
     async def goes_on() -> None:
         mark = camera.show().seq
-        await until(lambda: newest(hub) > mark, subscription, 30, again=camera.show)
+        await until(lambda: member.has_read(mark) and newest(hub) > mark, subscription, 30, again=camera.show)
         await until(lambda: hub.kafka.reachable, subscription)
 
     async def notices() -> None:
@@ -65,6 +90,7 @@ async def test_it_recovers_from_all_that_a_broker_can_do(server: KafkaServer, vi
     subscription.watch(FRAMES)
     await until(lambda: hub.kafka.known, subscription)
     await make_topics()
+    member.join()
     await goes_on()
 
     await asyncio.to_thread(server.kill)
@@ -79,6 +105,10 @@ async def test_it_recovers_from_all_that_a_broker_can_do(server: KafkaServer, vi
 
     await asyncio.to_thread(server.stop)
     server.wipe()
+    await notices()
     await asyncio.to_thread(server.start)
+    # Both see that their topic is gone, before it is made again.
+    await until(lambda: hub.kafka.reachable, subscription, 10)
+    await until(lambda: member.consumer.answers() and not member.has_read(member.newest), subscription)
     await make_topics()
     await goes_on()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import statistics
 import struct
 import time
 from collections.abc import Iterator
@@ -21,7 +22,7 @@ from tests.streaming.conftest import Camera, Rolling, noise
 from tests.streaming.site import Site
 from tests.streaming.viewers import lazy_request
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("web server")]
 
 MIB = 1024 * 1024
 
@@ -67,7 +68,7 @@ def live_wall(site: Site, *cameras: str) -> Iterator[LiveWall]:
 
 @pytest.fixture
 def heavy(on_site: Site, gate: Camera) -> Iterator[Rolling]:
-    with Rolling(gate, fps=20, jpeg=noise(80_000), width=1280) as rolling:
+    with Rolling(gate, fps=40, jpeg=noise(80_000), width=1280) as rolling:
         yield rolling
 
 
@@ -104,15 +105,14 @@ def test_a_viewer_that_does_not_read_costs_bounded_memory_and_delays_nobody(heav
     big = tuple(Detection("parcel", 0.5, (0, 0, 1, 1), text="x" * 1000) for _ in range(50))
     ages = []
     with live_wall(on_site, "gate") as wall:
-        for _ in range(20):
-            wall.frame()
+        usual = statistics.median(wall.frame()["age"] for _ in range(20))
         before = on_site.memory
         stopped = [_lazy_wall(on_site, "gate") for _ in range(5)]
         for _ in range(120):
             gate.predict(heavy.sent[-1], *big)  # 50 kB that no acknowledgement holds back
             ages.append(wall.frame()["age"])
         assert on_site.memory - before < 8 * MIB
-    assert sorted(ages)[len(ages) // 2] < 0.5
+    assert statistics.median(ages) < usual + 0.5
     for connection in stopped:
         connection.close()
 

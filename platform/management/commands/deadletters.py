@@ -10,6 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 
+from inference.deadletter_attempts import newest_attempts
 from inference.deadletter_reader import WINDOW, TopicReader, newest
 from inference.deadletter_retry import retry_each
 from inference.deadletter_values import ContentKind
@@ -32,7 +33,7 @@ class Command(BaseCommand):
         retry.add_argument("model", metavar="MODEL@VERSION")
         which = retry.add_mutually_exclusive_group(required=True)
         which.add_argument("--offset", type=_place, nargs="+", metavar="N", help="these, as `list` shows them: offset or partition:offset")
-        which.add_argument("--all", action="store_true", help="all that were not yet retried with success")
+        which.add_argument("--all", action="store_true", help="each input that was not yet retried with success, by its newest attempt")
         retry.add_argument("--version", dest="target", metavar="V", help="against this version of the model instead of its own")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -60,14 +61,16 @@ class Command(BaseCommand):
             raise CommandError(f"Which version? Write {name}@VERSION.")
         version = _versions(name).get()
         target = _versions(f"{version.model.slug}@{target_version}").get() if target_version else version
-        failed = 0
+        retried = failed = returned = 0
         with TopicReader(topics.errors(version.model.slug, version.version)) as reader:
-            letters = _chosen(reader, places) if places else map(Letter.of, reader.forwards({}, reader.end()))
+            letters = _chosen(reader, places) if places else newest_attempts(reader, {}, reader.end())
             with contextlib.closing(retry_each(version, target, letters, by=None, again=bool(places))) as outcomes:
                 for letter, outcome in outcomes:
-                    failed += not outcome.succeeded
+                    retried, failed = retried + outcome.succeeded, failed + (not outcome.succeeded)
+                    returned += letter.why.attempt > 1
                     self.stdout.write(f"{letter.place}\t{'retried' if outcome.succeeded else 'failed'}\t{_plain(outcome.detail)}")
                     self.stdout.flush()
+        self.stderr.write(f"{retried} retried, {failed} failed. {returned} of them had come back from a retry before.")
         if failed:
             raise CommandError(f"{failed} could not be retried.")
 

@@ -17,6 +17,12 @@ DELIVERY_SECONDS = 30
 class Command(BaseCommand):
     help = "Send records: each line of standard input, or of files, is one; with --raw each file is one. Empty lines are left out."
 
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, **kwargs)
+        # Else options between the topic and the files would end the list of files.
+        parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
+        return parser
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("topic", metavar="TOPIC", help="its name, or MODEL@VERSION for the inputs of a model")
         parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="none: standard input")

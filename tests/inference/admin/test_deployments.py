@@ -101,3 +101,23 @@ def test_the_page_takes_back_what_it_shows(admin_client: Client, qr: ModelVersio
     assert admin_client.post(path, {**shown, "cameras": [dock.pk]}).status_code == 302
     second.refresh_from_db()
     assert (second.crops_of, second.crop_label, second.batch, second.enabled) == (first, "face", 8, True)
+
+
+def test_a_first_stage_cannot_be_deleted_alone(admin_client: Client, qr: ModelVersion, mood: ModelVersion, dock: Camera) -> None:
+    deploy(admin_client, qr, dock)
+    first = Deployment.objects.get()
+    deploy(admin_client, mood, crops_of=first.pk)
+    second = Deployment.objects.get(version=mood)
+    chosen = {"action": "delete_selected", "post": "yes"}
+
+    for response in (
+        admin_client.post(f"/admin/inference/deployment/{first.pk}/delete/", {"post": "yes"}),
+        admin_client.post(f"/admin/inference/model/{qr.model.pk}/delete/", {"post": "yes"}),
+        admin_client.post("/admin/inference/deployment/", {**chosen, "_selected_action": [first.pk]}),
+    ):
+        assert "the deployments below see the boxes that it finds" in response.text
+        assert f'href="/admin/inference/deployment/{second.pk}/change/"' in response.text
+    assert Deployment.objects.count() == 2
+
+    admin_client.post("/admin/inference/deployment/", {**chosen, "_selected_action": [first.pk, second.pk]})
+    assert not Deployment.objects.exists()

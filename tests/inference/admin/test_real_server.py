@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.servers.models.digits import Digits
     from tests.servers.models.mlserver import MLServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.xdist_group("model servers")]
 CHOSEN = {"runtime": "kserve-grpc", "sees": "pictures", "options_as": "fields", "o-tfserving-rest-model": "digits"}
 
 

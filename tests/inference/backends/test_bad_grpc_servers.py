@@ -137,8 +137,8 @@ def test_a_slow_model_is_left_at_the_deadline() -> None:
         (grpc.StatusCode.UNAVAILABLE, "is not ready or too busy. It says: no such thing.", ServerUnavailable, False),
         (grpc.StatusCode.RESOURCE_EXHAUSTED, "is not ready or too busy. It says: no such thing.", ServerUnavailable, False),
         (grpc.StatusCode.UNIMPLEMENTED, "does not speak this protocol", ServerUnavailable, False),
-        (grpc.StatusCode.INTERNAL, "The model failed in the server at", InferenceError, False),
-        (grpc.StatusCode.UNKNOWN, "The model failed in the server at", InferenceError, False),
+        (grpc.StatusCode.INTERNAL, "no such thing. Its input x has the shape", InferenceError, True),
+        (grpc.StatusCode.UNKNOWN, "no such thing. Its input x has the shape", InferenceError, True),
     ],
 )
 def test_each_status_has_its_sentence(code: grpc.StatusCode, words: str, kind: type[InferenceError], permanent: bool) -> None:
@@ -150,6 +150,14 @@ def test_each_status_has_its_sentence(code: grpc.StatusCode, words: str, kind: t
     assert (type(caught.value) is InferenceError) == (kind is InferenceError)
     assert isinstance(caught.value, kind)
     assert caught.value.permanent == permanent
+
+
+def test_a_failure_on_an_input_that_fits_may_pass() -> None:
+    server, _ = kserve(aborting(grpc.StatusCode.INTERNAL, "no memory"))
+    with server, loaded(model_at(server.address)) as model, pytest.raises(InferenceError, match="The model failed in the server at") as caught:
+        model.infer(INPUTS)
+
+    assert not caught.value.permanent
 
 
 def test_unavailable_is_tried_once_more() -> None:

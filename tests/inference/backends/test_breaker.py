@@ -69,6 +69,16 @@ def test_it_waits_longer_after_each_vain_try_up_to_half_a_minute() -> None:
     assert all(low <= wait <= high for wait, low, high in zip(waits, (0.5, 1, 2, 4, 8, 15, 15, 15), (1, 2, 4, 8, 16, 30, 30, 30), strict=True))
 
 
+def test_who_refuses_at_once_is_soon_asked_again() -> None:
+    clock = Clock()
+    breaker = broken(clock)
+    for _ in range(8):
+        clock.now += breaker.retry_after
+        assert breaker.admit()
+        breaker.failed(refused=True)
+        assert 0.5 <= breaker.retry_after <= 1.0
+
+
 def test_a_call_that_says_nothing_about_the_server_leaves_it_half_open() -> None:
     clock = Clock()
     breaker = broken(clock)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from tests.servers.models.digits import IRIS_FEATURES, PICTURE_SIZE, Digits
 from tests.servers.models.server import ModelServer
 from tests.servers.waiting import wait_until
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("model servers")]
 
 Options = dict[str, Any]
 NAMES = [str(digit) for digit in range(10)]
@@ -98,9 +99,12 @@ def settings_of(way: Way, server: ModelServer | None, digits: Digits) -> Options
     """What runtimes.create takes after the runtime's name."""
     if server is None:
         return {"options": way.options, "file": getattr(digits, way.server)}
-    address = server.grpc if way.runtime.endswith("grpc") else server.rest
-    # Longer than a user would wait: the machine may be busy with other tests.
-    return {"options": {"address": address, "deadline": 20, **way.options}}
+    return {"options": options_of(way, server)}
+
+
+def options_of(way: Way, server: ModelServer) -> Options:
+    """Those of a way that asks a server. The deadline is longer than a user would wait: the machine may be busy with other tests."""
+    return {"address": server.grpc if way.runtime.endswith("grpc") else server.rest, "deadline": 20, **way.options}
 
 
 @contextmanager
@@ -153,6 +157,20 @@ def test_the_server_says_what_the_model_takes(way: Way, settings_of: Options) ->
     assert way.gives in {spec.name for spec in metadata.outputs}
 
 
+@pytest.mark.parametrize("way", [digits_at("tfserving-rest", "kserve", named=False)], ids=str)
+def test_a_server_that_tells_nothing_of_its_inputs_takes_records_and_asks_to_fill_in_those_of_pictures(
+    way: Way, settings_of: Options, digits: Digits
+) -> None:
+    options = settings_of["options"]
+    records = runtimes.create_records(way.runtime, options)
+    with closing(records):
+        records.load()
+        assert records.predict_records([{"pixels": digits.pixels[0].tolist()}]) == [{"output": int(digits.labels[0])}]
+    pictures = runtimes.create(way.runtime, options | {"output": CLASSIFICATION})
+    with closing(pictures), pytest.raises(InferenceError, match=r"The model does not say what it takes\. Set the input options 'name', 'width'"):
+        pictures.load()
+
+
 @pytest.mark.parametrize(
     "way",
     [*(Way(runtime, "mlserver", {"model": "iris"}, "predict") for runtime in ("kserve-rest", "kserve-grpc")),
@@ -181,8 +199,12 @@ def test_a_wrong_input_is_the_inputs_fault(way: Way, settings_of: Options, digit
 
 @pytest.mark.parametrize("way", [digits_at(runtime, "mlserver") for runtime in ("kserve-rest", "kserve-grpc")], ids=str)
 def test_a_server_that_breaks_on_a_wrong_input_is_helped_out_with_its_metadata(way: Way, settings_of: Options, digits: Digits) -> None:
-    with opened(runtimes.create_backend(way.runtime, **settings_of)) as backend, pytest.raises(InferenceError, match="pixels has the shape"):
+    with (
+        opened(runtimes.create_backend(way.runtime, **settings_of)) as backend,
+        pytest.raises(InferenceError, match="pixels has the shape") as refused,
+    ):
         backend.infer({"pixels": digits.pixels[:2, :3]})
+    assert refused.value.permanent
 
 
 @pytest.mark.parametrize("way", [pictures_at("kserve-rest", "triton"), pictures_at("tfserving-grpc", "tfserving")], ids=str)
@@ -215,15 +237,20 @@ def test_a_hanging_server_is_left_at_the_deadline(way: Way, server: ModelServer,
         server.wait_ready()
 
 
-@pytest.mark.parametrize("way", REMOTE_WAYS, ids=str)
-def test_a_server_that_was_killed_is_used_again_when_it_is_back(way: Way, server: ModelServer, settings_of: Options, digits: Digits) -> None:
-    with opened(runtimes.create_backend(way.runtime, **settings_of)) as backend:
-        backend.infer({"pixels": digits.pixels[:2]})
+@pytest.mark.parametrize("name", ["tfserving", "triton"])
+def test_a_server_that_was_killed_is_used_again_when_it_is_back(name: str, digits: Digits, request: pytest.FixtureRequest) -> None:
+    server: ModelServer = request.getfixturevalue(name)
+    ways = [way for way in REMOTE_WAYS if way.server == name]
+    with ExitStack() as stack:
+        backends = [stack.enter_context(opened(runtimes.create_backend(way.runtime, options_of(way, server)))) for way in ways]
+        assert all(answer_of(backend, digits) for backend in backends)
         server.kill()
         try:
-            with pytest.raises(ServerUnavailable):
-                backend.infer({"pixels": digits.pixels[:2]})
+            for backend in backends:
+                with pytest.raises(ServerUnavailable):
+                    backend.infer({"pixels": digits.pixels[:2]})
         finally:
             server.start()
-        outputs = wait_until(lambda: answer_of(backend, digits), 30, "the server to be used again", 0.1)
-    assert labels_of(outputs["label"]) == digits.labels[:2].tolist()
+        for backend in backends:
+            outputs = wait_until(partial(answer_of, backend, digits), 30, "the server to be used again", 0.1)
+            assert labels_of(outputs["label"]) == digits.labels[:2].tolist()

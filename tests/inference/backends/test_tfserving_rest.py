@@ -159,6 +159,11 @@ def test_the_server_tells_what_the_model_takes() -> None:
         model.metadata()
 
 
+def test_a_server_without_metadata_says_nothing_rather_than_that_it_has_no_model() -> None:
+    with serving(as_json({})) as server, loaded(create_backend("tfserving-rest", {"address": server.address, "model": "m"})) as model:
+        assert model.metadata() == ModelMetadata("m", "", (), ())
+
+
 def test_a_server_that_only_predicts_is_enough() -> None:
     def answer(asked: Asked) -> Answer:
         return as_json({"predictions": [1]}) if asked.method == "POST" else Answer(b"404 Not Found", 404, {"Content-Type": "text/plain"})

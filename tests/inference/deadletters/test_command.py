@@ -67,6 +67,21 @@ def test_retry_all_leaves_out_what_was_retried(graveyard: Graveyard, second: Mod
         assert [record.value for record in inputs.wait(2)] == [b"0", b"2"]
 
 
+def test_retry_all_gives_each_input_back_once(graveyard: Graveyard, capsys: pytest.CaptureFixture[str]) -> None:
+    for value in (b"a", b"b", b"b"):  # two inputs are alike
+        graveyard.record(value)
+    graveyard.record(b"a", attempt=2)
+    graveyard.record(b"a", attempt=3)
+    graveyard.record(b"b", attempt=2)
+    graveyard.written -= 1  # the same one, read again
+    graveyard.record(b"b", attempt=2)
+
+    assert [line.split("\t")[0] for line in run("retry", "iris@1", "--all")] == ["0:2", "0:4", "0:6"]
+    assert capsys.readouterr().err == "3 retried, 0 failed. 2 of them had come back from a retry before.\n"
+    with reading(topics.inputs("iris", "1")) as inputs:
+        assert [(record.value, record.header_map["dlt-delivery-attempt"]) for record in inputs.wait(3)] == [(b"b", b"2"), (b"a", b"4"), (b"b", b"3")]
+
+
 def test_a_retry_that_fails_has_a_status(graveyard: Graveyard, dock: Camera) -> None:
     graveyard.frame(jpeg=b"no picture")
     out = io.StringIO()

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 from django.test import Client
 from pytest_django import Settings
@@ -20,13 +17,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.django_db]
 
 
 @pytest.fixture
-def kafka(settings: Settings, tmp_path: Path) -> Iterator[None]:
-    """Settings that point at a Kafka of the test's own."""
-    with KafkaServer(tmp_path / "data", tmp_path / "kafka.log") as server:
-        settings.KAFKA_BOOTSTRAP_SERVERS = server.bootstrap
-        settings.KAFKA_EMBEDDED = False
-        settings.KAFKA_REPLICATION = 1
-        yield
+def kafka(kafka_server: KafkaServer, settings: Settings) -> None:
+    """Settings that point at a real Kafka, with topics of the test's own."""
+    settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED = kafka_server.bootstrap, False
+    settings.KAFKA_REPLICATION, settings.TOPIC_PREFIX = 1, "buried"
 
 
 def bury_in_transactions(count: int) -> None:

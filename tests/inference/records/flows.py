@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from inference.record_answers import Answers
@@ -12,7 +12,7 @@ from inference.record_plans import RecordPlan
 from inference.record_stream import RecordStream
 from inference.tracker import ModelTracker
 from sightline import topics
-from sightline.kafka import OFFSET_BEGINNING, Admin, Consumer, Producer, Record
+from sightline.kafka import OFFSET_BEGINNING, Admin, Consumer, Headers, Producer, Record
 from sightline.topics import Topic
 from tests.servers.waiting import wait_until
 
@@ -72,7 +72,7 @@ class Flow:
         self.stream: RecordStream | None = None
         self.eyes: dict[str, Eyes] = {}
 
-    def send(self, *values: object, key: bytes | None = None, headers: Sequence[tuple[str, bytes]] = (), partition: int = 0) -> None:
+    def send(self, *values: object, key: bytes | None = None, headers: Headers = (), partition: int = 0) -> None:
         """Put records into the inputs: bytes and None as they are, all else as JSON."""
         Admin().ensure([self.inputs])
         producer = Producer(**{"message.max.bytes": 10_000_000})

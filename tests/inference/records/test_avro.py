@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,11 +37,12 @@ ODD = {
 
 
 class Registry(ThreadingHTTPServer):
-    """Keeps schemas. ``asked`` are the paths of all requests; ``status``: answers nothing but this."""
+    """Keeps schemas, and ``documents`` by path. ``asked`` are the paths of all requests; ``status``: answers nothing but this."""
 
     def __init__(self) -> None:
         super().__init__((LOOPBACK, 0), Handler)
         self.schemas: list[str] = []
+        self.documents: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
         self.status = 200
         self.url = f"http://{LOOPBACK}:{self.server_port}"
@@ -50,7 +52,11 @@ class Handler(BaseHTTPRequestHandler):
     server: Registry
 
     def do_GET(self) -> None:
-        number = int(self.path.split("?")[0].rsplit("/", 1)[-1])
+        path = self.path.split("?")[0]
+        if path in self.server.documents:
+            self.answer(200, self.server.documents[path])
+            return
+        number = int(path.rsplit("/", 1)[-1])
         if number > len(self.server.schemas):
             self.answer(404, {"error_code": 40403, "message": "Schema not found"})
         else:
@@ -119,6 +125,38 @@ def test_what_json_has_no_form_for_becomes_text_or_a_number(registry: Registry) 
     value = avro(registry, ODD, {"raw": b"\xe4\x00", "at": at, "price": decimal.Decimal("12.50"), "parts": [None, 2]})
 
     assert AvroReader(registry.url).read(value) == {"raw": "ä\x00", "at": "2026-05-01T12:00:00+00:00", "price": 12.5, "parts": [None, 2]}
+
+
+def test_schemas_that_refer_to_others_are_put_together(registry: Registry) -> None:
+    bed = {"type": "record", "name": "own.Bed", "fields": [{"name": "flowers", "type": {"type": "array", "items": "Flower"}}]}
+    garden = {"type": "record", "name": "own.Garden", "fields": [{"name": "bed", "type": "Bed"}, {"name": "spare", "type": ["null", "Flower"]}]}
+    flower = json.dumps(FLOWER | {"namespace": "own"})
+    registry.documents = {
+        "/schemas/ids/7": {
+            "schema": json.dumps(garden),
+            "references": [
+                {"name": "own.Bed", "subject": "beds/all", "version": 2},
+                {"name": "own.Flower", "subject": "flowers", "version": 1},
+            ],
+        },
+        "/subjects/beds%2Fall/versions/2": {
+            "schema": json.dumps(bed),
+            "references": [{"name": "own.Flower", "subject": "flowers", "version": 1}],
+        },
+        "/subjects/flowers/versions/1": {"schema": flower},
+    }
+    flowers = struct.pack("<4d", *IRIS.values())
+
+    read = AvroReader(registry.url).read(b"\0\0\0\0\x07" + b"\x02" + flowers + b"\0" + b"\x02" + flowers)
+
+    assert read == {"bed": {"flowers": [IRIS]}, "spare": IRIS}
+    assert registry.asked == ["/schemas/ids/7", "/subjects/beds%2Fall/versions/2", "/subjects/flowers/versions/1"]
+
+
+def test_what_is_no_avro_schema_is_said(registry: Registry) -> None:
+    registry.documents = {"/schemas/ids/1": {"schema": '{"type": "object"}', "schemaType": "JSON"}}
+    with pytest.raises(RecordError, match=r"The schema 1, which the record was written with, is no Avro schema\."):
+        AvroReader(registry.url).read(b"\0\0\0\0\x01abc")
 
 
 def test_a_registry_that_is_away_or_ill_is_not_the_records_fault(registry: Registry) -> None:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 
+from pytest_django import Settings
+
 from tests.inference.records.flows import IRIS, Flow, reason
 
 MakeFlow = Callable[..., Flow]
@@ -13,6 +15,8 @@ WRONG: list[tuple[object, str]] = [
     (b"", "The record is not JSON: Input is a zero-length, empty document at line 1, column 1."),
     (b'{"sepal_length": 1.1,}', "The record is not JSON: trailing comma is not allowed at line 1, column 21."),
     (b"\xff\xfe\x00", "The record is not JSON: str is not valid UTF-8: surrogates not allowed at line 1, column 1."),
+    (b"\xff\xd8\xff\xe0\x00\x10JFIF", "The record is a picture, but the model takes JSON."),
+    (b"BMW", "The record is not JSON: unexpected character, expected a JSON value at line 1, column 1."),
     (b"[1, 2]", "The record is JSON, but not an object with names and values."),
     (b'{"sepal_length": NaN}', "The record is not JSON: unexpected character, expected a JSON value at line 1, column 18."),
     ({**IRIS, "petal_width": "wide"}, "The field 'petal_width' must be a number; it is \"wide\"."),
@@ -30,6 +34,7 @@ def test_records_that_are_not_what_the_model_takes_are_never_tried_and_stop_noth
     assert [reason(letter) for letter in letters] == [why for _, why in WRONG]
     assert [letter.value for letter in letters] == [value if isinstance(value, bytes | None) else json.dumps(value).encode() for value, _ in WRONG]
     assert {letter.header_map["dlt-delivery-attempt"] for letter in letters} == {b"1"}
+    assert {letter.header_map["dlt-exception-fqcn"] for letter in letters} == {b"inference.schemas.RecordError"}
     assert iris.results(len(WRONG)) == [{"species": "versicolor"}] * len(WRONG)
 
 
@@ -90,3 +95,24 @@ def test_a_record_as_large_as_may_be_fits_into_the_errors(flow: MakeFlow) -> Non
     iris.send(value)
 
     assert iris.letters(1)[0].value == value
+
+
+def test_of_a_record_that_is_too_large_the_letter_keeps_what_fits(flow: MakeFlow, settings: Settings) -> None:
+    iris = flow("iris_model")
+    large = b"x" * 200_000
+    iris.send(large, key=b"k", headers=[("trace", b"1")])
+    iris.send(None, IRIS, key=b"k", headers=[("trace", large)])
+    iris.send(None, key=large, headers=[("trace", b"1")])
+    iris.start()
+    settings.KAFKA_MAX_MESSAGE_BYTES = 64 * 1024
+
+    letters = iris.letters(4)
+
+    assert [(letter.key, letter.value, letter.header_map.get("trace")) for letter in letters] == [
+        (b"k", None, b"1"),
+        (b"k", None, None),
+        (b"k", json.dumps(IRIS).encode(), None),
+        (None, None, b"1"),
+    ]
+    assert [letter.header_map["dlt-original-offset"] for letter in letters] == [b"0", b"1", b"2", b"3"]
+    assert reason(letters[2]) == "The answer has 200140 bytes with its key and headers; Kafka takes 65536 (KAFKA_MAX_MESSAGE_BYTES)."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +11,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference import runtimes
+from inference.record_answers import Answers, Failure
+from inference.record_plans import RecordPlan
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.options import parse
 from inference.runtimes.records import RecordModel, RecordOptions
 from inference.schemas import RecordError, Schema
 from inference.tensors import ModelMetadata, Tensor, TensorSpec
+from sightline.kafka import Record
 
 FEATURES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
+JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF"
 
 
 class Echo:
@@ -43,6 +48,10 @@ def model(backend: Echo, **options: Any) -> RecordModel:
     made = RecordModel(backend, parse(RecordOptions, options))
     made.load()
     return made
+
+
+def record(value: bytes) -> Record:
+    return Record("inputs", 0, 0, 0, None, value, ())
 
 
 def told(results: Sequence[object]) -> list[Any]:
@@ -132,12 +141,16 @@ def test_a_classifier_from_scikit_learn_answers_records_as_onnx(tmp_path: Path) 
     exported = to_onnx(classifier, iris.data[:1].astype(np.float32), options={"zipmap": False}, target_opset=15)
     file.write_bytes(exported.SerializeToString())
     options = {"features": FEATURES, "labels": list(iris.target_names), "label_field": "species"}
-    runtime = runtimes.create_records("onnx", options, file=file)
-    runtime.load()
+    answers = Answers(RecordPlan("iris", "1", "onnx", json.dumps(options), str(file)), threading.Event())
+    answers.load()
+    values = [json.dumps(dict(zip(FEATURES, row, strict=True))).encode() for row in iris.data.tolist()]
 
-    results = runtime.predict_records([dict(zip(FEATURES, row, strict=True)) for row in iris.data.tolist()])
+    found = answers.ask([record(value) for value in [JPEG, *values]])
 
-    assert [result["species"] for result in results if isinstance(result, dict)] == [
+    assert isinstance(found[0], Failure)
+    assert isinstance(found[0].error, RecordError)
+    assert str(found[0].error) == "The record is a picture, but the model takes JSON."
+    assert [json.loads(answer)["species"] for answer in found[1:] if isinstance(answer, bytes)] == [
         iris.target_names[number] for number in classifier.predict(iris.data)
     ]
-    runtime.close()
+    answers.close()

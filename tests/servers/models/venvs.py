@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 DEBIAN_PYTHON = "/usr/bin/python3"
@@ -69,9 +70,9 @@ def _uv_program() -> str:
 
 
 def main() -> None:
-    """Installs all of them, so that no test waits for a download: python -m tests.servers.models.venvs"""
-    for name in BASES:
-        python_of(name)
+    """Installs all of them at once, so that no test waits for a download: python -m tests.servers.models.venvs"""
+    with ThreadPoolExecutor(len(BASES)) as pool:
+        list(pool.map(python_of, BASES))
 
 
 if __name__ == "__main__":
