@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import sys
 
 
 def main() -> None:
+    faulthandler.enable()  # should a library crash the process, the log says where
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sightline.settings")
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured

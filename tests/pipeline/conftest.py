@@ -31,6 +31,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.xdist_group(f"pipeline on {callspec.params['broker']}"))
 
 
+# Those that run: a Sightline that goes on working takes half a core from the tests of other folders.
+_running: list[Stack] = []
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(nextitem: pytest.Item | None) -> None:
+    """End it after the last test of this folder, not only at the end of the session."""
+    if nextitem is None or Path(__file__).parent not in nextitem.path.parents:
+        while _running:
+            _running.pop().stop()
+
+
 class Broker(Protocol):
     """A broker that can be killed outright."""
 
@@ -88,6 +100,7 @@ def stack(broker: Embedded | Apache, tmp_path_factory: pytest.TempPathFactory) -
     with Stack(tmp_path_factory.mktemp("stack"), kafka=broker.address) as stack:
         if isinstance(broker, Embedded):
             broker.stack = stack
+        _running.append(stack)
         yield stack
 
 

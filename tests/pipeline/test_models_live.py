@@ -70,7 +70,7 @@ def options(server: RestServer) -> dict[str, object]:
 
 def said_of(eyes: Eyes, model: str) -> Prediction:
     """The next prediction of a model that has found something."""
-    until = time.monotonic() + 30
+    until = time.monotonic() + 90
     for record in eyes.records(topics.predictions("conveyor")):
         prediction = Prediction.from_json(record.value)
         if prediction.model == model and prediction.predictions:

@@ -1,21 +1,29 @@
 /** Options in fields or as JSON: the server turns one into the other, and says what is wrong instead. */
 
 export function optionsMode(page, refresh) {
+  let changes = Promise.resolve();
+  let waiting = 0;
+  const queue = (to) => {
+    waiting += 1;
+    // One after the other: the next one reads what the one before has written.
+    changes = changes.then(() => change(page, to, refresh)).finally(() => (waiting -= 1));
+  };
   for (const radio of page.form.elements[page.name("options_as")]) {
     radio.addEventListener("change", (event) => {
       event.stopPropagation();
-      change(page, radio.value, refresh);
+      queue(radio.value);
     });
   }
+  page.form.addEventListener("submit", (event) => {
+    if (!waiting) return;
+    event.preventDefault();
+    changes.then(() => page.form.requestSubmit(event.submitter));
+  });
 }
-
-let changes = 0;
 
 async function change(page, to, refresh) {
   const from = to === "json" ? "fields" : "json";
-  const number = ++changes;
   const answer = await page.ask("options", { more: { [page.name("options_as")]: from } });
-  if (number !== changes) return; // changed again since: the newer answer counts
   showObjection(page, answer.error ?? "");
   if (answer.error && from === "json") {
     page.choose("options_as", from);
