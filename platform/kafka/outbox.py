@@ -101,7 +101,16 @@ class Outbox:
         return self._client
 
     def _configuration(self) -> dict[str, Any]:
-        own = {"transactional.id": self.transactional_id, "transaction.timeout.ms": TRANSACTION_SECONDS * 1000} if self.transactional_id else {}
+        own = (
+            {
+                "transactional.id": self.transactional_id,
+                "transaction.timeout.ms": TRANSACTION_SECONDS * 1000,
+                # A step that comes before Kafka is done with the one before is tried again: soon, not after 100 ms, then less and less often.
+                "retry.backoff.ms": 10,
+            }
+            if self.transactional_id
+            else {}
+        )
         return {
             **connection(self.health),
             "enable.idempotence": True,
