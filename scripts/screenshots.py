@@ -120,7 +120,7 @@ class Photographer:
             place.open(page, self.site.stack)
             if place.ready == LIVE:
                 wait_for_paints(page, "conveyor", 20, timeout=BUSY_SECONDS)
-            save(page, name, whole=place.path.startswith(("/admin/", "/system/", "/models/")))
+            save(page, name, whole=place.path.startswith(("/admin/", "/system/", "/models/", "/cameras/")))
 
 
 def save(page: Page, name: str, *, whole: bool = False) -> None:
