@@ -6,6 +6,7 @@ python scripts/screenshots.py
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -114,12 +115,21 @@ class Photographer:
             wait_for_paints(page, "conveyor-2", 20, timeout=BUSY_SECONDS)
             save(page, f"wall-{scheme}")
 
+    def show_tiles(self, page: Page) -> None:
+        """Tiles that are not in sight are not painted: look at them once."""
+        tile = page.locator('[data-camera="conveyor"]').first
+        tile.scroll_into_view_if_needed()
+        expect(tile).to_have_attribute("data-painted", re.compile(r"\d"), timeout=PATIENCE_MS)
+        page.evaluate("scrollTo(0, 0)")
+
     def shoot(self, place: Place, size: tuple[int, int], scheme: str, name: str) -> None:
         """One picture of one page."""
         with self.opened(size, scheme, logged_in=place.logged_in) as page:
             place.open(page, self.site.stack)
             if place.ready == LIVE:
                 wait_for_paints(page, "conveyor", 20, timeout=BUSY_SECONDS)
+            elif place.name == "model":
+                self.show_tiles(page)
             save(page, name, whole=place.path.startswith(("/admin/", "/system/", "/models/", "/cameras/")))
 
 

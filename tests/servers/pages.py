@@ -46,7 +46,7 @@ PLACES = (
     Place("camera", "/cameras/conveyor/", LIVE),
     Place("camera-link", "/cameras/conveyor/", LIVE, click="[data-stream-link]", then="dialog#stream-link[open]"),
     Place("models", "/models/", "[data-model] [data-word]"),
-    Place("model", "/models/qr/", '[data-camera="conveyor"][data-painted]'),
+    Place("model", "/models/qr/", "h1"),
     Place("system", "/system/", "[data-workers] tbody tr"),
     Place("dead-letters", "/admin/inference/model/1/deadletters/1/", "h1"),
     Place("admin-camera", "/admin/cameras/camera/1/change/", "h1"),
