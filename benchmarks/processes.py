@@ -28,6 +28,15 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
+def proportional_bytes(pid: int) -> int:
+    """What a process occupies, its part of shared pages included (Linux's PSS); 0 when it has ended."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                return int(line.split()[1]) * 1024
+    return 0
+
+
 def quantiles(values: Sequence[float]) -> str:
     """p50, p95 and p99 in ms."""
     return "  ".join(f"p{share} {quantile(values, share):6.1f} ms" for share in (50, 95, 99))

@@ -1,6 +1,6 @@
 """Twenty viewers, one of whom stops reading: what does it cost the web process, and what the others? Then viewers come and go a thousand times.
 
-    python -m benchmarks.stopped [--seconds 300] [--visits 1000]
+    python -m benchmarks.stopped [--seconds 300] [--visits 1000] [--kind socket]
 
 Both for MJPEG streams and for the wall's socket. The camera sends 20 pictures of 80 kB a second, so that a viewer who stops would soon fill the
 memory of a server that queues. The goals: 8 MiB more, and ages (p95) of the others that grow by 10 % at most.
@@ -101,11 +101,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--visits", type=int, default=1000)
+    parser.add_argument("--kind", choices=("mjpeg", "socket"), help="only this kind of viewer (default: both)")
     options = parser.parse_args()
+    kinds = [options.kind == "socket"] if options.kind else [False, True]
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as name, web(Path(name), 20, 80_000) as site:
-        for by_socket in (False, True):
+        for by_socket in kinds:
             come_and_go(site, by_socket, options.visits)
-        for by_socket in (False, True):
+        for by_socket in kinds:
             stop_one(site, by_socket, options.seconds)
 
 

@@ -3,7 +3,8 @@
     python -m benchmarks.wall [--cameras 36] [--seconds 60]
 
 The age of a picture is from the moment the frame left the camera to the moment it is painted, by the page's own clock and by its own truth. Memory
-is the page's JavaScript heap after a garbage collection, and the resident memory of all of Chromium's processes.
+is the page's JavaScript heap after a garbage collection, and what each kind of Chromium's processes occupies (a page that several share counts once,
+in parts); ``--every`` shows it on the way, because a slope over ten minutes alone does not tell a leak from a cache that fills.
 """
 
 from __future__ import annotations
@@ -18,8 +19,7 @@ from pathlib import Path
 
 from playwright.sync_api import CDPSession, Page
 
-from benchmarks.processes import MIB, descendants, processor_seconds, quantile, quantiles, slope
-from sightline.worker import resident_bytes
+from benchmarks.processes import MIB, descendants, processor_seconds, proportional_bytes, quantile, quantiles, slope
 from tests.servers.browser import Complaints, chromium, log_in
 from tests.servers.stack import Stack
 from tests.servers.waiting import wait_until
@@ -46,7 +46,7 @@ class Seen:
 
     ages: dict[str, list[float]] = field(default_factory=dict)
     heap: list[float] = field(default_factory=list)
-    memory: list[float] = field(default_factory=list)
+    memory: dict[str, list[float]] = field(default_factory=dict)
 
 
 def fill(stack: Stack, cameras: int, fps: int) -> None:
@@ -62,6 +62,20 @@ def chromium_processes() -> list[int]:
     return [pid for pid in descendants(os.getpid()) if Path(f"/proc/{pid}/comm").read_text().startswith("chrom")]
 
 
+def kind(pid: int) -> str:
+    """What a process of Chromium is for: ``renderer``, ``gpu-process``, ``utility``, ... or ``browser``."""
+    words = Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ").split()
+    return next((word.removeprefix("--type=") for word in words if word.startswith("--type=")), "browser")
+
+
+def occupied() -> dict[str, int]:
+    """Bytes by kind of Chromium's processes."""
+    by_kind: dict[str, int] = {}
+    for pid in chromium_processes():
+        by_kind[kind(pid)] = by_kind.get(kind(pid), 0) + proportional_bytes(pid)
+    return by_kind
+
+
 def heap(session: CDPSession) -> float:
     """The bytes that the page's JavaScript holds, after a garbage collection."""
     session.send("HeapProfiler.collectGarbage")
@@ -69,16 +83,22 @@ def heap(session: CDPSession) -> float:
     return float(metrics["JSHeapUsedSize"])
 
 
-def watch(page: Page, session: CDPSession, seconds: float) -> Seen:
+def watch(page: Page, session: CDPSession, seconds: float, every: float) -> Seen:
     """Look at the page for so long."""
     seen = Seen()
-    until = time.monotonic() + seconds
+    started = shown = time.monotonic()
+    until = started + seconds
     while (left := until - time.monotonic()) > 0:
         page.wait_for_timeout(min(left, SAMPLE_SECONDS) * 1000)
         for camera, ages in page.evaluate(AGES).items():
             seen.ages.setdefault(camera, []).extend(ages)
         seen.heap.append(heap(session))
-        seen.memory.append(sum(resident_bytes(pid) for pid in chromium_processes()))
+        for name, size in occupied().items():
+            seen.memory.setdefault(name, []).append(size)
+        if every and time.monotonic() - shown >= every:
+            shown = time.monotonic()
+            parts = ", ".join(f"{name} {values[-1] / MIB:.1f}" for name, values in seen.memory.items())
+            print(f"{shown - started:6.0f} s  heap {seen.heap[-1] / MIB:.1f}, {parts} MiB", flush=True)
     return seen
 
 
@@ -98,13 +118,14 @@ def report(seen: Seen, shares: dict[str, float], sockets: int, cameras: int, sec
     verdict = "met" if quantile(ages, 95) <= GOAL_MS else "MISSED"
     print(f"\n{len(seen.ages)} of {cameras} tiles moved, the slowest at {slowest:.1f} pictures a second; {sockets} WebSocket in all")
     print(f"age when painted  {quantiles(ages)}  (goal: p95 {GOAL_MS} ms: {verdict})")
-    for name, values in (("JavaScript heap", seen.heap), ("Chromium", seen.memory)):
-        print(f"{name:<16} {values[-1] / MIB:7.1f} MiB  {slope(values, SAMPLE_SECONDS) / MIB:+7.1f} MiB/h")
+    chromiums = {f"Chromium {name}": values for name, values in seen.memory.items() if len(values) == len(seen.heap)}
+    for name, values in ({"JavaScript heap": seen.heap} | chromiums).items():
+        print(f"{name:<24} {values[-1] / MIB:7.1f} MiB  {slope(values, SAMPLE_SECONDS) / MIB:+7.1f} MiB/h")
     for name, share in shares.items():
-        print(f"{name:<16} {share * 100:6.1f} % of a core")
+        print(f"{name:<24} {share * 100:6.1f} % of a core")
 
 
-def measure(stack: Stack, cameras: int, seconds: float) -> None:
+def measure(stack: Stack, cameras: int, seconds: float, every: float) -> None:
     """Open the wall, watch it, print."""
     with chromium() as browser:
         page = browser.new_page(viewport={"width": 1920, "height": 1080})
@@ -118,7 +139,7 @@ def measure(stack: Stack, cameras: int, seconds: float) -> None:
         page.wait_for_timeout(WARM_UP_SECONDS * 1000)
         page.evaluate(AGES)
         pids = {name: [stack.pid(name)] for name in PROCESSES} | {"Chromium": chromium_processes()}
-        seen, shares = used(lambda: watch(page, session, seconds), pids)
+        seen, shares = used(lambda: watch(page, session, seconds, every), pids)
         report(seen, shares, len(sockets), cameras, seconds)
         for complaint in complaints.found:
             print(f"the browser complained: {complaint}")
@@ -129,10 +150,11 @@ def main() -> None:
     parser.add_argument("--cameras", type=int, default=36)
     parser.add_argument("--fps", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=60)
+    parser.add_argument("--every", type=float, default=60, help="seconds between two lines on the way; 0: none")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder, Stack(Path(folder)) as stack:
         fill(stack, options.cameras, options.fps)
-        measure(stack, options.cameras, options.seconds)
+        measure(stack, options.cameras, options.seconds, options.every)
 
 
 if __name__ == "__main__":

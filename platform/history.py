@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Final, Self
 
-from sightline.messages import CameraState, MessageError, dump, load, typed
+from sightline.messages import CameraState, dump, load, parsing, typed
 
 HISTORY_SECONDS: Final = 10
 MOST_LABELS: Final = 20
@@ -63,12 +63,10 @@ class CaptureHistory:
     def from_json(cls, value: bytes | None) -> Self:
         """Read a ``capture`` record of a camera's history; MessageError when it is not one."""
         document = load(value)
-        try:
+        with parsing("a camera's history"):
             document["state"] = CameraState(document["state"])
             document["kafka"] = _quantiles(document.get("kafka"))
             return typed(cls(**document))
-        except (KeyError, TypeError, ValueError) as err:
-            raise MessageError(f"not a camera's history: {err}") from err
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +97,9 @@ class ModelHistory:
     def from_json(cls, value: bytes | None) -> Self:
         """Read a model's record in a history topic; MessageError when it is not one."""
         document = load(value)
-        try:
+        with parsing("a model's history"):
             stages = {name: _quantiles(document.get(name)) for name in ("transport", "waiting", "model")}
             return typed(cls(**{**document, **stages, "labels": _counts(document["labels"])}))
-        except (KeyError, TypeError, ValueError) as err:
-            raise MessageError(f"not a model's history: {err}") from err
 
 
 def most_frequent(labels: Mapping[str, int]) -> dict[str, int]:

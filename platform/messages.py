@@ -10,6 +10,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
+from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 if TYPE_CHECKING:
@@ -144,13 +145,11 @@ class Prediction:
     def from_json(cls, value: bytes | None) -> Self:
         """Read a record of a predictions topic; MessageError when it is not one."""
         document = load(value)
-        try:
+        with parsing("a prediction"):
             document["frame"] = typed(FrameRef(**document["frame"]))
             document["timing"] = typed(Timing(**document["timing"]))
             document["predictions"] = tuple(_detection(item) for item in document["predictions"])
             return typed(cls(**document))
-        except (AttributeError, KeyError, TypeError, ValueError) as err:
-            raise MessageError(f"not a prediction: {err}") from err
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,11 +186,9 @@ class CameraStatus:
     def from_json(cls, value: bytes | None) -> Self:
         """Read a ``camera/...`` record of the status topic; MessageError when it is not one."""
         document = load(value)
-        try:
+        with parsing("a camera's status"):
             document["state"] = CameraState(document["state"])
             return typed(cls(**document))
-        except (KeyError, TypeError, ValueError) as err:
-            raise MessageError(f"not a camera's status: {err}") from err
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,12 +228,10 @@ class ModelStatus:
     def from_json(cls, value: bytes | None) -> Self:
         """Read a ``model/...`` record of the status topic; MessageError when it is not one."""
         document = load(value)
-        try:
+        with parsing("a model's status"):
             document["state"] = ModelState(document["state"])
             document["cameras"] = _words(document["cameras"])
             return typed(cls(**document))
-        except (KeyError, TypeError, ValueError) as err:
-            raise MessageError(f"not a model's status: {err}") from err
 
 
 def model_key(model: str, version: str) -> str:
@@ -270,11 +265,9 @@ class WorkerStatus:
     def from_json(cls, value: bytes | None) -> Self:
         """Read a ``worker/...`` record of the status topic; MessageError when it is not one."""
         document = load(value)
-        try:
+        with parsing("a worker's status"):
             document["counters"] = _counts(document["counters"])
             return typed(cls(**document))
-        except (KeyError, TypeError, ValueError) as err:
-            raise MessageError(f"not a worker's status: {err}") from err
 
 
 def worker_key(worker: str) -> str:
@@ -382,6 +375,20 @@ FIELD_TYPES: dict[Any, tuple[type, ...]] = {
     "int | None": (int, type(None)),
     "str | None": (str, type(None)),
 }
+
+
+class parsing:  # noqa: N801 - reads as a statement: with parsing("a prediction"):
+    """What goes wrong while a document is taken apart becomes a MessageError: the record is "not ``what``"."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(err, (AttributeError, KeyError, TypeError, ValueError)):
+            raise MessageError(f"not {self.what}: {err}") from err
 
 
 def typed(message: T) -> T:
