@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast check format lock bench soak screenshots clean
+.PHONY: help run test test-fast test-containers test-kubernetes check format lock bench faults soak screenshots clean
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 run: $(VENV)/.run ## install what is missing, start everything on this machine, print the address and the login
 	@exec $(BIN)/python manage.py up
@@ -22,7 +22,15 @@ test: $(VENV)/.dev ## install what the tests need, run all of them
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev ## only the tests that start no processes
-	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow and not faults and not soak and not containers and not validators" $(PYTEST_ARGS)
+
+test-containers: $(VENV)/.dev ## build the image, start compose.yaml in a Docker engine, try what docs/upgrade.md says (as root where no engine runs)
+	@sh scripts/install-test-system.sh containers
+	$(BIN)/python -m pytest -m containers tests/containers $(PYTEST_ARGS)
+
+test-kubernetes: $(VENV)/.dev ## all tests of k8s/, and other people's validators on it and on the Dockerfile
+	@sh scripts/install-test-system.sh
+	$(BIN)/python -m pytest -m "validators or not validators" tests/k8s $(PYTEST_ARGS)
 
 check: $(VENV)/.dev build/typing/sightline ## style, types, migrations, deployment settings
 	$(BIN)/ruff check .
@@ -42,8 +50,15 @@ bench: $(VENV)/.dev ## measure frame age, throughput, cost per viewer and recove
 	$(BIN)/python -m benchmarks.outages
 	$(BIN)/python -m benchmarks.infer
 	$(BIN)/python -m benchmarks.records
+	$(BIN)/python -m benchmarks.sizing
 
-soak: $(VENV)/.dev ## for minutes, with memory: is it flat, also when a viewer stops reading and in the browser?
+faults: $(VENV)/.dev ## break cameras, Kafka, viewers, models and stores, one after the other, and write docs/faults.md
+	@sh scripts/install-test-system.sh
+	$(BIN)/python -m tests.faults
+
+soak: $(VENV)/.dev ## for an hour, with memory: is it flat, also when a viewer stops reading and in the browser?
+	$(BIN)/python -m benchmarks.soak --seconds 1800
+	$(BIN)/python -m pytest -n0 -m soak tests/faults
 	$(BIN)/python -m benchmarks.age --seconds 300
 	$(BIN)/python -m benchmarks.stopped
 	$(BIN)/python -m benchmarks.wall --seconds 600

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-import faulthandler
 import os
 import sys
 
+from sightline.process import prepare
+
 
 def main() -> None:
-    faulthandler.enable()  # should a library crash the process, the log says where
+    prepare()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sightline.settings")
     from django.conf import settings
     from django.core.exceptions import ImproperlyConfigured

@@ -9,8 +9,10 @@ from dataclasses import replace
 
 import cv2
 from django.db import DatabaseError, close_old_connections
+from prometheus_client.core import Metric
 
 from cameras.grabber import Grabber, Plan
+from cameras.metrics import camera_metrics
 from cameras.models import Camera
 from sightline import topics
 from sightline.history import Interval
@@ -25,6 +27,8 @@ RECONCILE_SECONDS = 2.0
 TOPICS_SECONDS = 30.0
 STATUS_SECONDS = 1.0
 STOP_SECONDS = 12.0
+# A camera that does not let go at once does not keep the others from their next worker for longer than this.
+LEAVE_SECONDS = 2.0
 
 
 class CaptureWorker(Worker):
@@ -68,10 +72,14 @@ class CaptureWorker(Worker):
 
     def close(self) -> None:
         self._keep(set())
-        deadline = time.monotonic() + STOP_SECONDS
+        self._await_ending(LEAVE_SECONDS)
+        self.consumer.close()
+        self._await_ending(STOP_SECONDS - LEAVE_SECONDS)
+
+    def _await_ending(self, seconds: float) -> None:
+        deadline = time.monotonic() + seconds
         for grabber in self.ending.values():
             grabber.join(max(0.0, deadline - time.monotonic()))
-        self.consumer.close()
 
     def counters(self) -> dict[str, int]:
         statuses = [grabber.tracker.status() for grabber in self.grabbers.values()]
@@ -80,6 +88,13 @@ class CaptureWorker(Worker):
             "frames": sum(status.frames for status in statuses),
             "frames_dropped": sum(status.dropped for status in statuses),
         }
+
+    def metrics(self) -> Iterable[Metric]:
+        grabbers = [*self.grabbers.values()]
+        statuses = [*self.disabled.values(), *(grabber.tracker.status() for grabber in grabbers)]
+        losses = {grabber.plan.camera: grabber.tracker.losses() for grabber in grabbers}
+        durations = {grabber.plan.camera: grabber.summary.durations for grabber in grabbers}
+        return camera_metrics(statuses, losses, durations)
 
     # The group
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 import time
 from dataclasses import dataclass, replace
@@ -11,14 +12,15 @@ from functools import partial
 
 from django.conf import settings
 
+from cameras.frametrace import FrameTrace
 from cameras.models import KIND_NOT_ALLOWED, Camera, allowed_kinds, check_address
 from cameras.picturewatch import PictureWatch
 from cameras.secrets import SecretError
-from cameras.sources import open_source
+from cameras.sources import failures, open_source
 from cameras.sources.base import CorruptFrame, Grab, Source, SourceError, SourceSettings
 from cameras.summary import CaptureSummary
-from cameras.tracker import Tracker
-from sightline import topics
+from cameras.tracker import Loss, Tracker
+from sightline import topics, tracing
 from sightline.backoff import Backoff
 from sightline.kafka import Producer
 from sightline.messages import CameraState, Frame
@@ -28,6 +30,11 @@ log = logging.getLogger(__name__)
 
 MILLISECOND = 1_000_000
 SLOW_RETRY = {CameraState.AUTH_FAILED: 30.0}
+# Pictures for so long are health: a camera that comes and goes is not asked anew each time that it comes.
+HEALTHY_SECONDS = 10.0
+ATTEMPTS_A_MINUTE = 5
+# Asking a camera that does not answer whether it is back costs neither side much.
+KNOCK_SECONDS = 4.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,10 @@ class Grabber:
         self.seq = 0
         self.topic = topics.frames(plan.camera)
         self.pace = Pace(plan.source.fps)
-        self.backoff = Backoff()
+        self.backoff = Backoff(a_minute=ATTEMPTS_A_MINUTE)
+        self.knocks = Backoff(most=KNOCK_SECONDS)
+        self.opened = False
+        self.healthy_at = math.inf
         self.watch: PictureWatch | None = None
         self.thread = threading.Thread(target=self._run, name=f"camera-{plan.camera}", daemon=True)
 
@@ -98,25 +108,31 @@ class Grabber:
 
     def _attempt(self) -> float:
         """Read until the camera fails; the seconds to wait before the next attempt."""
+        self.opened, self.healthy_at = False, math.inf
         try:
             self._read()
         except SourceError as err:
-            return self._failed(err.state, err.detail)
+            return self._failed(err)
         except Exception:
             log.exception("camera failed unexpectedly camera=%s", self.plan.camera)
-            return self._failed(CameraState.UNREACHABLE, "Reading this camera failed unexpectedly; the log of the capture worker says why.")
-        return self._failed(CameraState.UNREACHABLE, "The camera ended the stream.")
+            detail = "Reading this camera failed unexpectedly; the log of the capture worker says why."
+            return self._failed(SourceError(CameraState.UNREACHABLE, detail))
+        return self._failed(failures.ended())
 
-    def _failed(self, state: CameraState, detail: str) -> float:
+    def _failed(self, err: SourceError) -> float:
         if self.stopping.is_set():
             return 0.0
-        known = self.tracker.enter(state, detail)
-        log.log(logging.DEBUG if known else logging.INFO, "camera=%s state=%s detail=%s", self.plan.camera, state, detail)
-        return max(self.backoff.next(), SLOW_RETRY.get(state, 0.0))
+        known = self.tracker.enter(err.state, err.detail)
+        log.log(logging.DEBUG if known else logging.INFO, "camera=%s state=%s detail=%s", self.plan.camera, err.state, err.detail)
+        if not self.opened and not err.answered:
+            return self.knocks.next()
+        self.knocks.reset()
+        return max(self.backoff.next(), SLOW_RETRY.get(err.state, 0.0))
 
     def _read(self) -> None:
         self.watch = PictureWatch(settings.FROZEN_SECONDS, settings.BLACK_SECONDS) if self.plan.watch_picture else None
         with open_source(replace(self.plan.source, first_seq=self.seq), self.stopping, check=check_address) as source:
+            self.opened = True
             for grab in source:
                 if self.stopping.is_set():
                     return
@@ -126,16 +142,24 @@ class Grabber:
     def _take(self, grab: Grab, source: Source) -> None:
         """Encode and send one picture. Every picture taken has a number, so that gaps show what was lost."""
         seq, self.seq = self.seq, self.seq + 1
+        trace = FrameTrace.begin(self.plan.camera, seq, grab.captured_at) if tracing.traces(seq) else None
         try:
             jpeg = grab.jpeg(self.plan.quality, self.plan.max_width)
         except CorruptFrame as err:
-            self.tracker.lost(f"The last of them: {err}.")
+            self.tracker.lost(f"The last of them: {err}.", Loss.CORRUPT)
             return
-        frame = Frame(self.plan.camera, seq, grab.captured_at, jpeg.width, jpeg.height, jpeg.data)
-        if self._send(frame):
+        parent = trace.encoded() if trace else ""
+        frame = Frame(self.plan.camera, seq, grab.captured_at, jpeg.width, jpeg.height, jpeg.data, trace=parent)
+        if self._send(frame, trace):
             self.tracker.took(jpeg.width, jpeg.height, len(jpeg.data), source.codec)
-            self.backoff.reset()
+            self._note_health()
             self._look(grab)
+
+    def _note_health(self) -> None:
+        now = time.monotonic()
+        self.healthy_at = min(self.healthy_at, now + HEALTHY_SECONDS)
+        if now >= self.healthy_at:
+            self.backoff.reset()
 
     def _look(self, grab: Grab) -> None:
         if self.watch is None or not self.watch.due(now := time.monotonic()):
@@ -143,20 +167,23 @@ class Grabber:
         with contextlib.suppress(CorruptFrame):
             self.tracker.shows(self.watch.see(grab.look(), now))
 
-    def _send(self, frame: Frame) -> bool:
+    def _send(self, frame: Frame, trace: FrameTrace | None) -> bool:
         sent = self.producer.send(
             self.topic,
             frame.jpeg,
             key=frame.camera,
             headers=frame.headers(),
             timestamp=frame.captured_at // MILLISECOND,
-            on_delivery=partial(self._delivered, frame.captured_at),
+            on_delivery=partial(self._delivered, frame.captured_at, trace),
         )
         if not sent:
-            self.tracker.lost(f"Kafka did not take them: {self.producer.last_error}.")
+            loss = Loss.TOO_LARGE if len(frame.jpeg) > settings.KAFKA_MAX_MESSAGE_BYTES else Loss.QUEUE_FULL
+            self.tracker.lost(f"Kafka did not take them: {self.producer.last_error}.", loss)
         return sent
 
-    def _delivered(self, captured_at: int, error: str) -> None:
+    def _delivered(self, captured_at: int, trace: FrameTrace | None, error: str) -> None:
+        if trace:
+            trace.delivered(error)
         if error:
             self.tracker.undelivered(f"Kafka did not take them: {error}.")
         else:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from urllib.parse import quote, quote_plus
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 
-MASK = "***"
-
-# Up to the last @: a password that was pasted unencoded may itself hold / and @.
-_USERINFO = re.compile(r"(\b[a-z][a-z0-9+.-]*://)[^\s'\"<>]*@", re.IGNORECASE)
-_QUERY_SECRET = re.compile(r"([?&;](?:password|passwd|pass|pwd|token|secret|key|auth|user|usr|username|login)=)[^&;#\s'\"<>]*", re.IGNORECASE)
+from sightline.redaction import MASK
+from sightline.redaction import redact_url as redact_url
 
 
 class SecretError(Exception):
@@ -65,11 +61,6 @@ def redact(text: str, *secrets: str) -> str:
     for form in sorted(forms, key=len, reverse=True):
         text = text.replace(form, MASK)
     return redact_url(text)
-
-
-def redact_url(url: str) -> str:
-    """A URL (or text with URLs) with the user name, password and secret-looking query values masked."""
-    return _QUERY_SECRET.sub(rf"\g<1>{MASK}", _USERINFO.sub(rf"\g<1>{MASK}@", url))
 
 
 def _unreadable() -> SecretError:

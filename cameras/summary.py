@@ -8,6 +8,7 @@ from typing import Final
 
 from cameras.tracker import Tracker
 from sightline.history import CaptureHistory, Quantiles
+from sightline.metrics import Durations
 
 MOST_DELAYS: Final = 1024
 
@@ -20,10 +21,14 @@ class CaptureSummary:
         self._before = tracker.status()
         self._since = time.monotonic()
         self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
+        self.durations = Durations()
+        """Until Kafka had a picture, since the camera was taken."""
 
     def delivered(self, captured_at: int) -> None:
         """Kafka has the picture that was captured at this time (ns)."""
-        self._delays.append((time.time_ns() - captured_at) / 1e9)
+        seconds = (time.time_ns() - captured_at) / 1e9
+        self._delays.append(seconds)
+        self.durations.add(seconds)
 
     def take(self) -> CaptureHistory:
         """What has happened since the last time."""

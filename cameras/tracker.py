@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, replace
+from enum import StrEnum
 
 from cameras.picturewatch import Fault
 from sightline.messages import CameraState, CameraStatus
@@ -14,6 +15,15 @@ WINDOW_SECONDS = 5.0
 DEGRADED_SHARE = 0.1
 CONNECTING = "Connecting to the camera."
 SILENT = "The camera holds the connection open but sends nothing."
+
+
+class Loss(StrEnum):
+    """Why a picture was lost: it could not be decoded or encoded, the queue to Kafka was full, it was too large, or Kafka did not confirm it."""
+
+    CORRUPT = "corrupt"
+    QUEUE_FULL = "queue-full"
+    TOO_LARGE = "too-large"
+    UNDELIVERED = "undelivered"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +43,7 @@ class Tracker:
         self.changed = threading.Event()
         self._lock = threading.Lock()
         self._window: deque[Taken] = deque()
+        self._losses: Counter[Loss] = Counter()
         self._reason = ""
         self._fault: Fault | None = None
         now = time.time_ns()
@@ -62,10 +73,10 @@ class Tracker:
             if not self._status.state.watchable:
                 self._judge()
 
-    def lost(self, reason: str) -> None:
+    def lost(self, reason: str, loss: Loss = Loss.CORRUPT) -> None:
         """A picture was unusable, or Kafka did not take it; ``reason`` is a plain sentence."""
         with self._lock:
-            self._status = replace(self._status, dropped=self._status.dropped + 1)
+            self._count(loss)
             self._window.append(Taken(time.monotonic(), lost=True))
             self._reason = reason
 
@@ -74,10 +85,15 @@ class Tracker:
         with self._lock:
             watchable = self._status.state.watchable
         if watchable:
-            self.lost(reason)
+            self.lost(reason, Loss.UNDELIVERED)
         else:
             with self._lock:
-                self._status = replace(self._status, dropped=self._status.dropped + 1)
+                self._count(Loss.UNDELIVERED)
+
+    def losses(self) -> dict[Loss, int]:
+        """How many pictures were lost, by why."""
+        with self._lock:
+            return {loss: self._losses[loss] for loss in Loss}
 
     def shows(self, fault: Fault | None) -> None:
         """What is wrong with the pictures that come, by the newest look at one."""
@@ -92,6 +108,10 @@ class Tracker:
             self._forget_old()
             self._judge()
             return replace(self._status, at=time.time_ns(), fps=self._rate())
+
+    def _count(self, loss: Loss) -> None:
+        self._losses[loss] += 1
+        self._status = replace(self._status, dropped=self._status.dropped + 1)
 
     def _rate(self) -> float:
         taken = sum(not item.lost for item in self._window)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from django.db import DatabaseError, close_old_connections
+from prometheus_client.core import Metric
 
 from cameras.models import Camera
 from inference.drawing import draw
 from inference.joiner import Held, Joiner
+from inference.metrics import imprint_metrics
 from inference.plans import version_plans
 from inference.runtimes.errors import InferenceError
 from sightline import topics
@@ -38,7 +40,7 @@ class ImprintWorker(Worker):
         self.joiners: dict[str, Joiner] = {}
         self.wanted: frozenset[str] = frozenset()
         self.models: dict[str, frozenset[str]] = {}
-        self.drawn = self.failed = 0
+        self.drawn = self.failed = self.lag = 0
         self.reconcile_due = self.topics_due = 0.0
 
     def step(self) -> None:
@@ -46,6 +48,7 @@ class ImprintWorker(Worker):
         if time.monotonic() >= self.reconcile_due:
             self.reconcile_due = time.monotonic() + RECONCILE_SECONDS
             self._reconcile()
+            self.lag = self.frames.lag()
         if not self.wanted and not self.joiners:
             self.stopping.wait(RECONCILE_SECONDS / 2)
             return
@@ -63,6 +66,9 @@ class ImprintWorker(Worker):
 
     def counters(self) -> dict[str, int]:
         return {"cameras": len(self.joiners), "drawn": self.drawn, "failed": self.failed}
+
+    def metrics(self) -> Iterable[Metric]:
+        return imprint_metrics(self.drawn, self.failed, topics.imprint_group(), self.lag)
 
     def _reconcile(self) -> None:
         close_old_connections()

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 POLL_SECONDS: Final = 0.2
 PAIR_SECONDS: Final = 0.005
 TOPICS_SECONDS: Final = 30.0
+LAG_SECONDS: Final = 5.0
 
 Refuse = Callable[[Record, BaseException], None]
 
@@ -29,7 +30,8 @@ class Intake:
     """Reads whatever the model does: so the group never takes this worker for dead, and slots hold the newest.
 
     Frames of cameras that a second stage sees wait for what the first stage finds in them, read from the cameras' predictions topics beside the
-    group. ``cameras`` are those that the group gave to this worker. ``refuse`` is told of records that are no frames.
+    group. ``cameras`` are those that the group gave to this worker; ``lag``: how many of their frames were not read, some seconds ago. ``refuse`` is
+    told of records that are no frames.
     """
 
     def __init__(self, plan: VersionPlan, slots: Slots, refuse: Refuse) -> None:
@@ -39,6 +41,7 @@ class Intake:
         self.refuse = refuse
         self.group = topics.inference_group(plan.model, plan.version)
         self.cameras: frozenset[str] = frozenset()
+        self.lag = 0
         self.plan_changed = threading.Event()
         self._pairings: dict[str, Pairing] = {}
         self._heard: dict[str, float] = {}
@@ -52,7 +55,7 @@ class Intake:
     def run(self, stopping: threading.Event) -> None:
         """Read until told to stop."""
         frames, found, admin = Consumer(self.group), Consumer(), Admin()
-        topics_due = 0.0
+        topics_due = lag_due = 0.0
         try:
             while not stopping.is_set():
                 # Cleared before the plan is read: a change that comes in between is seen in the next round.
@@ -64,6 +67,9 @@ class Intake:
                     self._watch_the_silent_anew(found)
                     if changed or not frames.subscribed:
                         self._subscribe(frames)
+                if time.monotonic() >= lag_due:
+                    lag_due = time.monotonic() + LAG_SECONDS
+                    self.lag = frames.lag()
                 self._follow_first_stages(found)
                 self._read(frames, found)
         finally:

@@ -15,13 +15,14 @@ from inference.crops import placed
 from inference.intake import Intake
 from inference.lane_worker import ModelLane
 from inference.letters import dead_letter, send_dead_letter
+from inference.metrics import LaneState
 from inference.plans import VersionPlan
 from inference.prefetch import Job, Prefetch
 from inference.runtimes.base import Runtime
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from inference.slots import Slots
-from inference.summary import ModelSummary
-from sightline import topics
+from inference.summary import ModelSummary, Totals
+from sightline import topics, tracing
 from sightline.backoff import Backoff
 from sightline.kafka import Producer, Record
 from sightline.messages import Detection, ModelStatus, Prediction, Timing
@@ -31,6 +32,9 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 AWAY_SECONDS = 1.0
 LOAD_SECONDS = 8.0
+# Of a model that fails on every picture, so many become dead letters, then one so often: a week of all of them would fill Kafka's disk.
+LETTERS_IN_A_ROW = 10
+LETTER_SECONDS = 1.0
 
 
 class Lane(ModelLane[VersionPlan]):
@@ -40,6 +44,7 @@ class Lane(ModelLane[VersionPlan]):
         super().__init__(plan, producer, worker)
         self.slots = Slots()
         self.summary = ModelSummary()
+        self._letter_due = 0.0
         self.intake = Intake(plan, self.slots, self._dead_letter)
         self.prefetch = Prefetch(self.slots, lambda: self.plan, lambda: len(self.intake.cameras), self._dead_letter)
         parts = {"poll": self.intake.run, "prepare": self.prefetch.run, "model": self._infer}
@@ -76,6 +81,7 @@ class Lane(ModelLane[VersionPlan]):
         """See other cameras, or in other roles, from now on; what runs the model stays."""
         self.plan = plan
         self.intake.update(plan)
+        self.summary.keep(plan.cameras)
 
     def join(self, timeout: float) -> bool:
         deadline = time.monotonic() + timeout
@@ -85,6 +91,11 @@ class Lane(ModelLane[VersionPlan]):
 
     def status(self) -> ModelStatus:
         return self.tracker.status(cameras=tuple(sorted(self.intake.cameras & self.plan.cameras)), skipped=self.skipped)
+
+    def metrics(self) -> LaneState:
+        totals = self.summary.totals
+        cameras = {camera: totals.get(camera, Totals()) for camera in self.plan.cameras & (self.intake.cameras | totals.keys())}
+        return LaneState(self.status(), self.tracker, self.intake.group, self.intake.lag, cameras, self.slots.skips())
 
     def tell_history(self) -> None:
         """Publish what was done since the last time, for each camera and in all."""
@@ -166,7 +177,11 @@ class Lane(ModelLane[VersionPlan]):
         except (Exception, SystemExit) as err:  # noqa: BLE001 - what a model gives may be anything, too
             self._dead_letter(job.waiting.record, err)
             return False
-        self.producer.send(topics.predictions(prediction.camera), value, key=prediction.key)
+        parent = job.waiting.frame.trace
+        headers = {tracing.HEADER: parent.encode()} if parent else None
+        self.producer.send(topics.predictions(prediction.camera), value, key=prediction.key, headers=headers)
+        if parent:
+            _trace(parent, prediction)
         self.summary.predict(prediction, asked=bool(job.pictures))
         return True
 
@@ -184,9 +199,34 @@ class Lane(ModelLane[VersionPlan]):
     def _dead_letter(self, record: Record, err: BaseException) -> None:
         letter = dead_letter(record, err, group=self.intake.group, model=self.plan.model, version=self.plan.version)
         log.debug("frame failed model=%s topic=%s offset=%s error=%s", self.plan.key, record.topic, record.offset, letter.message)
-        send_dead_letter(self.producer, record, letter)
+        if self.tracker.in_a_row < LETTERS_IN_A_ROW or time.monotonic() >= self._letter_due:
+            self._letter_due = time.monotonic() + LETTER_SECONDS
+            if not send_dead_letter(self.producer, record, letter, self._letter_delivered):
+                self.tracker.unwritten()
         self.tracker.fail(letter.message or letter.error)
         self.summary.fail(topics.camera_of(record.topic))
+
+    def _letter_delivered(self, error: str) -> None:
+        if error:
+            self.tracker.unwritten()
+
+
+def _trace(parent: str, prediction: Prediction) -> None:
+    """The spans of a traced frame here: on the way from the camera, in waiting, in the model, being published."""
+    timing, now = prediction.timing, time.time_ns()
+    facts: dict[str, tracing.Facts] = {
+        "camera": prediction.camera,
+        "model": prediction.model,
+        "version": prediction.version,
+        "seq": prediction.frame.seq,
+    }
+    trace = tracing.follow(parent, "infer", prediction.frame.captured_at, **facts)
+    if trace is not None:
+        trace.part("transport", prediction.frame.captured_at, timing.consumed_at)
+        trace.part("waiting", timing.consumed_at, timing.started_at)
+        trace.part("model", timing.started_at, timing.finished_at)
+        trace.part("publish", timing.finished_at, now)
+        trace.end(now)
 
 
 def _detections(job: Job, answers: Iterable[Answer]) -> Iterator[Detection]:

@@ -6,11 +6,13 @@ import logging
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Generic, Protocol, TypeVar
 
 from django.db import DatabaseError, close_old_connections
+from prometheus_client.core import Metric
 
+from inference.metrics import LaneState, lane_metrics
 from inference.tracker import ModelTracker
 from sightline import topics
 from sightline.history import Interval
@@ -73,6 +75,10 @@ class ModelLane(ABC, Generic[PlanT]):
         if not self.stopping.is_set():
             status = self.status()
             self.producer.send(topics.status(), status.to_json(), key=status.key)
+
+    @abstractmethod
+    def metrics(self) -> LaneState:
+        """What Prometheus is told; asked for by another thread."""
 
     @abstractmethod
     def tell_history(self) -> None:
@@ -164,6 +170,9 @@ class LaneWorker(Worker, ABC, Generic[PlanT, LaneT]):
         deadline = time.monotonic() + self.stop_seconds
         for lane in self.ending:
             lane.join(max(0.0, deadline - time.monotonic()))
+
+    def metrics(self) -> Iterable[Metric]:
+        return lane_metrics(self.role, [lane.metrics() for lane in [*self.lanes.values()]])
 
     def counters(self) -> dict[str, int]:
         trackers = [lane.tracker for lane in self.lanes.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+from collections.abc import Callable
 
 from cameras.secrets import redact_url
 from sightline import topics
@@ -28,7 +29,10 @@ def dead_letter(record: Record, err: BaseException, *, group: str, model: str, v
     )
 
 
-def send_dead_letter(producer: Producer, record: Record, letter: DeadLetter) -> bool:
-    """Put the record into the errors topic: key and value unchanged, the ``dlt-*`` headers after its own. False when Kafka takes no more."""
+def send_dead_letter(producer: Producer, record: Record, letter: DeadLetter, on_delivery: Callable[[str], None] | None = None) -> bool:
+    """Put the record into the errors topic: key and value unchanged, the ``dlt-*`` headers after its own. False when Kafka takes no more.
+
+    ``on_delivery`` as with ``Producer.send``.
+    """
     headers = [*record.headers, *letter.headers().items()]
-    return producer.send(topics.errors(letter.model, letter.version), record.value, key=record.key, headers=headers)
+    return producer.send(topics.errors(letter.model, letter.version), record.value, key=record.key, headers=headers, on_delivery=on_delivery)

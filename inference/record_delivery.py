@@ -26,6 +26,10 @@ class Delivery(Protocol):
     answered: dict[Partition, int]
     """Where each partition is to be read from when what is under way is given up: the first record read may be put in from outside."""
 
+    @property
+    def waits(self) -> float:
+        """For how many seconds what was sent first, of all that is under way, has not been acknowledged."""
+
     def put(self, answers: Sequence[Outgoing], records: Sequence[Record]) -> None:
         """The answers to these records. NotCommitted as with ``settle``."""
 
@@ -63,10 +67,14 @@ class Every:
         self.stopping = stopping
         self.answered: dict[Partition, int] = {}
         self._stored: dict[Partition, int] = {}
-        self._rounds: deque[tuple[Receipt, dict[Partition, int]]] = deque()
+        self._rounds: deque[tuple[Receipt, dict[Partition, int], float]] = deque()
         self._receipt = Receipt()
         self._done: dict[Partition, int] = {}
         self._commit_due = 0.0
+
+    @property
+    def waits(self) -> float:
+        return time.monotonic() - self._rounds[0][2] if self._rounds else 0.0
 
     def put(self, answers: Sequence[Outgoing], records: Sequence[Record]) -> None:
         send_all(self.outbox, answers, self._receipt, self.stopping)
@@ -92,7 +100,7 @@ class Every:
             self._flush()
             self.consumer.commit_offsets({partition: self.answered[partition] for partition in partitions if partition in self.answered}, wait=True)
         for partition in partitions:
-            for done in (self.answered, self._done, *(done for _, done in self._rounds)):
+            for done in (self.answered, self._done, *(done for _, done, _ in self._rounds)):
                 done.pop(partition, None)
 
     def finish(self) -> None:
@@ -101,12 +109,12 @@ class Every:
 
     def _end_round(self) -> None:
         if self._done:
-            self._rounds.append((self._receipt, self._done))
+            self._rounds.append((self._receipt, self._done, time.monotonic()))
             self._receipt, self._done = Receipt(), {}
 
     def _learn(self) -> None:
         while self._rounds and (self._rounds[0][0].left == 0 or self._rounds[0][0].error):
-            receipt, done = self._rounds[0]
+            receipt, done, _ = self._rounds[0]
             if receipt.error:
                 raise NotCommitted(receipt.error)
             self._rounds.popleft()
@@ -141,6 +149,10 @@ class ExactlyOnce:
         self._ending: dict[Partition, int] = {}
         self._failed: NotCommitted | None = None
         self._settled_at = float("-inf")
+
+    @property
+    def waits(self) -> float:
+        return 0.0  # a transaction that lasts too long fails
 
     def put(self, answers: Sequence[Outgoing], records: Sequence[Record]) -> None:
         self._round += answers

@@ -28,9 +28,13 @@ log = logging.getLogger(__name__)
 POLL_SECONDS: Final = 0.2
 ROUND_SECONDS: Final = 0.2
 TOPICS_SECONDS: Final = 30.0
+LAG_SECONDS: Final = 2.0
 MOST_READ: Final = 2000
 RETRY_FIRST_SECONDS: Final = 0.25
 RETRY_MOST_SECONDS: Final = 10.0
+REFUSED_FIRST_SECONDS: Final = 1.0
+# What Kafka has not acknowledged by then is trouble, and nothing more is sent after it.
+LATE_SECONDS: Final = 5.0
 MOST_WAITING_BYTES: Final = 32 * 1024 * 1024
 # A model may be slow, and Kafka may be away for a while, before the group takes this worker for dead.
 MOST_SECONDS_BETWEEN_POLLS: Final = 600
@@ -64,9 +68,11 @@ class RecordStream:
         self.output_partitions = 1
         self._good = 0
         self._call_seconds = 0.0
-        self._paused = False
+        self._paused = self._late = False
         self._topics_due = 0.0
         self._backoff = Backoff(RETRY_FIRST_SECONDS, RETRY_MOST_SECONDS)
+        self._refusals = Backoff(REFUSED_FIRST_SECONDS, RETRY_MOST_SECONDS)
+        self._refused_at: dict[Partition, int] = {}
 
     def open(self) -> None:
         """Join the group. It begins with the oldest record: what was sent before the first start is not lost."""
@@ -80,6 +86,8 @@ class RecordStream:
         if time.monotonic() >= self._topics_due:
             self._ensure_topics()
         try:
+            if self._is_late():
+                return
             self._read(timeout)
             away = self._round()
             self.delivery.settle()
@@ -99,6 +107,18 @@ class RecordStream:
             self.consumer.close()
             self.outbox.close(0)
             gc.unfreeze()
+
+    def lag(self) -> int | None:
+        """How many records of its partitions are not answered yet, by what the broker says now; None when it does not. For any thread."""
+        owned = set(self.owned)
+        try:
+            ranges = self.admin.offsets(owned, LAG_SECONDS)
+            begun = owned - self.delivery.answered.keys()
+            stored = self.admin.committed(self.group, begun, LAG_SECONDS) if begun else {}
+        except KafkaUnavailable:
+            return None
+        done = stored | self.delivery.answered
+        return sum(max(0, end - max(begin, done.get(partition, begin))) for partition, (begin, end) in ranges.items())
 
     # Reading
 
@@ -199,16 +219,33 @@ class RecordStream:
         self.tracker.unavailable(0, redact_url(str(err)))
         self._pause(max(self._backoff.next(), err.retry_after))
 
+    def _is_late(self) -> bool:
+        """Whether Kafka has not acknowledged for long what was sent: then no more is taken up, a while is waited, and the state says so."""
+        late = self.delivery.waits > LATE_SECONDS
+        if late:
+            names = f"{self.outputs.name} and {self.errors.name}"
+            self.tracker.unavailable(0, f"Kafka does not take the results. Do the brokers work, and are the topics {names} in order?")
+            self._pause(POLL_SECONDS)
+            self.delivery.settle()
+        elif self._late:
+            self.tracker.loaded()
+        self._late = late
+        return late
+
     def _begin_again(self, err: Exception) -> None:
-        """Nothing of the last rounds counts: read it again, a little later."""
+        """Nothing of the last rounds counts: read it again, a little later, and less and less often while that is of no use."""
         log.warning("records are read again model=%s reason=%s", self.plan.key, err)
         self.tracker.unavailable(0, f"Kafka does not take the results: {err}")
+        self.tracker.repeated += 1
         self.waiting = []
         for partition, offset in self.delivery.rewind().items():
             if partition in self.owned:
                 self.consumer.seek(partition, offset)
         self._topics_due = 0.0
-        self._pause(self._backoff.next())
+        if self.delivery.answered != self._refused_at:
+            self._refusals.reset()
+        self._refused_at = dict(self.delivery.answered)
+        self._pause(self._refusals.next())
 
     def _pause(self, seconds: float) -> None:
         due = time.monotonic() + seconds

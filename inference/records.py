@@ -8,6 +8,7 @@ from typing import Final
 
 from cameras.secrets import redact_url
 from inference.lane_worker import LaneWorker, ModelLane
+from inference.metrics import LaneState
 from inference.record_answers import Answers
 from inference.record_plans import RecordPlan, record_plans
 from inference.record_stream import RecordStream
@@ -29,6 +30,7 @@ class RecordLane(ModelLane[RecordPlan]):
     def __init__(self, plan: RecordPlan, producer: Producer, worker: str) -> None:
         super().__init__(plan, producer, worker)
         self.summary = RecordSummary(self.tracker)
+        self.stream: RecordStream | None = None
         self._thread = threading.Thread(target=self._run, name=f"records-{plan.key}", daemon=True)
 
     def start(self) -> None:
@@ -37,6 +39,11 @@ class RecordLane(ModelLane[RecordPlan]):
     def join(self, timeout: float) -> bool:
         self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def metrics(self) -> LaneState:
+        stream = self.stream
+        lag, queued = (None, 0) if stream is None else (stream.lag(), stream.outbox.queued)
+        return LaneState(self.status(), self.tracker, topics.records_group(self.plan.model, self.plan.version), lag, queued=queued)
 
     def tell_history(self) -> None:
         """Publish what was done since the last time."""
@@ -61,12 +68,13 @@ class RecordLane(ModelLane[RecordPlan]):
         try:
             if not self._load(answers):
                 return
-            stream = RecordStream(self.plan, answers, self.tracker, self.stopping, self.worker)
+            stream = self.stream = RecordStream(self.plan, answers, self.tracker, self.stopping, self.worker)
             try:
                 stream.open()
                 while not self.stopping.is_set():
                     stream.step()
             finally:
+                self.stream = None
                 stream.close()
         finally:
             answers.close()

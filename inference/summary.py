@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from inference.tracker import ModelTracker
 from sightline.history import OTHER, ModelHistory, Quantiles, most_frequent
 from sightline.messages import Prediction
+from sightline.metrics import Durations
 
 MOST_DURATIONS: Final = 1024
 MOST_LABELS_COUNTED: Final = 200
@@ -46,10 +47,34 @@ class _Tally:
             self.labels[item.label if known else OTHER] += 1
 
 
+@dataclass(slots=True)
+class Totals:
+    """What was done on one camera since the lane was started: frames by what became of them, and how long they took."""
+
+    predicted: int = 0
+    failed: int = 0
+    errors: int = 0
+    transport: Durations = field(default_factory=Durations)
+    waiting: Durations = field(default_factory=Durations)
+    model: Durations = field(default_factory=Durations)
+    age: Durations = field(default_factory=Durations)
+
+    def predict(self, prediction: Prediction, *, asked: bool) -> None:
+        """A frame was answered."""
+        timing, captured_at = prediction.timing, prediction.frame.captured_at
+        self.predicted += 1
+        self.transport.add((timing.consumed_at - captured_at) / 1e9)
+        self.age.add((timing.finished_at - captured_at) / 1e9)
+        if asked:
+            self.waiting.add((timing.started_at - timing.consumed_at) / 1e9)
+            self.model.add((timing.finished_at - timing.started_at) / 1e9)
+
+
 class ModelSummary:
-    """Filled by the lane's threads, asked for by the worker every ten seconds."""
+    """Filled by the lane's threads, asked for by the worker every ten seconds. ``totals`` go on from the lane's start, by camera."""
 
     def __init__(self) -> None:
+        self.totals: dict[str, Totals] = {}
         self._lock = threading.Lock()
         self._tallies: dict[str, _Tally] = {}
         self._skips: Counter[str] = Counter()
@@ -59,19 +84,30 @@ class ModelSummary:
         """A frame was answered; not ``asked``: without the model, because there was nothing to show it."""
         with self._lock:
             self._tally(prediction.camera).predict(prediction, asked=asked)
+            self._total(prediction.camera).predict(prediction, asked=asked)
 
     def fail(self, camera: str) -> None:
         """A frame became a dead letter."""
         with self._lock:
             self._tally(camera).failed += 1
+            self._total(camera).failed += 1
 
     def unavailable(self, camera: str) -> None:
         """A frame got no answer because the model's server is away."""
         with self._lock:
             self._tally(camera).errors += 1
+            self._total(camera).errors += 1
+
+    def keep(self, cameras: Collection[str]) -> None:
+        """Forget the totals of all other cameras."""
+        with self._lock:
+            self.totals = {camera: totals for camera, totals in self.totals.items() if camera in cameras}
 
     def _tally(self, camera: str) -> _Tally:
         return self._tallies.setdefault(camera, _Tally())
+
+    def _total(self, camera: str) -> Totals:
+        return self.totals.get(camera) or self.totals.setdefault(camera, Totals())
 
     def take(self, cameras: Iterable[str], skips: Mapping[str, int]) -> tuple[dict[str, ModelHistory], ModelHistory]:
         """What has happened since the last time: by camera, and in all. ``skips``: frames skipped of each camera since the start."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import closing
+
+from celery.signals import worker_shutting_down
 
 from inference.deadletter_attempts import newest_attempts
 from inference.deadletter_reader import TopicReader
@@ -23,6 +26,15 @@ JOB_SECONDS = 45.0
 
 # Partitions and offsets, as JSON has them.
 Pairs = Sequence[Sequence[int]]
+
+# Set once the process is asked to end: what is left of a job goes on in a new one, elsewhere or after the restart.
+_ending = threading.Event()
+
+
+@worker_shutting_down.connect
+def give_back(**_: object) -> None:
+    """A job may last longer than a process is given to end."""
+    _ending.set()
 
 
 @app.task(name="inference.tasks.retry_places")
@@ -71,7 +83,7 @@ def _retry(version: ModelVersion, target: ModelVersion, letters: Iterable[Letter
         with closing(retry_each(version, target, letters, by=by, again=again)) as outcomes:
             for letter, outcome in outcomes:
                 tried, failed = tried + 1, failed + (not outcome.succeeded)
-                if time.monotonic() > deadline:
+                if _ending.is_set() or time.monotonic() > deadline:
                     last = letter.place
                     break
     except KafkaUnavailable as err:

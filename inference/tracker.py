@@ -11,6 +11,7 @@ from typing import Final
 
 from sightline.history import quantile_ms
 from sightline.messages import ModelState, ModelStatus
+from sightline.metrics import Durations
 
 LOADING: Final = "Loading the model."
 WINDOW_SECONDS: Final = 10.0
@@ -29,6 +30,12 @@ class ModelTracker:
 
     def __init__(self, model: str, version: str, worker: str = "", on_change: Callable[[ModelStatus], None] = lambda status: None) -> None:
         self.on_change = on_change
+        self.calls = Durations()
+        """Of the calls of the model that were answered."""
+        self.letters_unwritten = 0
+        """Dead letters that Kafka did not take."""
+        self.repeated = 0
+        """Rounds of records that are done again because Kafka did not take their answers or dead letters."""
         self._lock = threading.Lock()
         self._latencies: deque[tuple[float, float]] = deque(maxlen=MOST_LATENCIES)
         self._in_a_row = 0
@@ -51,6 +58,11 @@ class ModelTracker:
         """Those that got no answer through no fault of their own."""
         return self._status.errors
 
+    @property
+    def in_a_row(self) -> int:
+        """Failures since the last answer."""
+        return self._in_a_row
+
     def loading(self) -> None:
         """The model is being loaded. Why that failed before stays in view until it succeeds."""
         if self._status.state is not ModelState.FAILING:
@@ -71,6 +83,7 @@ class ModelTracker:
             self._status = replace(self._status, predicted=self._status.predicted + count)
             if seconds is None:
                 return
+            self.calls.add(seconds)
             self._latencies.append((now, seconds))
             self._in_a_row = 0
             self._answered_at = now
@@ -87,6 +100,11 @@ class ModelTracker:
             broken = self._in_a_row >= FAILURES_IN_A_ROW
         if broken or self._status.state is ModelState.FAILING:
             self._enter(ModelState.FAILING, reason)
+
+    def unwritten(self) -> None:
+        """Kafka did not take a dead letter."""
+        with self._lock:
+            self.letters_unwritten += 1
 
     def unavailable(self, count: int, reason: str) -> None:
         """``count`` frames got no answer because the model's server is away."""

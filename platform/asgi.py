@@ -12,15 +12,26 @@ django.setup(set_prefix=False)
 
 # Only after Django is set up can what uses its models be imported.
 from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
+from django.http import HttpRequest  # noqa: E402
+from django.http.response import HttpResponseBase  # noqa: E402
 
+from streaming import health  # noqa: E402
 from streaming.backpressure import holding_back  # noqa: E402
 from streaming.routing import websocket_urlpatterns  # noqa: E402
 
+PROBES = {"/healthz": health.healthz, "/readyz": health.readyz}
+
 
 class Handler(ASGIHandler):
-    """Django's handler; a picture leaves it in one piece."""
+    """Django's handler; a picture leaves it in one piece, and probes, which name the process by its bare address, are answered whatever the host."""
 
     chunk_size = 2**20
+
+    async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
+        """As Django's, but for the probes."""
+        if (probe := PROBES.get(request.path_info)) is not None:
+            return await probe(request)
+        return await super().get_response_async(request)
 
 
 application = holding_back(ProtocolTypeRouter({"http": Handler(), "websocket": URLRouter(websocket_urlpatterns)}))

@@ -14,6 +14,7 @@ import sys
 from collections.abc import Coroutine
 
 from sightline import kafka
+from sightline.process import prepare
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +56,7 @@ async def _first_done(*directions: Coroutine[None, None, None]) -> None:
 
 
 if __name__ == "__main__":
+    prepare()
     # As a module, without Django's start-up, it is there before the processes that need it.
     logging.basicConfig(level=logging.WARNING)
     asyncio.run(serve(int(sys.argv[1])))

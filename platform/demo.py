@@ -12,16 +12,21 @@ from inference.models import Deployment, Model, ModelVersion
 ADMIN = "admin"
 
 
-def first_start(password: str) -> str | None:
-    """Make the administrator, the demo camera and its models if there is no user yet. The administrator's password, or None if nothing was made."""
+def first_start(password: str, *, demo: bool = True) -> str | None:
+    """Make the administrator if there is no user yet, and with ``demo`` a camera and models. The administrator's password, or None."""
     with transaction.atomic():
         if User.objects.exists():
             return None
         password = password or get_random_string(14)
         User.objects.create_superuser(ADMIN, password=password)
-        camera = Camera.objects.create(slug="conveyor", name="Conveyor", kind=Kind.DEMO, url="demo:conveyor")
-        for slug, name, runtime in (("qr", "QR codes", "builtin-qr"), ("motion", "Motion", "builtin-motion")):
-            model = Model.objects.create(slug=slug, name=name)
-            version = ModelVersion.objects.create(model=model, version="1", runtime=runtime)
-            Deployment.objects.create(version=version).cameras.add(camera)
+        if demo:
+            _register_demo()
         return password
+
+
+def _register_demo() -> None:
+    camera = Camera.objects.create(slug="conveyor", name="Conveyor", kind=Kind.DEMO, url="demo:conveyor")
+    for slug, name, runtime in (("qr", "QR codes", "builtin-qr"), ("motion", "Motion", "builtin-motion")):
+        model = Model.objects.create(slug=slug, name=name)
+        version = ModelVersion.objects.create(model=model, version="1", runtime=runtime)
+        Deployment.objects.create(version=version).cameras.add(camera)

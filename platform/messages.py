@@ -13,6 +13,8 @@ from enum import StrEnum
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
+from sightline import tracing
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
@@ -55,7 +57,8 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a camera; ``captured_at`` is the moment it left the camera's decoder, ``offset`` its place in the frames topic."""
+    """One picture of a camera; ``captured_at`` is the moment it left the camera's decoder, ``offset`` its place in the frames topic, ``trace`` the
+    span that others belong under, of a picture that is traced."""
 
     camera: str
     seq: int
@@ -64,6 +67,7 @@ class Frame:
     height: int
     jpeg: bytes
     offset: int = -1
+    trace: str = ""
 
     @property
     def ref(self) -> FrameRef:
@@ -73,7 +77,8 @@ class Frame:
     def headers(self) -> Headers:
         """The Kafka headers: decimal numbers as text, so that any tool can read them."""
         values = {"seq": self.seq, "captured_at": self.captured_at, "width": self.width, "height": self.height}
-        return {name: str(value).encode() for name, value in values.items()}
+        traced = {tracing.HEADER: self.trace} if self.trace else {}
+        return {name: str(value).encode() for name, value in (values | traced).items()}
 
     @classmethod
     def from_record(cls, camera: str, value: bytes | None, headers: Mapping[str, bytes], offset: int) -> Self:
@@ -84,7 +89,7 @@ class Frame:
             seq, captured_at, width, height = (int(headers[name]) for name in ("seq", "captured_at", "width", "height"))
         except (KeyError, ValueError) as err:
             raise MessageError(f"the frame's headers are incomplete: {err}") from err
-        return cls(camera, seq, captured_at, width, height, value, offset)
+        return cls(camera, seq, captured_at, width, height, value, offset, tracing.parent_in(headers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +201,9 @@ class ModelStatus:
     """A model version's state as the worker that runs it reports it every second and on every change.
 
     ``cameras`` are those whose frames this worker gives it. Counts are of frames (or records) since the worker took the model up:
-    ``predicted``; ``failed``, which became dead letters; ``errors``, which got no answer through no fault of their own, because the model's
-    server was away; ``skipped``, never looked at. The latencies are those of the model's answers in the last seconds, in ms.
+    ``predicted``; ``failed``, which became dead letters (of pictures that fail one after the other, one a second); ``errors``, which got no
+    answer through no fault of their own, because the model's server was away; ``skipped``, never looked at.
+    The latencies are those of the model's answers in the last seconds, in ms.
     """
 
     model: str

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from django.conf import settings
+
+from sightline.supervisor import Spec, manage
 from sightline.worker import Worker
 
 ROLES = {
@@ -13,7 +16,9 @@ ROLES = {
     "imprint": "inference.imprint.ImprintWorker",
 }
 # Inference yields to what brings pictures to people: with few cores, models skip frames and the video stays fluent.
-NICENESS = {"infer": 5, "records": 5, "imprint": 5}
+NICENESS = {"infer": 5, "records": 5, "imprint": 5, "jobs": 5}
+# In this order they take the metrics ports behind that of their supervisor.
+PROCESSES = ("web", *ROLES, "jobs")
 
 
 def worker_of(role: str) -> Worker:
@@ -21,3 +26,9 @@ def worker_of(role: str) -> Worker:
     module, name = ROLES[role].rsplit(".", 1)
     worker: Worker = getattr(import_module(module), name)()
     return worker
+
+
+def spec_of(process: str, *command: str) -> Spec:
+    """One of PROCESSES as a supervisor runs it: with the arguments of manage.py, and a metrics port of its own where there are any."""
+    port = settings.METRICS_PORT and settings.METRICS_PORT + 1 + PROCESSES.index(process)
+    return Spec(process, manage(*command), {"METRICS_PORT": str(port)}, niceness=NICENESS.get(process, 0))

@@ -59,6 +59,13 @@ BIND = env.text("BIND", "127.0.0.1")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 HTTPS: bool = env.flag("HTTPS")
+# Where a process serves its health and metrics to the cluster; 0 = nowhere. What supervises several gives them the ports that follow.
+METRICS_PORT = env.number("METRICS_PORT", 0, most=65_000)
+# Where traces of frames are sent by OTLP over HTTP; none when it is empty. One frame in so many is traced.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.checked(
+    "OTEL_EXPORTER_OTLP_ENDPOINT", "", lambda text: _matches(r"|https?://\S+", text), "an address such as http://collector:4318"
+)
+TRACE_EVERY = env.number("TRACE_EVERY", 100, least=1)
 # How often a stream or socket that goes on asks again whether its viewer may still see the camera.
 RECHECK_SECONDS = env.number("RECHECK_SECONDS", 15, least=1, most=3600)
 # How long a stream goes on that was opened by a signed link.
@@ -174,8 +181,14 @@ CELERY_BROKER_URL = REDIS_URL or "filesystem://"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 120
+CELERY_BEAT_SCHEDULER = "sightline.celery:Scheduler"
+CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celery-beat")
-if not REDIS_URL:
+# Who saves a camera while Redis hangs waits for this, not for ever.
+CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
+if REDIS_URL:
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {"socket_connect_timeout": 3, "socket_timeout": 5, "socket_keepalive": True}
+else:
     CELERY_BROKER_TRANSPORT = "sightline.filequeue:Transport"
     CELERY_QUEUE_DIR = DATA_DIR / "celery"
     for _folder in ("queue", "control"):
@@ -226,11 +239,20 @@ if HTTPS:
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
 
 LOG_LEVEL = env.choice("LOG_LEVEL", ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"), "INFO")
+LOG_FORMAT = env.choice("LOG_FORMAT", ("LINE", "JSON"), "LINE")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "formatters": {
+        "line": {"()": "sightline.logs.LineFormatter", "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "json": {
+            "()": "sightline.logs.JsonLineFormatter",
+            "fmt": "%(levelname)s %(name)s %(message)s %(process)d %(threadName)s",
+            "rename_fields": {"levelname": "level", "name": "logger", "threadName": "thread"},
+            "timestamp": True,
+        },
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": LOG_FORMAT.lower()}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.server": {"level": "WARNING"},
@@ -239,5 +261,6 @@ LOGGING = {
         "daphne": {"level": "WARNING"},
         "librdkafka": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "CRITICAL"},
         "kombu.connection": {"level": "ERROR"},
+        "opentelemetry": {"level": "ERROR"},
     },
 }

@@ -12,17 +12,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from prometheus_client.core import Metric
+
 from sightline.backoff import Backoff
+from sightline.metrics import RESTARTS, RUNNING
+from sightline.operations import Pulse
 from sightline.worker import HEARTBEAT_VARIABLE
 
 log = logging.getLogger(__name__)
 
-HANG_SECONDS = 15.0
+# With SIGKILL, the pause before a restart and the start itself, a process that hangs is replaced in 20 s.
+HANG_SECONDS = 11.0
 START_SECONDS = 60.0
+RESTARTS_A_MINUTE = 5
 HEALTHY_SECONDS = 60.0
 TERM_SECONDS = 15.0
 KILL_AFTER_HANG_SECONDS = 5.0
@@ -47,7 +53,7 @@ class Child:
     def __init__(self, spec: Spec, clock: Callable[[], float] = time.monotonic) -> None:
         self.spec = spec
         self.clock = clock
-        self.backoff = Backoff()
+        self.backoff = Backoff(a_minute=RESTARTS_A_MINUTE, clock=clock)
         self.restarts = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.pipe = -1
@@ -148,6 +154,7 @@ class Supervisor:
 
     def __init__(self, specs: Iterable[Spec]) -> None:
         self.children = [Child(spec) for spec in specs]
+        self.pulse = Pulse()
 
     def start(self) -> None:
         """Start all, in order."""
@@ -156,6 +163,7 @@ class Supervisor:
 
     def step(self, timeout: float = 0.25) -> None:
         """Look at every child, then wait for a sign of life, ``timeout`` seconds at most."""
+        self.pulse.beat()
         for child in self.children:
             child.look()
         pipes = [child.pipe for child in self.children if child.pipe >= 0]
@@ -166,6 +174,11 @@ class Supervisor:
     def ready(self) -> bool:
         """Whether every child has shown a sign of life."""
         return all(child.ready for child in self.children)
+
+    def metrics(self) -> Iterator[Metric]:
+        """How the children do, for Prometheus."""
+        yield RESTARTS.of(((child.spec.name,), child.restarts) for child in self.children)
+        yield RUNNING.of(((child.spec.name,), float(child.ready)) for child in self.children)
 
     def run(self, stopping: threading.Event) -> None:
         """Look after the children until ``stopping`` is set."""

@@ -9,13 +9,19 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from types import FrameType
 
-from sightline import topics
-from sightline.kafka import Producer
+from prometheus_client.core import Metric
+
+from sightline import logs, topics, tracing
+from sightline.checks import database_problem
+from sightline.kafka import Producer, TopicKeeper
 from sightline.messages import WorkerStatus, worker_key
+from sightline.metrics import producer_metrics
+from sightline.operations import Operations
 
 log = logging.getLogger(__name__)
 
@@ -50,23 +56,40 @@ class Worker:
         """Totals since the start, for the system page."""
         return {}
 
+    def metrics(self) -> Iterable[Metric]:
+        """What the worker does, for Prometheus; asked for by another thread."""
+        return ()
+
+    def kafka_problem(self) -> str:
+        """Why Kafka cannot be used, or ""."""
+        health = self.producer.health
+        return "" if health.reachable else f"Kafka does not answer. {health.detail}".strip()
+
 
 def run(worker: Worker) -> None:
     """Run until SIGTERM or SIGINT; a second signal ends the process at once. Errors of ``step`` end the worker: its supervisor restarts it."""
-    heartbeat = Heartbeat()
-    report = Report(worker)
+    heartbeat, report, keeper = Heartbeat(), Report(worker), TopicKeeper(worker.producer)
+    logs.identify(worker.name)
+    tracing.start(worker.role, worker.name)
+    checks = {"kafka": worker.kafka_problem, "database": database_problem}
+    operations = Operations(worker.role, checks, worker.metrics, partial(producer_metrics, worker.producer)).start()
     with stopped_by_signals(worker.stopping):
         log.info("worker starting role=%s name=%s", worker.role, worker.name)
         try:
             worker.open()
+            keeper.start()
             while not worker.stopping.is_set():
                 worker.step()
                 heartbeat.beat()
+                operations.pulse.beat()
                 report.send_if_due()
             report.withdraw()
         finally:
+            keeper.stop()
             worker.close()
+            operations.stop()
             worker.producer.flush(5)
+            tracing.stop()
             log.info("worker stopped role=%s name=%s", worker.role, worker.name)
 
 
@@ -100,6 +123,17 @@ class Heartbeat:
         if self.descriptor is not None:
             with contextlib.suppress(OSError):
                 os.write(self.descriptor, b".")
+
+    def keep(self) -> None:
+        """Beat from a thread of its own, for a process whose loop is not ours. It shows that the process runs, not that it works."""
+        if self.descriptor is not None:
+            threading.Thread(target=self._keep, name="heartbeat", daemon=True).start()
+
+    def _keep(self) -> None:
+        pause = threading.Event()
+        self.beat()
+        while not pause.wait(REPORT_SECONDS):
+            self.beat()
 
 
 class Report:

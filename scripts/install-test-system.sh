@@ -1,5 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that the tests need and that are not there. Says nothing when none is missing.
+# With the word "containers": what `make test-containers` needs, too.
 set -eu
 
 missing=""
@@ -31,9 +32,17 @@ minor=$(/usr/bin/python3 -c 'import sys; print("%d.%d" % sys.version_info[:2])' 
 is_file /usr/lib/*/libpython"$minor".so.1.0 || need "libpython${minor:-3-dev}"
 has node || need nodejs
 has redis-server || need redis-server
+is_file /usr/lib/postgresql/*/bin/initdb || need postgresql
+has promtool || need prometheus
 has mvn || need maven
 major=$(java_major)
 [ "${major:-0}" -ge 17 ] || need default-jre-headless # 17 in Debian 12, newer in newer ones
+
+if [ "${1:-}" = containers ]; then
+    has dockerd || docker info >/dev/null 2>&1 || need docker.io
+    has mmdebstrap || need mmdebstrap
+    has iptables || need iptables
+fi
 
 [ -n "$missing" ] || exit 0
 

@@ -16,7 +16,7 @@ from cameras.models import Camera
 from streaming import origins, protocol
 from streaming.allowance import Allowance
 from streaming.hub import hub
-from streaming.protocol import Acknowledge, Ping, RequestError, Unwatch, Watch
+from streaming.protocol import Acknowledge, Painted, Ping, RequestError, Unwatch, Watch
 from streaming.visitors import DatabaseUnavailable, Visitor, in_database
 from streaming.wall import Wall
 
@@ -106,7 +106,7 @@ class WallConsumer(AsyncWebsocketConsumer):
             if await self._within(self.messages):
                 self.wall.reply(protocol.error(str(err), err.camera))
             return
-        allowance = self.acknowledgements if isinstance(request, Acknowledge) else self.messages
+        allowance = self.acknowledgements if isinstance(request, Acknowledge | Painted) else self.messages
         if await self._within(allowance):
             await self._serve(self.wall, request)
 
@@ -120,6 +120,8 @@ class WallConsumer(AsyncWebsocketConsumer):
         match request:
             case Acknowledge(camera, seq):
                 wall.acknowledge(camera, seq)
+            case Painted(camera, seq, at):
+                wall.painted(camera, seq, int(at * 1e6))
             case Watch():
                 await self._watch(wall, request)
             case Unwatch(camera):

@@ -1,19 +1,16 @@
-"""Whether this process works, and whether what it needs is there."""
+"""Whether this process works, whether what it needs is there, and what it counts."""
 
 from __future__ import annotations
 
 import asyncio
 
-from django.conf import settings
-from django.db import connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
 
-from streaming.hub import hub
-from streaming.visitors import DatabaseUnavailable, in_database
-
-PART_SECONDS = 3.0
+from streaming.system.views import NOT_YOURS, may_see
+from streaming.system.web import web_operations
+from streaming.tokens import refusal
 
 
 async def healthz(request: HttpRequest) -> HttpResponse:
@@ -23,43 +20,17 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 
 async def readyz(request: HttpRequest) -> JsonResponse:
     """200 when database, Kafka and Redis (where it is used) answer, 503 otherwise; which one and why, in the body."""
-    checks = {"database": _database(), "kafka": _kafka()} | ({"redis": _redis()} if settings.REDIS_URL else {})
-    answers = await asyncio.gather(*checks.values())
-    problems = dict(zip(checks, answers, strict=True))
-    body = {name: {"ok": not problem, "detail": problem} for name, problem in problems.items()}
-    return JsonResponse(body, status=503 if any(answers) else 200, headers={"Cache-Control": "no-store"})
+    status, body = await asyncio.to_thread(web_operations().ready)
+    return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
 
 
-async def _database() -> str:
-    try:
-        await asyncio.wait_for(in_database(_select_one), PART_SECONDS)
-    except (DatabaseUnavailable, TimeoutError):
-        return "The database does not answer."
-    return ""
-
-
-def _select_one() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-
-
-async def _kafka() -> str:
-    source = hub()
-    subscription = source.subscribe()
-    try:
-        if not source.kafka.known:
-            await subscription.wait(PART_SECONDS)
-    finally:
-        subscription.close()
-    return "" if source.kafka.known and source.kafka.reachable else "Kafka does not answer."
-
-
-async def _redis() -> str:
-    client = Redis.from_url(settings.REDIS_URL, socket_timeout=PART_SECONDS, socket_connect_timeout=PART_SECONDS)
-    try:
-        await client.ping()
-    except (RedisError, OSError):
-        return "Redis does not answer."
-    finally:
-        await client.aclose()
-    return ""
+@require_safe
+@never_cache
+def metrics(request: HttpRequest) -> HttpResponse:
+    """For Prometheus, with the bearer token of a user who may see the system page: names of cameras are in it."""
+    if not request.user.is_authenticated:
+        return refusal("Log in, or send a token: manage.py token makes one.")
+    if not may_see(request.user):
+        return HttpResponse(f"{NOT_YOURS}\n", status=403, content_type="text/plain; charset=utf-8")
+    body, content_type = web_operations().exposition(request.headers.get("Accept", ""))
+    return HttpResponse(body, content_type=content_type)

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from sightline import topics
 from sightline.kafka import OFFSET_END, OFFSET_NEWEST, Consumer, KafkaUnavailable, Record
 from sightline.messages import CameraStatus, Frame, MessageError, ModelStatus, Prediction, WorkerStatus, worker_key
+from streaming.deliveries import Deliveries
 from streaming.feeds import Feed, Kind
 from streaming.modelstates import ModelReports
 from streaming.rendition import LivePicture
@@ -32,6 +33,8 @@ LINGER_SECONDS = 3.0
 STATUS_SECONDS = 5.0
 SILENCE_SECONDS = 2.0
 PROBE_SECONDS = 1.0
+# A cluster that takes two seconds for an answer is slow, not away.
+ANSWER_SECONDS = 3.0
 RETRY_SECONDS = 1.0
 PREDICTION_LIMIT = 256 * 1024
 
@@ -69,6 +72,7 @@ class Hub:
         self.reports: dict[str, Report] = {}
         self.models = ModelReports()
         self.workers = WorkerReports()
+        self.deliveries = Deliveries()
         self._commands: queue.SimpleQueue[tuple[Feed, int]] = queue.SimpleQueue()
         self._relays: dict[asyncio.AbstractEventLoop, Relay] = {}
         self._lock = threading.Lock()
@@ -300,7 +304,7 @@ class _Reader:
             self.note_kafka(True, "")
         elif now >= self.next_probe:
             # Nobody may be producing: silence alone is no proof, so ask.
-            if self.consumer.answers(PROBE_SECONDS):
+            if self.consumer.answers(ANSWER_SECONDS):
                 self.last_answer = time.monotonic()
                 self.note_kafka(True, "")
             else:

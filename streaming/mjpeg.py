@@ -15,7 +15,9 @@ from django.views.decorators.http import require_safe
 from sightline.messages import Frame
 from sightline.pace import Pace
 from streaming.asking import Asked, asked_for, plain
+from streaming.deliveries import Way
 from streaming.feeds import Feed
+from streaming.frametrace import delivered
 from streaming.hub import Hub, hub
 from streaming.links import LinkKind
 from streaming.protocol import MOST_FPS
@@ -83,7 +85,11 @@ async def _parts(asked: Asked, source: Hub) -> AsyncIterator[bytes]:
                 rendition = await picture.at(asked.options.width)
             except PictureError:
                 continue
-            yield rendition.written(_part)
+            part = rendition.written(_part)
+            yield part
+            source.deliveries.sent(Way.STREAM, rendition.frame, len(part))
+            if picture.frame.trace:
+                delivered(picture, Way.STREAM)
     finally:
         subscription.close()
 

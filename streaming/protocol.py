@@ -51,13 +51,22 @@ class Acknowledge:
 
 
 @dataclass(frozen=True, slots=True)
+class Painted:
+    """I show this frame, whose header said that it is traced, since ``at``: ms since the epoch by the server's clock, as far as I know it."""
+
+    camera: str
+    seq: int
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Ping:
     """Are you there? ``t`` is sent back as it is."""
 
     t: float
 
 
-Request = Watch | Unwatch | Acknowledge | Ping
+Request = Watch | Unwatch | Acknowledge | Painted | Ping
 
 
 def read(text: str | None) -> Request:
@@ -75,9 +84,11 @@ def read(text: str | None) -> Request:
             return Unwatch(_camera(document))
         case "ack":
             return Acknowledge(_camera(document), _whole(document, "seq"))
+        case "painted":
+            return Painted(_camera(document), _whole(document, "seq"), _number(document, "at", 0))
         case "ping":
             return Ping(_number(document, "t", 0))
-    raise RequestError("The type is watch, unwatch, ack or ping.")
+    raise RequestError("The type is watch, unwatch, ack, painted or ping.")
 
 
 def _watch(document: dict[str, Any]) -> Watch:
@@ -182,6 +193,7 @@ def frame(picture: Frame) -> bytes:
             "width": picture.width,
             "height": picture.height,
             "sent_at": time.time_ns(),
+            **({"traced": True} if picture.trace else {}),
         },
         separators=(",", ":"),
     ).encode()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -39,12 +40,13 @@ class Rendition:
 
 
 class LivePicture:
-    """A frame and its smaller renditions, which live as long as the frame is looked at."""
+    """A frame and its smaller renditions, which live as long as the frame is looked at. ``read_at``: of one that is traced, when it came (ns)."""
 
-    __slots__ = ("_scaled", "_whole", "frame")
+    __slots__ = ("_scaled", "_whole", "frame", "read_at")
 
     def __init__(self, frame: Frame) -> None:
         self.frame = frame
+        self.read_at = time.time_ns() if frame.trace else 0
         self._whole = Rendition(frame)
         self._scaled: dict[int, Future[Rendition]] = {}
 

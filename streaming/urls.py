@@ -29,4 +29,5 @@ urlpatterns = [
     path("system/state.json", system.system_state, name="system-state"),
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics, name="metrics"),
 ]

@@ -11,7 +11,9 @@ from collections.abc import Awaitable, Callable, Iterable
 
 from sightline.pace import Pace
 from streaming import protocol
+from streaming.deliveries import Way
 from streaming.feeds import Feed, Kind
+from streaming.frametrace import Painting
 from streaming.hub import Hub
 from streaming.modelstates import ModelNews
 from streaming.rendition import PictureError
@@ -38,6 +40,7 @@ class Wall:
         self.waiting: dict[str, float] = {}
         self.states: dict[str, tuple[str, int]] = {}
         self.models = ModelNews(hub.models)
+        self.painting = Painting()
         self.next_round = 0.0
 
     def close(self) -> None:
@@ -79,6 +82,10 @@ class Wall:
             if camera in self.waiting:
                 self.waiting[camera] = 0.0
                 self.subscription.wake()
+
+    def painted(self, camera: str, seq: int, at: int) -> None:
+        """The viewer shows a frame that is traced, since ``at`` (ns since the epoch, by the clock of this server as the viewer knows it)."""
+        self.painting.painted(camera, seq, at)
 
     def reply(self, text: str) -> None:
         """Queue a message of our own; of too many, the oldest are lost."""
@@ -179,7 +186,11 @@ class Wall:
         except PictureError:
             return
         tile.went(rendition.frame, time.monotonic())
-        await self.send_bytes(rendition.written(protocol.frame))
+        data = rendition.written(protocol.frame)
+        await self.send_bytes(data)
+        self.hub.deliveries.sent(Way.WALL, rendition.frame, len(data))
+        if picture.frame.trace:
+            self.painting.sent(picture)
 
 
 def _cameras_by_kind(feeds: Iterable[Feed]) -> defaultdict[Kind, set[str]]:

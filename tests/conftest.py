@@ -26,6 +26,10 @@ for _name in (
     "DEBUG",
     "HTTPS",
     "LOG_LEVEL",
+    "LOG_FORMAT",
+    "METRICS_PORT",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "TRACE_EVERY",
     "PYTHON_MODELS",
     "SCHEMA_REGISTRY_URL",
     "PYTHONDONTWRITEBYTECODE",  # many processes are started; without it each would compile all that it imports

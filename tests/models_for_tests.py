@@ -89,6 +89,16 @@ class PictureModel(_Simple):
         return [{"label": "bright" if data.mean() > 127 else "dark", "score": 1.0, "box": [0, 0, 1, 1]}]
 
 
+class NanModel(PictureModel):
+    """Gives a box that is none where the picture is dark."""
+
+    qualified_name = "nan_model"
+
+    def predict(self, data: Any) -> list[dict[str, Any]]:
+        corner = 0.0 if data.mean() > 127 else float("nan")
+        return [{"label": "seen", "score": 1.0, "box": [corner, 0, 1, 1]}]
+
+
 class OddModel(_Simple):
     """Gives what no stream can carry."""
 

@@ -32,6 +32,13 @@ GROUND = {
     "reading",
     "filequeue",
     "celery",
+    "checks",
+    "logs",
+    "metrics",
+    "operations",
+    "process",
+    "redaction",
+    "tracing",
 }
 LEVELS = ("ground", "cameras", "inference", "streaming", "roof")
 CHECKED = ("platform", "cameras", "inference", "streaming")

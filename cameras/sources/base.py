@@ -73,12 +73,16 @@ class Source(Protocol):
 
 
 class SourceError(Exception):
-    """The camera gives no pictures. `detail` is one plain sentence for operators and never holds credentials."""
+    """The camera gives no pictures. `detail` is one plain sentence for operators and never holds credentials.
 
-    def __init__(self, state: CameraState, detail: str) -> None:
+    `answered`: it said something at all when it was asked for them.
+    """
+
+    def __init__(self, state: CameraState, detail: str, *, answered: bool = True) -> None:
         super().__init__(state, detail)
         self.state = state
         self.detail = detail
+        self.answered = answered
 
     def __str__(self) -> str:
         return self.detail

@@ -25,12 +25,12 @@ def forbidden() -> SourceError:
     return SourceError(CameraState.AUTH_FAILED, "The camera does not let this user see its pictures.")
 
 
-def stalled() -> SourceError:
-    return SourceError(CameraState.STALLED, "The camera holds the connection open but sends nothing.")
+def stalled(*, answered: bool = True) -> SourceError:
+    return SourceError(CameraState.STALLED, "The camera holds the connection open but sends nothing.", answered=answered)
 
 
-def unreachable(detail: str) -> SourceError:
-    return SourceError(CameraState.UNREACHABLE, detail)
+def unreachable(detail: str, *, answered: bool = True) -> SourceError:
+    return SourceError(CameraState.UNREACHABLE, detail, answered=answered)
 
 
 def ended(*, began: bool = True) -> SourceError:
@@ -49,11 +49,11 @@ def redirected(location: str) -> SourceError:
 
 
 def no_answer(host: str, port: int) -> SourceError:
-    return unreachable(f"{host} does not answer on port {port}. Check that the camera is on and can be reached from here.")
+    return unreachable(f"{host} does not answer on port {port}. Check that the camera is on and can be reached from here.", answered=False)
 
 
 def hung_up(host: str, port: int) -> SourceError:
-    return unreachable(f"{host} closes the connection on port {port} without sending pictures.")
+    return unreachable(f"{host} closes the connection on port {port} without sending pictures.", answered=False)
 
 
 def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
@@ -68,9 +68,10 @@ def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
         number = number or getattr(cause, "errno", None)
         cause = cause.__cause__ or cause.__context__
     if number == errno.ECONNREFUSED:
-        return unreachable(f"{host} refuses connections on port {port}. Check the port, and that the camera's video service is on.")
+        detail = f"{host} refuses connections on port {port}. Check the port, and that the camera's video service is on."
+        return unreachable(detail, answered=False)
     if number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
-        return unreachable(f"There is no way to {host} from here. Check the address, the network and the cable.")
+        return unreachable(f"There is no way to {host} from here. Check the address, the network and the cable.", answered=False)
     if number == errno.ETIMEDOUT:
         return no_answer(host, port)
     return hung_up(host, port)

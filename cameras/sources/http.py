@@ -128,7 +128,7 @@ def translated(address: Address) -> Iterator[None]:
     except requests.exceptions.ConnectTimeout as err:
         raise failures.no_answer(address.host, address.port) from err
     except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError) as err:
-        raise failures.stalled() from err
+        raise failures.stalled(answered=False) from err
     except UnicodeError as err:
         raise failures.unreachable("The user name or password holds a character that HTTP cannot carry.") from err
     except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as err:

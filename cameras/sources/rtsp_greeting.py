@@ -69,7 +69,7 @@ def _secured(plain: socket.socket, address: Address) -> socket.socket:
 
 def _silent_or(err: OSError, address: Address) -> SourceError:
     if isinstance(err, TimeoutError):
-        return failures.stalled()
+        return failures.stalled(answered=False)
     if isinstance(err, ssl.SSLError):
         return failures.unreachable(f"{address.host} does not speak TLS on port {address.port}. Try rtsp:// instead of rtsps://.")
     return failures.from_os_error(err, address.host, address.port)

@@ -24,6 +24,7 @@ from sightline.kafka.connection import (
     security,
 )
 from sightline.kafka.consumer import Consumer
+from sightline.kafka.keeper import TopicKeeper
 from sightline.kafka.outbox import NotCommitted, Outbox, Outgoing, Receipt
 from sightline.kafka.producer import Producer
 
@@ -47,6 +48,7 @@ __all__ = [
     "Producer",
     "Receipt",
     "Record",
+    "TopicKeeper",
     "address_file",
     "bootstrap_servers",
     "embedded_broker",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
-from confluent_kafka import ConsumerGroupTopicPartitions, KafkaError, KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._config import ConfigResource, ConfigSource
 from confluent_kafka.admin._listoffsets import OffsetSpec
@@ -16,7 +18,10 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 from django.conf import settings
 
 from sightline.kafka.connection import Health, KafkaUnavailable, Partition, bootstrap_servers, connection, made
+from sightline.kafka.groups import Groups
 from sightline.topics import Topic
+
+Answer = TypeVar("Answer")
 
 
 class PartitionState(NamedTuple):
@@ -44,6 +49,8 @@ class Admin:
     def __init__(self) -> None:
         self.health = Health()
         self._known: set[str] = set()
+        self._groups = Groups(self.health)
+        weakref.finalize(self, self._groups.close).atexit = False
         self._client: AdminClient | None = None
 
     @property
@@ -51,6 +58,7 @@ class Admin:
         """The connection, made on first use."""
         if self._client is None:
             self._client = made(AdminClient, connection(self.health) | {"allow.auto.create.topics": settings.KAFKA_EMBEDDED})
+            weakref.finalize(self, _close, self._client).atexit = False
         return self._client
 
     def partitions(self, timeout: float = 5) -> dict[str, int]:
@@ -90,25 +98,19 @@ class Admin:
             return {}
         answers = self.client.list_offsets(wanted, request_timeout=timeout)
         found: dict[Partition, int] = {}
-        failure: KafkaException | None = None
+        failure = ""
         for partition, answer in answers.items():
             try:
-                found[partition.topic, partition.partition] = answer.result(timeout + 1).offset
+                found[partition.topic, partition.partition] = _answer(answer, timeout).offset
             except KafkaException as err:
-                failure = err
-        if failure is not None and not found:
-            raise KafkaUnavailable(f"Kafka does not tell where topics end: {failure.args[0].str()}") from failure
+                failure = err.args[0].str()
+        if failure and not found:
+            raise KafkaUnavailable(f"Kafka does not tell where topics end: {failure}")
         return found
 
-    def committed(self, group: str, partitions: Iterable[Partition] | None = None, timeout: float = 5) -> dict[Partition, int]:
-        """Where a consumer group goes on, of ``partitions`` or of all that it knows; those without an offset are left out."""
-        wanted = None if partitions is None else [TopicPartition(*partition) for partition in partitions]
-        try:
-            request = ConsumerGroupTopicPartitions(group, wanted) if wanted is not None else ConsumerGroupTopicPartitions(group)
-            found = self.client.list_consumer_group_offsets([request], request_timeout=timeout)[group].result(timeout + 1)
-        except KafkaException as err:
-            raise KafkaUnavailable(f"Kafka does not tell how far {group} is: {err.args[0].str()}") from err
-        return {(item.topic, item.partition): item.offset for item in found.topic_partitions or () if item.offset >= 0}
+    def committed(self, group: str, partitions: Iterable[Partition], timeout: float = 5) -> dict[Partition, int]:
+        """Where a consumer group goes on, of ``partitions``; those in which it has not begun are left out. KafkaUnavailable as above."""
+        return self._groups.committed(group, partitions, timeout)
 
     def lag(self, group: str, topics: Mapping[str, int], timeout: float = 5) -> dict[Partition, int]:
         """How many records of each partition of ``topics`` (names and numbers of partitions) a group has not yet done.
@@ -123,7 +125,7 @@ class Admin:
     def groups(self, timeout: float = 5) -> list[str]:
         """The names of the consumer groups; none on a broker that does not tell them."""
         try:
-            found = self.client.list_consumer_groups(request_timeout=timeout).result(timeout + 1)
+            found = _answer(self.client.list_consumer_groups(request_timeout=timeout), timeout)
         except KafkaException as err:
             raise KafkaUnavailable(f"Kafka does not tell its consumer groups: {err.args[0].str()}") from err
         return sorted(group.group_id for group in found.valid)
@@ -165,7 +167,7 @@ class Admin:
             return True
         request = NewTopic(topic.name, topic.partitions, settings.KAFKA_REPLICATION if replication is None else replication, config=topic.config)
         try:
-            self.client.create_topics([request], request_timeout=timeout)[topic.name].result(timeout + 1)
+            _answer(self.client.create_topics([request], request_timeout=timeout)[topic.name], timeout)
         except KafkaException as err:
             if err.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:
                 return False
@@ -178,7 +180,7 @@ class Admin:
             return False
         request = NewPartitions(topic.name, topic.partitions)
         try:
-            self.client.create_partitions([request], request_timeout=timeout)[topic.name].result(timeout + 1)
+            _answer(self.client.create_partitions([request], request_timeout=timeout)[topic.name], timeout)
         except KafkaException as err:
             raise KafkaUnavailable(f"Kafka gives {topic.name} no more partitions: {err.args[0].str()}") from err
         return True
@@ -195,7 +197,7 @@ class Admin:
             return {}
         resource = ConfigResource(ConfigResource.Type.TOPIC, name)
         try:
-            entries = self.client.describe_configs([resource], request_timeout=timeout)[resource].result(timeout + 1)
+            entries = _answer(self.client.describe_configs([resource], request_timeout=timeout)[resource], timeout)
         except KafkaException as err:
             raise KafkaUnavailable(f"Kafka does not tell the settings of {name}: {err.args[0].str()}") from err
         own = ConfigSource.DYNAMIC_TOPIC_CONFIG.value
@@ -204,3 +206,20 @@ class Admin:
 
 def _partitions(topic: Any) -> list[PartitionState]:
     return [PartitionState(item.id, item.leader, tuple(item.replicas), tuple(item.isrs)) for _, item in sorted(topic.partitions.items())]
+
+
+def _answer(future: Future[Answer], timeout: float) -> Answer:
+    """What the broker said within ``timeout`` seconds, which librdkafka watches over; KafkaUnavailable when even that failed."""
+    try:
+        return future.result(timeout + 1)
+    except TimeoutError as err:
+        raise KafkaUnavailable(f"Kafka at {bootstrap_servers()} did not answer in time.") from err
+
+
+def _close(client: AdminClient) -> None:
+    """End a client that nobody refers to any more, in a thread of its own.
+
+    The garbage collector runs in any thread, also in the client's own while that hands over a late answer, and librdkafka crashes when one of its
+    threads is to end the client that it belongs to.
+    """
+    threading.Thread(target=client.__exit__, args=(None, None, None), name="kafka-close", daemon=True).start()

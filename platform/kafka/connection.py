@@ -114,6 +114,8 @@ class Health:
             self.detail = self.detail or error.str()
         elif code in AWAY:
             self.detail = error.str()
+        elif code in NO_SUCH_TOPIC:
+            log.debug("kafka topic missing message=%s", error.str())
         else:
             log.warning("kafka error code=%s message=%s", code, error.str())
         if self.reachable and (code in REFUSED or code == KafkaError._ALL_BROKERS_DOWN):

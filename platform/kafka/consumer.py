@@ -159,8 +159,6 @@ class Consumer:
     def _note(self, error: KafkaError, message: Any) -> None:
         if error.code() == KafkaError._PARTITION_EOF:
             self.ended.add((message.topic(), message.partition()))
-        elif error.code() in NO_SUCH_TOPIC:
-            log.debug("kafka topic missing message=%s", error.str())
         else:
             self.health.on_error(error)
 
@@ -234,6 +232,19 @@ class Consumer:
         self.health.on_success()
         return True
 
+    def lag(self) -> int:
+        """How many records its partitions have beyond those read, by what the broker said with its last answers. For the thread that reads."""
+        if self._client is None:
+            return 0
+        try:
+            places = [
+                (place.offset, self._client.get_watermark_offsets(place, cached=True)[1])
+                for place in self._client.position(self._client.assignment())
+            ]
+        except KafkaException:
+            return 0
+        return sum(max(0, end - offset) for offset, end in places if offset >= 0)
+
     def close(self) -> None:
         """Leave the group, watch nothing any more."""
         self._subscription = None
@@ -247,7 +258,7 @@ class Consumer:
 
     def _renew(self) -> None:
         """Go on with a new client where the old one stood; to the group's members it is as if the group had gone on without us."""
-        log.warning("kafka partitions stay without a leader, reading with a new client group=%s", self.group)
+        log.warning("kafka partitions were lost, reading with a new client group=%s", self.group)
         starts = {partition: self._place(partition, start) for partition, start in self._watched.items()}
         self._let_go()
         self._leaders.renewed()

@@ -1,7 +1,9 @@
 """Noticing that a client has lost its partitions for good.
 
-A broker that comes back empty counts its leader epochs from 0. To librdkafka that is old news: in a client that has seen a higher epoch the
-partitions stay without a leader, also when their topics are made again, and nothing is read from them any more. Only a new client helps.
+A broker that comes back empty counts its leader epochs from 0, and so does a topic that was deleted and made anew. To librdkafka that is old news:
+in a client that has seen a higher epoch the partitions stay without a leader, or with the one they had, and nothing is read from them any more.
+A broker that was frozen names no brokers at all for a moment, not even itself. librdkafka then forgets all that it had, and one that it learns of
+again it may never connect to: the client asks nobody any more, and its group goes on without it. Only a new client helps.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from typing import Any, Final
 
 import orjson
 
-LOOK_MS: Final = 2000
-LOOKS: Final = 2
-# A partition may be without a leader because its brokers are gone: a new client would not find one either, so not many are made.
-REST_SECONDS: Final = 30.0
+LOOK_MS: Final = 1000
+LEADERLESS_LOOKS: Final = 4
+UNREAD_LOOKS: Final = 2
+UNCONNECTED_LOOKS: Final = 5
+# There may be other reasons that a new client can do nothing about, such as brokers that are gone: not many are made.
+REST_SECONDS: Final = 10.0
 
 
 class Leaders:
@@ -23,7 +27,9 @@ class Leaders:
 
     def __init__(self) -> None:
         self.lost = False
-        self._looks = 0
+        self._leaderless = 0
+        self._unread = 0
+        self._unconnected = 0
         self._rest_until = 0.0
 
     @property
@@ -32,22 +38,40 @@ class Leaders:
         return {"statistics.interval.ms": LOOK_MS, "stats_cb": self.look}
 
     def look(self, statistics: str) -> None:
-        """librdkafka's callback: ``lost`` once a partition that had a leader has none, twice in a row, while a broker is connected."""
+        """librdkafka's callback: ``lost`` once a partition that had a leader has none, or has one that it is not read from, or the client
+        does not even try to connect to any broker.
+
+        Several times in a row, because each may be so for a moment; the first two while a broker is connected.
+        """
         found = orjson.loads(statistics)
-        leaderless = any(item["leader"] == -1 and item["leader_epoch"] >= 0 for item in _partitions(found))
-        self._looks = self._looks + 1 if leaderless and _connected(found) else 0
-        self.lost = self._looks >= LOOKS and time.monotonic() >= self._rest_until
+        known = [item for item in _partitions(found) if item["leader_epoch"] >= 0] if _connected(found) else []
+        self._leaderless = self._leaderless + 1 if any(item["leader"] == -1 for item in known) else 0
+        self._unread = self._unread + 1 if any(map(_is_unread, known)) else 0
+        self._unconnected = self._unconnected + 1 if _tries_none(found) else 0
+        lost = self._unread >= UNREAD_LOOKS or self._leaderless >= LEADERLESS_LOOKS or self._unconnected >= UNCONNECTED_LOOKS
+        self.lost = lost and time.monotonic() >= self._rest_until
 
     def renewed(self) -> None:
         """There is a new client."""
         self.lost = False
-        self._looks = 0
+        self._leaderless = self._unread = self._unconnected = 0
         self._rest_until = time.monotonic() + REST_SECONDS
+
+
+def _is_unread(partition: Mapping[str, Any]) -> bool:
+    """Wanted, there, with a leader, and yet asked of no broker, or of one that answers with an error, which has no end of the log in it."""
+    at_hand = partition["desired"] and not partition["unknown"] and partition["leader"] != -1
+    return bool(at_hand and -1 in (partition["broker"], partition["hi_offset"]))
 
 
 def _partitions(statistics: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Of all topics; the statistics' format is librdkafka's STATISTICS.md."""
     return (item for topic in statistics.get("topics", {}).values() for item in topic["partitions"].values())
+
+
+def _tries_none(statistics: Mapping[str, Any]) -> bool:
+    """Whether the client has topics to read, and all brokers stand as on the day they were made. One that is away is tried again and again."""
+    return bool(statistics.get("topics")) and all(broker["state"] == "INIT" for broker in statistics.get("brokers", {}).values())
 
 
 def _connected(statistics: Mapping[str, Any]) -> bool:

@@ -216,6 +216,12 @@ class Outbox:
             self._client.poll(0)
             self._client = None
 
+    @property
+    def queued(self) -> int:
+        """The number of records under way, as far as their acknowledgements were polled for. For any thread."""
+        client = self._client
+        return 0 if client is None else len(client)
+
     def flush(self, timeout: float) -> int:
         """Wait until all is acknowledged or has failed, ``timeout`` seconds at most; the number still under way."""
         return 0 if self._client is None else int(self._client.flush(timeout))

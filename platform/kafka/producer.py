@@ -16,13 +16,20 @@ from sightline.topics import Topic
 
 
 class Producer:
-    """Sends without waiting. Thread-safe. ``sent``, ``delivered``, ``failed`` and ``dropped`` count records."""
+    """Sends without waiting. Thread-safe. ``sent``, ``delivered``, ``failed`` and ``dropped`` count records.
+
+    ``bytes_delivered`` and ``bytes_queued`` count their values; the queue takes ``queue_limit`` bytes.
+    """
+
+    queue_limit = 32 * 1024 * 1024
 
     def __init__(self, **overrides: Any) -> None:
         self.overrides = overrides
         self.health = Health()
         self.sent = self.delivered = self.failed = self.dropped = 0
+        self.bytes_delivered = self.bytes_queued = 0
         self.last_error = ""
+        self._waiting: dict[str, tuple[Topic, float]] = {}
         self._client: confluent_kafka.Producer | None = None
         self._lock = threading.Lock()
 
@@ -39,7 +46,7 @@ class Producer:
             **connection(self.health),
             "linger.ms": 0,
             "acks": 1,
-            "queue.buffering.max.kbytes": 32 * 1024,
+            "queue.buffering.max.kbytes": self.queue_limit // 1024,
             "message.timeout.ms": 5000,
             "message.max.bytes": settings.KAFKA_MAX_MESSAGE_BYTES,
             **self.overrides,
@@ -69,7 +76,10 @@ class Producer:
             return self._refused(err.args[0].str())
         except KafkaUnavailable as err:
             return self._refused(str(err))
-        self.sent += 1
+        with self._lock:
+            self.sent += 1
+            self.bytes_queued += len(value or b"")
+            self._waiting.setdefault(topic.name, (topic, time.monotonic()))
         self.poll()
         return True
 
@@ -81,23 +91,34 @@ class Producer:
         return False
 
     def _reporter(self, on_delivery: Callable[[str], None] | None) -> Callable[[KafkaError | None, Any], None]:
-        def report(error: KafkaError | None, _message: Any) -> None:
-            self._count(error)
+        def report(error: KafkaError | None, message: Any) -> None:
+            self._count(error, message)
             if on_delivery is not None:
                 on_delivery("" if error is None else error.str())
 
-        return self._on_delivery if on_delivery is None else report
+        return self._count if on_delivery is None else report
 
-    def _on_delivery(self, error: KafkaError | None, _message: Any) -> None:
-        self._count(error)
-
-    def _count(self, error: KafkaError | None) -> None:
+    def _count(self, error: KafkaError | None, message: Any) -> None:
+        size = len(message)
+        with self._lock:
+            self.bytes_queued -= size
+            if error is None:
+                self.delivered += 1
+                self.bytes_delivered += size
+                self._waiting.pop(message.topic(), None)
+            else:
+                self.failed += 1
+                self.last_error = error.str()
         if error is None:
-            self.delivered += 1
             self.health.on_success()
-        else:
-            self.failed += 1
-            self.last_error = error.str()
+
+    def take_stuck(self, seconds: float) -> list[Topic]:
+        """The topics whose records have gone unanswered for so long; each is told once, and again when that goes on."""
+        horizon = time.monotonic() - seconds
+        stuck = [topic for topic, begun in list(self._waiting.values()) if begun <= horizon]
+        for topic in stuck:
+            self._waiting.pop(topic.name, None)
+        return stuck
 
     def poll(self) -> None:
         """Serve delivery reports and errors without waiting."""
@@ -111,6 +132,12 @@ class Producer:
         while (left := until - time.monotonic()) > 0:
             self._client.poll(left)
         return True
+
+    @property
+    def queued(self) -> int:
+        """Records on their way, not yet acknowledged."""
+        client = self._client
+        return 0 if client is None else len(client)
 
     def poll_if_open(self) -> None:
         """As ``poll``, without connecting when nothing was sent yet."""

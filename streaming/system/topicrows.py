@@ -149,7 +149,8 @@ def _lags(admin: Admin, counts: Mapping[str, int], ranges: Mapping[Partition, tu
     for group in _groups(admin, streams):
         if time.monotonic() > deadline:
             break
-        wanted = [(streams[group], number) for number in range(counts[streams[group]])] if group in streams else None
+        topics = [streams[group]] if group in streams else counts
+        wanted = [(name, number) for name in topics for number in range(counts[name])]
         done = admin.committed(group, wanted, ASK_SECONDS)
         read = {name for name, _ in done if name in counts} | ({streams[group]} if group in streams else set())
         for name in sorted(read):

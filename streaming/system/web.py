@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
+from django.conf import settings
+
+from sightline.checks import database_problem, redis_problem
 from sightline.messages import WorkerStatus
+from sightline.metrics import producer_metrics
+from sightline.operations import Operations
 from sightline.reporter import Reporter
 from streaming.hub import hub
+from streaming.metrics import kafka_problem, web_metrics
 
 
 @cache
 def web_reporter() -> Reporter:
     """This process's reporter, started by the command that serves."""
     return Reporter("web", counters)
+
+
+@cache
+def web_operations() -> Operations:
+    """This process's health, readiness and metrics."""
+    checks = {"database": database_problem, "kafka": kafka_problem} | ({"redis": redis_problem} if settings.REDIS_URL else {})
+    return Operations("web", checks, lambda: web_metrics(hub()), partial(producer_metrics, web_reporter().producer))
 
 
 def counters() -> dict[str, int]:

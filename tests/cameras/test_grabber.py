@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Protocol, Self
 
 import pytest
 from pytest_django import Settings
@@ -36,7 +36,10 @@ class Grab:
 
 @dataclass
 class Script:
-    """A source that plays one script at each connection: grabs, and at last an error, or None: it waits to be stopped, as after all scripts."""
+    """A source that plays one script at each connection: grabs, and at last an error, or None: it waits to be stopped, as after all scripts.
+
+    An error of a camera that did not answer is raised as the source is opened.
+    """
 
     attempts: list[list[Jpeg | Exception | None]]
     paced: bool = True
@@ -49,6 +52,10 @@ class Script:
         return self
 
     def __enter__(self) -> Self:
+        match self.attempts:
+            case [[SourceError(answered=False) as err], *_]:
+                self.attempts.pop(0)
+                raise err
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -64,17 +71,19 @@ class Script:
             yield Grab(time.time_ns(), item)
 
 
-Play = Callable[[Script], Grabber]
+class Play(Protocol):
+    def __call__(self, script: Script, backoff: Backoff | None = None, knocks: Backoff | None = None) -> Grabber: ...
 
 
 @pytest.fixture
 def play(embedded: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
     grabbers: list[Grabber] = []
 
-    def start(script: Script) -> Grabber:
+    def start(script: Script, backoff: Backoff | None = None, knocks: Backoff | None = None) -> Grabber:
         monkeypatch.setattr(module, "open_source", script.open)
         grabber = Grabber(Plan("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80), Producer(), "capture-1")
-        grabber.backoff = Backoff(first=0.01, most=0.01)
+        grabber.backoff = backoff or Backoff(first=0.01, most=0.01)
+        grabber.knocks = knocks or grabber.knocks
         grabbers.append(grabber)
         grabber.start()
         return grabber
@@ -146,6 +155,30 @@ def test_a_refused_password_is_not_tried_again_soon(play: Play) -> None:
     grabber.stop()
     assert grabber.join(5)
     assert len(script.first_seqs) == 1
+
+
+def test_a_camera_that_does_not_answer_is_asked_again_soon_and_one_that_fails_is_not(play: Play) -> None:
+    away: list[Jpeg | Exception | None] = [SourceError(CameraState.UNREACHABLE, "Nobody answers.", answered=False)]
+    script = Script([*[away] * 10, [JPEG, SourceError(CameraState.UNREACHABLE, "It ends.")]])
+    grabber = play(script, backoff=Backoff(first=3600), knocks=Backoff(first=0.01, most=0.01))
+
+    wait_until(lambda: grabber.tracker.status().detail == "It ends.")
+    assert len(script.first_seqs) == 11
+    grabber.stop()
+    assert grabber.join(5)
+    assert len(script.first_seqs) == 11
+
+
+@pytest.mark.parametrize(("healthy_after", "failures"), [(60.0, 4), (0.0, 1)])
+def test_only_some_time_with_pictures_makes_a_camera_healthy(
+    play: Play, monkeypatch: pytest.MonkeyPatch, healthy_after: float, failures: int
+) -> None:
+    monkeypatch.setattr(module, "HEALTHY_SECONDS", healthy_after)
+    script = Script([[JPEG]] * 4)
+    grabber = play(script)
+
+    wait_until(lambda: len(script.first_seqs) == 5)
+    assert grabber.backoff.failures == failures
 
 
 def test_only_unpaced_sources_are_thinned_out(play: Play) -> None:

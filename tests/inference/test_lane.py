@@ -8,9 +8,11 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
+from inference import lane as lane_module
 from inference import runtimes
 from inference.lane import Lane
 from inference.plans import View
@@ -218,6 +220,24 @@ def test_whatever_a_model_raises_costs_one_frame(lane: Lane, runtime: FakeRuntim
     assert letter.value == JPEG
     assert letter.header_map["dlt-exception-fqcn"].endswith(name)
     prediction_of(send(lane))
+
+
+def has_failed(lane: Lane, times: int) -> bool:
+    return lane.failed >= times
+
+
+def test_a_model_that_fails_on_every_frame_does_not_flood_the_dead_letters(lane: Lane, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_module, "LETTERS_IN_A_ROW", 3)
+    monkeypatch.setattr(lane_module, "LETTER_SECONDS", 1000.0)
+    runtime.answer = raising(ValueError("always"))
+    with reading(topics.errors("fake", "1")) as reader:
+        before = lane.failed
+        for number in range(1, 7):
+            send(lane)
+            wait_until(partial(has_failed, lane, before + number), 15, "the failure")
+        runtime.answer = lambda _: SEEN
+        prediction_of(send(lane))
+        assert 1 <= sum(b"always" in record.header_map["dlt-exception-message"] for record in reader.read()) <= 3
 
 
 def test_secrets_do_not_travel_with_dead_letters(lane: Lane, runtime: FakeRuntime) -> None:

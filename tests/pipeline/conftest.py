@@ -16,10 +16,13 @@ from sightline.kafka import OFFSET_NEWEST, Consumer, Record
 from sightline.messages import Frame, Prediction
 from sightline.topics import Topic
 from tests.servers.kafka import KafkaServer
+from tests.servers.otlp import Collector
 from tests.servers.rtsp import RtspServer
 from tests.servers.stack import Stack
 from tests.servers.video import face_video
 from tests.servers.waiting import wait_until
+
+TRACE_EVERY = 10
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -95,9 +98,17 @@ def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
-def stack(broker: Embedded | Apache, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def collector() -> Iterator[Collector]:
+    """Takes the traces of every stack."""
+    with Collector() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def stack(broker: Embedded | Apache, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """Sightline with its demo camera, on each of the brokers."""
-    with Stack(tmp_path_factory.mktemp("stack"), kafka=broker.address) as stack:
+    tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "TRACE_EVERY": str(TRACE_EVERY)}
+    with Stack(tmp_path_factory.mktemp("stack"), kafka=broker.address, environment=tracing) as stack:
         if isinstance(broker, Embedded):
             broker.stack = stack
         _running.append(stack)

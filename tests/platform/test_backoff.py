@@ -20,3 +20,17 @@ def test_health_begins_it_anew() -> None:
     backoff.reset()
 
     assert backoff.next() <= 1
+
+
+def test_there_are_only_so_many_tries_a_minute_also_when_it_works_in_between() -> None:
+    now = 0.0
+    backoff = Backoff(a_minute=5, clock=lambda: now)
+    tries = []
+    for _ in range(40):
+        now += backoff.next()
+        tries.append(now)
+        now += 2
+        backoff.reset()
+
+    assert all(later - earlier > 59.9 for earlier, later in zip(tries, tries[5:], strict=False))
+    assert tries[4] < 15, "the first ones come soon"

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import threading
+import weakref
+
 import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 from pytest_django import Settings
 
 from sightline import topics
-from sightline.kafka import Admin, Consumer, KafkaUnavailable, Producer
+from sightline.kafka import Admin, Consumer, KafkaUnavailable, Producer, TopicKeeper
 from tests.servers.kafka import KafkaServer
 from tests.servers.waiting import wait_until
 from tests.support import frame, reading, send_frame
@@ -96,3 +100,74 @@ def test_a_wrong_login_is_said_plainly(cluster: KafkaServer, settings: Settings,
 
     assert "refuses the user name or password" in producer.health.detail
     assert "wr0ng" not in caplog.text
+
+
+def test_a_topic_that_somebody_deleted_is_made_anew(cluster: KafkaServer) -> None:
+    topic = topics.frames("dock")
+    Admin().ensure([topic])
+    producer = Producer()
+    keeper = TopicKeeper(producer)
+    client = AdminClient({"bootstrap.servers": cluster.bootstrap})
+
+    def keep() -> list[str]:
+        producer.send(topic, b"x")
+        return keeper.look()
+
+    with reading(topic) as reader:
+        reader.wait(beside=keep)
+        client.delete_topics([topic.name])[topic.name].result(10)
+        assert wait_until(keep, 30, "the loss to be noticed", interval=0.1) == [topic.name]
+        reader.wait(len(reader.records) + 1, 30, beside=keep)
+    assert topic.config.items() <= config(cluster, topic.name).items()
+
+
+def test_the_garbage_collector_may_drop_an_admin_in_librdkafkas_own_thread(cluster: KafkaServer) -> None:
+    """While that hands over an answer that nobody waits for any more: it used to crash the process."""
+    admin = Admin()
+    admin.partitions()
+    dropped = weakref.ref(admin)
+    admin.itself = admin  # type: ignore[attr-defined]  # what only the collector can take apart
+    collecting: list[str] = []
+
+    def collect(_answer: object) -> None:
+        gc.collect()
+        collecting.append(threading.current_thread().name)
+
+    gc.disable()
+    try:
+        admin.client.list_consumer_groups(request_timeout=10).add_done_callback(collect)
+        del admin
+        wait_until(lambda: collecting, 20, "the answer")
+    finally:
+        gc.enable()
+
+    assert dropped() is None
+    assert collecting != [threading.current_thread().name]
+    wait_until(lambda: not any(thread.name == "kafka-close" for thread in threading.enumerate()), 20, "the client to be closed")
+
+
+def test_a_group_may_be_asked_about_that_nobody_knows(cluster: KafkaServer) -> None:
+    """librdkafka's admin client may crash the process then."""
+    Admin().ensure([topics.frames("dock")])
+    name = topics.frames("dock").name
+    admin = Admin()
+
+    assert [admin.committed(f"unseen-{number}", [(name, 0)]) for number in range(5)] == [{}] * 5
+    assert admin.lag("unseen-0", {name: 1}) == {(name, 0): 0}
+
+
+def test_a_group_is_asked_about_again_after_the_broker_was_away(cluster: KafkaServer, settings: Settings) -> None:
+    topic = topics.frames("dock")
+    Admin().ensure([topic])
+    member = Consumer(settings.TOPIC_PREFIX)
+    member.commit_offsets({(topic.name, 0): 7}, wait=True)
+    admin = Admin()
+    assert admin.committed(settings.TOPIC_PREFIX, [(topic.name, 0)]) == {(topic.name, 0): 7}
+
+    cluster.pause()
+    with pytest.raises(KafkaUnavailable, match=settings.TOPIC_PREFIX):
+        admin.committed(settings.TOPIC_PREFIX, [(topic.name, 0)], timeout=0.5)
+    cluster.resume()
+
+    wait_until(lambda: admin.committed(settings.TOPIC_PREFIX, [(topic.name, 0)]) == {(topic.name, 0): 7}, 30)
+    member.close()

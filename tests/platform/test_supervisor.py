@@ -107,6 +107,19 @@ def test_it_waits_longer_after_each_death() -> None:
         assert ceiling / 2 <= delay <= ceiling
 
 
+def test_no_more_than_five_restarts_begin_in_a_minute() -> None:
+    now = 0.0
+    child = Child(spec("raise SystemExit(3)"), clock=lambda: now)
+    starts = []
+    for _ in range(8):
+        lives_and_dies(child)
+        child.backoff.reset()  # as if it had been well in between
+        now = child.start_due
+        starts.append(now)
+
+    assert all(later - earlier >= 60 for earlier, later in zip(starts, starts[5:], strict=False))
+
+
 def test_a_child_that_was_well_for_long_is_back_soon() -> None:
     now = 0.0
     child = Child(spec("pass"), clock=lambda: now)

@@ -9,6 +9,7 @@ import hashlib
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -19,6 +20,7 @@ from confluent_kafka.admin import AdminClient
 from .login import Login
 from .ports import LOOPBACK, free_port
 from .process import Child
+from .server import Server
 
 POM = Path(__file__).with_name("kafka_jars") / "pom.xml"
 CACHE = Path(__file__).parents[2] / ".cache" / "kafka"
@@ -40,6 +42,7 @@ controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT
 listeners={listeners}
+advertised.listeners={advertised}
 log.dirs={data}
 num.network.threads=2
 num.io.threads=2
@@ -102,18 +105,27 @@ class _Ports:
     sasl: int
 
 
-class KafkaServer:
+class KafkaServer(Server):
     """A broker and controller in one process; the same ports and the same data over stop() and start().
 
-    With `sasl` it listens on a second port too, which wants SASL/PLAIN with that user and password.
+    With `sasl` it listens on a second port too, which wants SASL/PLAIN with that user and password. `advertised` is the port that it tells
+    its clients to use, such as that of a proxy in front of `port`.
     """
 
-    def __init__(self, data: Path, log: Path, *, port: int | None = None, sasl: Login | None = None) -> None:
+    grace = 20.0
+
+    def __init__(self, data: Path, log: Path, *, port: int | None = None, sasl: Login | None = None, advertised: int | None = None) -> None:
         self.data = data
         self.sasl = sasl
+        self.advertised = advertised
         self._ports = _Ports(port or free_port(), free_port(), free_port())
         self._properties = log.with_suffix(".properties")
         self._child = Child([], log)
+
+    @property
+    def port(self) -> int:
+        """Where it listens for clients without security."""
+        return self._ports.plain
 
     @property
     def bootstrap(self) -> str:
@@ -126,14 +138,6 @@ class KafkaServer:
         if self.sasl is None:
             raise RuntimeError("this broker was made without a SASL login")
         return f"{LOOPBACK}:{self._ports.sasl}"
-
-    @property
-    def pid(self) -> int:
-        return self._child.pid
-
-    @property
-    def running(self) -> bool:
-        return self._child.running
 
     def start(self, timeout: float = 60.0) -> Self:
         """Formats the storage when it is empty, starts the broker and waits until it answers clients (about 2 s)."""
@@ -166,36 +170,11 @@ class KafkaServer:
 
         self._child.wait_until(answers, timeout, "the Kafka broker to answer")
 
-    def stop(self) -> None:
-        """An orderly end; the data stays."""
-        self._child.stop(grace=20)
-
-    def kill(self) -> None:
-        """kill -9: the data stays as the operating system has it."""
-        self._child.kill()
-
-    def pause(self) -> None:
-        """Connections stay open, nothing answers."""
-        self._child.pause()
-
-    def resume(self) -> None:
-        self._child.resume()
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
-
     def wipe(self) -> None:
         """Deletes the data of a stopped broker: it comes back knowing nothing."""
         if self.running:
             raise RuntimeError("stop the broker first")
         shutil.rmtree(self.data, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
 
     def _format(self, java: list[str]) -> None:
         command = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties)]
@@ -209,10 +188,16 @@ class KafkaServer:
         listeners = {"PLAINTEXT": self._ports.plain, "CONTROLLER": self._ports.controller}
         if self.sasl:
             listeners["SASL_PLAINTEXT"] = self._ports.sasl
+        advertised = {**listeners, "PLAINTEXT": self.advertised or self._ports.plain}
         text = PROPERTIES.format(
             host=LOOPBACK,
             controller=self._ports.controller,
-            listeners=",".join(f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items()),
+            listeners=_addresses(listeners),
+            advertised=_addresses(advertised),
             data=self.data,
         )
         return text + SASL_PROPERTIES.format(login=self.sasl) if self.sasl else text
+
+
+def _addresses(listeners: Mapping[str, int]) -> str:
+    return ",".join(f"{name}://{LOOPBACK}:{port}" for name, port in listeners.items())

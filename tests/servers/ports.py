@@ -21,6 +21,16 @@ def free_port() -> int:
     raise OSError(f"no free port between {_RANGE.start} and {_RANGE.stop}")
 
 
+def free_ports(count: int) -> int:
+    """The first of so many such ports in a row."""
+    for first in random.SystemRandom().sample(_RANGE, 200):
+        row = range(first, first + count)
+        if not _given.intersection(row) and all(map(_is_free, row)):
+            _given.update(row)
+            return first
+    raise OSError(f"no {count} free ports in a row between {_RANGE.start} and {_RANGE.stop}")
+
+
 def is_listening(port: int) -> bool:
     """Whether somebody accepts connections on the loopback port."""
     with socket.socket() as probe:

@@ -11,13 +11,14 @@ import av
 from .login import Login
 from .ports import LOOPBACK, free_port, is_listening
 from .process import Child
+from .server import Server
 
 SCRIPT = Path(__file__).with_name("rtsp_server.py")
 DEBIAN_PYTHON = "/usr/bin/python3"  # the one that has GStreamer's bindings
 CODECS = {"h264": "h264", "hevc": "h265"}
 
 
-class RtspServer:
+class RtspServer(Server):
     """A camera that plays `videos` (MP4, all H.264 or all H.265) in turn, for ever; without any it sends sound only.
 
     The same port over stop() and start(). With `login` it wants its credentials, by the login's scheme.
@@ -43,33 +44,12 @@ class RtspServer:
         userinfo = f"{quote(self.login.username, safe='')}:{quote(self.login.password, safe='')}"
         return f"rtsp://{userinfo}@{LOOPBACK}:{self.port}{self.mount}"
 
-    @property
-    def pid(self) -> int:
-        return self._child.pid
-
     def start(self) -> Self:
         """Starts it and waits until it accepts connections (about 0.3 s)."""
         self._child.argv = self._command()
         self._child.start()
         self._child.wait_until(lambda: is_listening(self.port), 20, "the RTSP camera to listen")
         return self
-
-    def stop(self) -> None:
-        """The camera is unplugged: connections end, the port is closed."""
-        self._child.stop()
-
-    def pause(self) -> None:
-        """The camera goes silent: connections stay open, new ones are accepted by the kernel, nothing is sent."""
-        self._child.pause()
-
-    def resume(self) -> None:
-        self._child.resume()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
 
     def _command(self) -> list[str]:
         command = [DEBIAN_PYTHON, "-I", str(SCRIPT), f"--port={self.port}", f"--mount={self.mount}"]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,10 +13,11 @@ from typing import Self
 
 import requests
 
-from .ports import free_port
+from .ports import free_port, free_ports
 from .process import Child
 
 HOME = Path(__file__).parents[2]
+PROCESSES = ("supervisor", "web", "capture", "infer", "records", "imprint", "jobs")
 ADMIN = "admin"
 PASSWORD = "correct-horse-7"
 
@@ -26,10 +29,12 @@ class Stack:
         self.folder = folder
         self.kafka = kafka
         self.port = free_port()
+        self.metrics_port = free_ports(len(PROCESSES))
         self.log = folder / "up.log"
-        variables = {
+        self.variables = {
             "DATA_DIR": str(folder / "data"),
             "PORT": str(self.port),
+            "METRICS_PORT": str(self.metrics_port),
             "ADMIN_PASSWORD": PASSWORD,
             "CAMERA_ALLOWED_NETWORKS": "127.0.0.0/8",
             "KAFKA_BOOTSTRAP_SERVERS": kafka,
@@ -38,7 +43,7 @@ class Stack:
             "RECHECK_SECONDS": "2",
             **(environment or {}),
         }
-        self.child = Child([sys.executable, HOME / "manage.py", "up", "--verbose"], self.log, env=variables, cwd=HOME)
+        self.child = Child([sys.executable, HOME / "manage.py", "up", "--verbose"], self.log, env=self.variables, cwd=HOME)
 
     @property
     def url(self) -> str:
@@ -70,6 +75,21 @@ class Stack:
         """The process id that a process has now: web, capture, infer, imprint, jobs or broker."""
         found = re.findall(rf"process started name={process} pid=(\d+)", self.log.read_text())
         return int(found[-1])
+
+    def another(self, name: str, *command: str, **environment: str) -> Child:
+        """One more process with the stack's settings, not yet started: ``manage.py`` with this command line. Nobody restarts it."""
+        own = {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap, "KAFKA_EMBEDDED": "0" if self.kafka else "1", "METRICS_PORT": "0"}
+        variables = {**self.variables, **own, **environment}
+        return Child([sys.executable, HOME / "manage.py", *command], self.folder / f"{name}.log", env=variables, cwd=HOME)
+
+    def shell(self, code: str) -> None:
+        """Run some code with the stack's settings, as ``manage.py shell`` does."""
+        command = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
+        subprocess.run(command, env={**os.environ, **self.variables}, cwd=HOME, check=True, timeout=60)
+
+    def operations(self, process: str) -> str:
+        """Where one of PROCESSES serves /healthz, /readyz and /metrics."""
+        return f"http://127.0.0.1:{self.metrics_port + PROCESSES.index(process)}"
 
     def operator(self) -> Operator:
         """The administrator, logged in."""

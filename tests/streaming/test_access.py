@@ -43,6 +43,7 @@ MATRIX: dict[str, tuple[int | str, int, int, int]] = {
     "/system/state.json": (401, 403, 403, 200),
     "/healthz": (200, 200, 200, 200),
     "/readyz": (200, 200, 200, 200),
+    "/metrics": (401, 403, 403, 200),
     "/accounts/login/": (200, 302, 302, 302),
     "/accounts/logout/": (405, 405, 405, 405),
     "/admin/": (302, 302, 302, 200),

@@ -5,10 +5,11 @@ from typing import Any
 
 from celery.beat import EmbeddedService
 from celery.exceptions import SecurityWarning
-from celery.signals import worker_ready, worker_shutting_down
+from celery.signals import beat_init, worker_ready, worker_shutting_down
 from django.core.management.base import BaseCommand, CommandParser
 
-from sightline.celery import app
+from sightline.celery import app, serve_operations
+from sightline.worker import Heartbeat
 
 
 class Command(BaseCommand):
@@ -20,7 +21,10 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         # On a laptop or in a container root is root; our tasks are JSON, never pickle, so there is nothing to warn of.
         warnings.simplefilter("ignore", SecurityWarning)
+        Heartbeat().keep()
         beat: Any = EmbeddedService(app, thread=True)
+        # One process, one server: the worker's.
+        beat_init.disconnect(serve_operations)
         # A thread of the worker: Celery's own --beat would be a second process.
         worker_ready.connect(lambda **_: beat.start(), weak=False)
         worker_shutting_down.connect(lambda **_: beat.stop(), weak=False)

@@ -26,6 +26,7 @@ class Command(BaseCommand):
         from daphne.server import Server
         from twisted.internet import reactor as installed
 
+        from sightline import logs, tracing
         from sightline.asgi import application
         from streaming.hub import stop_hub
         from streaming.system.web import web_reporter
@@ -45,12 +46,15 @@ class Command(BaseCommand):
         )
         reactor.addSystemEventTrigger("before", "shutdown", _end_at_last)
         reporter = web_reporter()
+        logs.identify(reporter.name)
+        tracing.start(reporter.role, reporter.name)
         reporter.start()
         try:
             server.run()
         finally:
             reporter.stop()
             stop_hub()
+            tracing.stop()
         if not server.listening_addresses:
             raise CommandError(f"Port {settings.PORT} of {settings.BIND} cannot be used: another program may be using it.")
 
@@ -58,11 +62,13 @@ class Command(BaseCommand):
 def _beat(reactor: Any) -> None:
     """Tell the supervisor every second that the event loop turns."""
     from sightline.worker import Heartbeat
+    from streaming.system.web import web_operations
 
-    heartbeat = Heartbeat()
+    heartbeat, operations = Heartbeat(), web_operations().start()
 
     def beat() -> None:
         heartbeat.beat()
+        operations.pulse.beat()
         reactor.callLater(BEAT_SECONDS, beat)
 
     reactor.callWhenRunning(beat)

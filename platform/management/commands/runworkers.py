@@ -6,8 +6,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sightline.kafka import KafkaUnavailable
-from sightline.roles import NICENESS, ROLES, worker_of
-from sightline.supervisor import Spec, Supervisor, manage
+from sightline.operations import Operations
+from sightline.roles import ROLES, spec_of, worker_of
+from sightline.supervisor import Supervisor
 from sightline.worker import run, stopped_by_signals
 
 
@@ -34,10 +35,12 @@ class Command(BaseCommand):
 def supervise(roles: list[str]) -> None:
     """Keep a process for each role running until SIGTERM or SIGINT."""
     stopping = threading.Event()
-    supervisor = Supervisor(Spec(role, manage("runworkers", role), niceness=NICENESS.get(role, 0)) for role in roles)
+    supervisor = Supervisor(spec_of(role, "runworkers", role) for role in roles)
+    operations = Operations("supervisor", {}, supervisor.metrics, pulse=supervisor.pulse)
     with stopped_by_signals(stopping):
         try:
             supervisor.start()
+            operations.start()
             supervisor.run(stopping)
         finally:
             supervisor.stop()

@@ -14,8 +14,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from sightline import kafka
 from sightline.demo import ADMIN, first_start
 from sightline.network import free_port, is_listening
-from sightline.roles import NICENESS, ROLES
-from sightline.supervisor import Spec, Supervisor, manage
+from sightline.operations import Operations
+from sightline.roles import ROLES, spec_of
+from sightline.supervisor import Spec, Supervisor
 from sightline.worker import stopped_by_signals
 
 BROKER_SECONDS = 20
@@ -49,6 +50,7 @@ class Command(BaseCommand):
         supervisor = Supervisor(specs())
         try:
             supervisor.start()
+            Operations("supervisor", {}, supervisor.metrics, pulse=supervisor.pulse).start()
             self.wait_until_ready(supervisor, stopping)
             if not stopping.is_set():
                 self.tell(supervisor, password, time.monotonic() - started)
@@ -84,9 +86,9 @@ def specs() -> list[Spec]:
     broker = [] if settings.KAFKA_BOOTSTRAP_SERVERS else [broker_spec()]
     return [
         *broker,
-        Spec("web", manage("runweb")),
-        *(Spec(role, manage("runworkers", role), niceness=NICENESS.get(role, 0)) for role in ROLES),
-        Spec("jobs", manage("runjobs"), heartbeat=False, niceness=5),
+        spec_of("web", "runweb"),
+        *(spec_of(role, "runworkers", role) for role in ROLES),
+        spec_of("jobs", "runjobs"),
     ]
 
 

@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import re
+import threading
 from typing import Any
 
 import pytest
+from celery.signals import worker_shutting_down
 from django.test import Client
 from kombu.exceptions import OperationalError
 
@@ -141,10 +143,15 @@ def test_all_of_a_kind_are_retried_once(graveyard: Graveyard, admin_client: Clie
         assert values(inputs, 11) == [*(b"%d" % number for number in range(1, 20, 2)), b"0"], "in their order, none twice"
 
 
-def test_a_long_job_goes_on_in_another_one(
-    graveyard: Graveyard, admin_client: Client, pages: str, iris: ModelVersion, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("why", ["it is long", "the process is asked to end"])
+def test_a_job_goes_on_in_another_one(
+    graveyard: Graveyard, admin_client: Client, pages: str, iris: ModelVersion, monkeypatch: pytest.MonkeyPatch, why: str
 ) -> None:
-    monkeypatch.setattr(tasks, "JOB_SECONDS", -1.0)
+    if why == "it is long":
+        monkeypatch.setattr(tasks, "JOB_SECONDS", -1.0)
+    else:
+        monkeypatch.setattr(tasks, "_ending", threading.Event())
+        worker_shutting_down.send(sender="worker", sig="SIGTERM", how="Warm", exitcode=0)
     for number in range(5):
         graveyard.record(b"%d" % number, partition=number % 2)
     group = graveyard.letters()[0].group

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 from pytest_django import Settings
 
+from inference import record_stream
+from sightline.kafka import Outgoing, Receipt
 from sightline.messages import ModelState
 from tests.conftest import HOME
 from tests.inference.records.flows import Flow
@@ -38,6 +40,44 @@ def test_a_server_that_is_away_is_waited_for(flow: MakeFlow, away: type[AwayMode
 
     assert [result["id"] for result in model.results(5)] == list(range(5))
     assert model.tracker.failed == 0
+
+
+class SilentOutbox:
+    """A Kafka that takes what is sent, and acknowledges it when it is `well`."""
+
+    def __init__(self) -> None:
+        self.well = False
+        self.receipts: list[Receipt] = []
+
+    def send_some(self, records: Sequence[Outgoing], receipt: Receipt) -> int:
+        receipt.left += len(records)
+        self.receipts += [receipt] * len(records)
+        return len(records)
+
+    def poll(self, _timeout: float = 0.0) -> None:
+        while self.well and self.receipts:
+            self.receipts.pop()(None, None)
+
+    def close(self, _timeout: float) -> None: ...
+
+
+def test_what_kafka_does_not_acknowledge_is_said_and_nothing_follows_it(flow: MakeFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(record_stream, "LATE_SECONDS", 0.1)
+    model, silent = flow("free_model"), SilentOutbox()
+    stream = model.start()
+    stream.delivery.outbox = silent  # type: ignore[attr-defined]
+    model.send({"id": 1})
+
+    model.work_until(lambda: model.tracker.status().state is ModelState.FAILING, "the state")
+    assert model.tracker.status().detail.startswith("Kafka does not take the results.")
+    model.send({"id": 2})
+    model.step()
+    assert len(silent.receipts) == 1
+    assert not stream.consumer.committed(model.inputs)
+
+    silent.well = True
+    model.work_until(lambda: stream.consumer.committed(model.inputs) == 2, "both to be done")
+    assert model.tracker.status().state is ModelState.RUNNING
 
 
 def test_the_group_is_kept_while_a_server_is_away(flow: MakeFlow, away: type[AwayModel]) -> None:

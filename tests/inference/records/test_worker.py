@@ -40,6 +40,10 @@ def send(model: str, *documents: object) -> None:
     assert producer.flush(10) == 0
 
 
+def told(worker: RecordsWorker) -> dict[tuple[str, ...], float]:
+    return {(sample.name, *sample.labels.values()): sample.value for metric in worker.metrics() for sample in metric.samples}
+
+
 def test_a_plan_says_what_the_deployment_asks_for() -> None:
     deploy("iris", delivery=Delivery.EXACTLY_ONCE, model="iris_model")
     Deployment.objects.create(version=deploy("frames", model="picture_model").version, kind=Kind.PICTURES)
@@ -64,6 +68,11 @@ def test_any_number_of_models_in_one_worker_come_and_go(worker: RecordsWorker) -
     wait_until(lambda: iris_eyes.look() and free_eyes.look(), 30, "an output of each model")
     assert [json.loads(record.value or b"") for record in (*iris_eyes.records, *free_eyes.records)] == [{"species": "versicolor"}, {"id": 7}]
     assert worker.counters()["models"] == 2
+    wait_until(lambda: told(worker)["sightline_consumer_lag_records", topics.records_group("iris", "1")] == 0, 30, "the answer to be settled")
+    told_now = told(worker)
+    assert told_now["sightline_model_records_total", "iris", "1", "predicted"] == 1
+    assert told_now["sightline_model_state", "free", "1", "running"] == 1
+    assert told_now["sightline_model_call_seconds_count", "iris", "1"] == 1
 
     free.delete()
     worker.step()

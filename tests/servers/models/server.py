@@ -10,10 +10,11 @@ import requests
 
 from ..ports import LOOPBACK, free_port, is_listening
 from ..process import Child
+from ..server import Server
 from .digits import Digits, digits
 
 
-class ModelServer:
+class ModelServer(Server):
     """A model server's process group; the same ports over stop() and start().
 
     Subclasses give the command, and the paths that answer 200 once all models are loaded. `folder` is the server's own,
@@ -47,14 +48,6 @@ class ModelServer:
         """127.0.0.1:<port>"""
         return f"{LOOPBACK}:{self.grpc_port}"
 
-    @property
-    def pid(self) -> int:
-        return self._child.pid
-
-    @property
-    def running(self) -> bool:
-        return self._child.running
-
     def start(self, timeout: float = 60.0) -> Self:
         """Installs the server if it is not there yet, starts it, and waits until all its models answer."""
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -81,23 +74,6 @@ class ModelServer:
         """kill -9: the ports are closed at once, calls on their way are cut off."""
         self._child.kill()
         self._clean()
-
-    def pause(self) -> None:
-        """It hangs: connections are still accepted by the kernel, nothing answers."""
-        self._child.pause()
-
-    def resume(self) -> None:
-        self._child.resume()
-
-    def restart(self) -> None:
-        self.stop()
-        self.start()
-
-    def __enter__(self) -> Self:
-        return self.start()
-
-    def __exit__(self, *error: object) -> None:
-        self.stop()
 
     def _command(self) -> list[str | Path]:
         raise NotImplementedError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,8 +12,8 @@ from pytest_django import Settings
 
 from streaming.system import stores
 from streaming.system.parts import Level
-from tests.servers.ports import free_port, is_listening
-from tests.servers.waiting import wait_until
+from tests.servers.ports import free_port
+from tests.servers.redis import RedisServer
 
 
 @pytest.mark.django_db
@@ -47,19 +46,13 @@ def test_a_database_that_is_away_is_said_to_be(django_db_blocker: object) -> Non
 
 
 @pytest.fixture(scope="module")
-def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    program = shutil.which("redis-server")
-    assert program, "redis-server is not installed"
-    port = free_port()
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path_factory.mktemp("redis"))]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        wait_until(lambda: is_listening(port), 20, "redis to listen")
-        yield port
-        process.terminate()
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with RedisServer(tmp_path_factory.mktemp("redis") / "redis.log") as server:
+        yield server
 
 
-def test_redis_tells_its_version(redis_server: int, settings: Settings) -> None:
-    settings.REDIS_URL = f"redis://127.0.0.1:{redis_server}/0"
+def test_redis_tells_its_version(redis_server: RedisServer, settings: Settings) -> None:
+    settings.REDIS_URL = redis_server.url
     part = stores.redis()
 
     assert part.level is Level.OK

@@ -1,5 +1,8 @@
 /** What is sent to the server without leaving the page. */
 
+// What is on its way arrives even when the page is left; browsers allow 64 KiB for that.
+const KEPT_CHARACTERS = 32_000;
+
 /**
  * @param {Record<string, string>} fields of a form
  * @returns {Promise<object>} the JSON of the answer; an Error with a sentence for people when it is no success
@@ -14,7 +17,8 @@ async function send(address, method, body, headers) {
   const token = document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
   let answer;
   try {
-    answer = await fetch(address, { method, headers: { ...headers, "X-CSRFToken": token }, body });
+    const keepalive = String(body).length <= KEPT_CHARACTERS;
+    answer = await fetch(address, { method, headers: { ...headers, "X-CSRFToken": token }, body, keepalive });
   } catch {
     throw new Error("The server does not answer. Try again when the page is connected.");
   }

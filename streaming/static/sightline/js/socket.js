@@ -73,6 +73,11 @@ export class WallSocket extends EventTarget {
     this.#send({ type: "ack", camera, seq });
   }
 
+  /** Says that a frame whose header asks for it is shown, and since when by the server's clock (ms). */
+  tellPainted(camera, seq, at) {
+    this.#send({ type: "painted", camera, seq, at });
+  }
+
   // A page of tiles changes at once: what all of them want is asked for in one go.
   #askSoon() {
     clearTimeout(this.#asking);

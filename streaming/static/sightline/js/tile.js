@@ -206,6 +206,7 @@ export class Tile extends EventTarget {
     const { frame, marks, repeated } = painted;
     const age = Math.max(0, this.#socket.clock.now - frame.captured_at / 1e6);
     if (!repeated) this.#countFrame(frame, age);
+    if (frame.traced && !repeated) this.#socket.tellPainted(this.camera, frame.seq, this.#socket.clock.now);
     if (!this.#aspect) this.#shape(frame.width, frame.height);
     const boxes = marks.map(({ model, detection }) => ({ model, ...detection }));
     const { seq, captured_at, width, height } = frame;

@@ -1,0 +1,31 @@
+"""What every process of Sightline sets before it does anything else."""
+
+from __future__ import annotations
+
+import ctypes
+import faulthandler
+import os
+import sys
+from typing import Final
+
+# mallopt(3), of glibc
+M_ARENA_MAX: Final = -8
+ARENAS: Final = 2
+
+
+def prepare() -> None:
+    """Say in the log where a library has crashed the process, and keep memory that was given back in one piece."""
+    faulthandler.enable()
+    limit_arenas()
+
+
+def limit_arenas() -> bool:
+    """Let all threads share two pools of memory; whether that could be set. MALLOC_ARENA_MAX, where it is set, holds.
+
+    glibc gives each thread a pool of its own, up to eight a core. Kafka's client allocates records in its threads and we give them back in ours, so
+    that each pool fills with holes: a web process that is watched grew from 110 to 300 MiB in a quarter of an hour, and stays at 140 with two.
+    """
+    if "MALLOC_ARENA_MAX" in os.environ or not sys.platform.startswith("linux"):
+        return False
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)  # other C libraries have no such pools
+    return mallopt is not None and bool(mallopt(M_ARENA_MAX, ARENAS))

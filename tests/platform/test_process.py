@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from sightline.process import limit_arenas
+
+MANY_THREADS = """
+import threading
+from sightline.process import limit_arenas
+{call}
+pause = threading.Barrier(17)
+def work():
+    kept = [bytearray(2000) for _ in range(100)]
+    pause.wait(); pause.wait()
+threads = [threading.Thread(target=work) for _ in range(16)]
+for thread in threads: thread.start()
+pause.wait()
+import ctypes
+libc = ctypes.CDLL(None)
+libc.malloc_stats()
+pause.wait()
+"""
+
+
+def arenas(call: str) -> int:
+    """How many pools of memory a process with 16 threads has, by glibc's own count."""
+    variables = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
+    command = [sys.executable, "-c", MANY_THREADS.format(call=call)]
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=60)
+    return done.stderr.count("Arena ")
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc has such pools")
+def test_threads_share_two_pools_of_memory() -> None:
+    assert arenas("") > 2
+    assert arenas("limit_arenas()") == 2
+
+
+def test_what_the_environment_says_holds(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
+    assert not limit_arenas()
