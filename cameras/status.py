@@ -6,8 +6,9 @@ import contextlib
 import time
 
 from sightline import topics
+from sightline.documents import MessageError
 from sightline.kafka import Consumer, KafkaUnavailable
-from sightline.messages import CameraStatus, MessageError
+from sightline.messages import CameraStatus
 
 RECORDS_A_CAMERA = 8
 LEAST_RECORDS = 256

@@ -11,7 +11,7 @@ from inference.deadletters import Place
 from inference.models import ModelVersion
 from inference.runtimes.errors import InferenceError
 from inference.schemas import Schema
-from sightline.messages import MessageError, load
+from sightline.documents import MessageError, load
 
 
 class VersionField(forms.ModelChoiceField[ModelVersion]):

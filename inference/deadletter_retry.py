@@ -23,8 +23,9 @@ from inference.plans import View, version_plans
 from inference.runtimes.base import Picture, Runtime
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from sightline import topics
+from sightline.documents import MessageError
 from sightline.kafka import Admin, Headers, KafkaUnavailable, Producer
-from sightline.messages import Detection, Frame, MessageError, Prediction, Timing
+from sightline.messages import Detection, Frame, Prediction, Timing
 from sightline.topics import Topic
 
 log = logging.getLogger(__name__)

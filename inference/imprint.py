@@ -16,8 +16,9 @@ from inference.metrics import imprint_metrics
 from inference.plans import version_plans
 from inference.runtimes.errors import InferenceError
 from sightline import topics
+from sightline.documents import MessageError
 from sightline.kafka import OFFSET_END, Admin, Consumer, KafkaUnavailable, Partition, Record
-from sightline.messages import Frame, MessageError, Prediction
+from sightline.messages import Frame, Prediction
 from sightline.worker import Worker
 
 log = logging.getLogger(__name__)

@@ -13,8 +13,9 @@ from inference.pairing import Pairing
 from inference.plans import VersionPlan
 from inference.slots import Slots, Waiting
 from sightline import topics
+from sightline.documents import MessageError
 from sightline.kafka import OFFSET_END, Admin, Consumer, KafkaUnavailable, Partition, Record
-from sightline.messages import Frame, MessageError, Prediction
+from sightline.messages import Frame, Prediction
 
 log = logging.getLogger(__name__)
 

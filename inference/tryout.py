@@ -22,8 +22,9 @@ from inference.runtimes.images import PNG, decode_png
 from inference.schemas import RecordError, Schema
 from inference.tensors import Backend, ModelMetadata, Tensor, TensorSpec, datatype_of
 from sightline import topics
+from sightline.documents import MessageError
 from sightline.kafka import Consumer, KafkaUnavailable
-from sightline.messages import Detection, Frame, FrameRef, MessageError
+from sightline.messages import Detection, Frame, FrameRef
 
 if TYPE_CHECKING:
     from inference.runtimes.base import Runtime

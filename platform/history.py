@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Final, Self
 
-from sightline.messages import CameraState, dump, load, parsing, typed
+from sightline.documents import counts, dump, load, parsing, typed, without_none
+from sightline.messages import CameraState
 
 HISTORY_SECONDS: Final = 10
 MOST_LABELS: Final = 20
@@ -57,7 +58,7 @@ class CaptureHistory:
 
     def to_json(self) -> bytes:
         """The record's value; what was not measured is left out."""
-        return dump(_without_none(asdict(self)))
+        return dump(without_none(asdict(self)))
 
     @classmethod
     def from_json(cls, value: bytes | None) -> Self:
@@ -91,7 +92,7 @@ class ModelHistory:
 
     def to_json(self) -> bytes:
         """The record's value; what was not measured is left out."""
-        return dump(_without_none(asdict(self)))
+        return dump(without_none(asdict(self)))
 
     @classmethod
     def from_json(cls, value: bytes | None) -> Self:
@@ -99,7 +100,7 @@ class ModelHistory:
         document = load(value)
         with parsing("a model's history"):
             stages = {name: _quantiles(document.get(name)) for name in ("transport", "waiting", "model")}
-            return typed(cls(**{**document, **stages, "labels": _counts(document["labels"])}))
+            return typed(cls(**{**document, **stages, "labels": counts(document["labels"])}))
 
 
 def most_frequent(labels: Mapping[str, int]) -> dict[str, int]:
@@ -126,15 +127,5 @@ def _number_now() -> int:
     return int(time.time() // HISTORY_SECONDS)
 
 
-def _without_none(document: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in document.items() if value is not None}
-
-
 def _quantiles(document: Any) -> Quantiles | None:
     return None if document is None else typed(Quantiles(**document))
-
-
-def _counts(document: Any) -> dict[str, int]:
-    if not isinstance(document, dict) or not all(type(count) is int for count in document.values()):
-        raise TypeError("labels are names with whole numbers")
-    return document

@@ -6,26 +6,16 @@ starts again, ``captured_at`` never repeats.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from enum import StrEnum
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from typing import Any, Self
 
 from sightline import tracing
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-T = TypeVar("T", bound="DataclassInstance")
+from sightline.documents import NUMBERS, MessageError, counts, dump, load, parsing, typed, without_none
 
 Headers = dict[str, bytes]
 Box = tuple[float, float, float, float]
-
-
-class MessageError(ValueError):
-    """A record that is not what its topic promises."""
 
 
 class CameraState(StrEnum):
@@ -143,7 +133,7 @@ class Prediction:
     def to_json(self) -> bytes:
         """The record's value; absent fields of a detection are left out."""
         document = asdict(self)
-        document["predictions"] = [_without_none(item) for item in document["predictions"]]
+        document["predictions"] = [without_none(item) for item in document["predictions"]]
         return dump(document)
 
     @classmethod
@@ -272,7 +262,7 @@ class WorkerStatus:
         """Read a ``worker/...`` record of the status topic; MessageError when it is not one."""
         document = load(value)
         with parsing("a worker's status"):
-            document["counters"] = _counts(document["counters"])
+            document["counters"] = counts(document["counters"])
             return typed(cls(**document))
 
 
@@ -319,29 +309,9 @@ class DeadLetter:
         return headers
 
 
-def dump(document: Mapping[str, Any]) -> bytes:
-    """Compact JSON; NaN and infinities are refused with ValueError, because no browser reads them."""
-    return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
-
-
-def load(value: bytes | None) -> dict[str, Any]:
-    """A JSON object from a record's value; MessageError for anything else."""
-    try:
-        document = json.loads(value or b"", parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as err:
-        raise MessageError(f"not JSON: {err}") from err
-    if not isinstance(document, dict):
-        raise MessageError("not a JSON object")
-    return document
-
-
 def _utf8(text: str) -> bytes:
     """The text of a foreign exception, which may hold what UTF-8 cannot."""
     return text.encode(errors="backslashreplace")
-
-
-def _without_none(item: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in item.items() if value is not None}
 
 
 def _detection(item: Mapping[str, Any]) -> Detection:
@@ -360,47 +330,3 @@ def _words(values: Any) -> tuple[str, ...]:
     if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
         raise TypeError("a list of words is expected")
     return tuple(values)
-
-
-def _counts(values: Any) -> dict[str, int]:
-    if not isinstance(values, dict) or not all(type(value) is int for value in values.values()):
-        raise TypeError("numbers by their names are expected")
-    return values
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number")
-
-
-NUMBERS = (int, float)
-# How fields are annotated, and what JSON gives for them; fields of other types are made here, not taken as they come.
-FIELD_TYPES: dict[Any, tuple[type, ...]] = {
-    "int": (int,),
-    "str": (str,),
-    "float": NUMBERS,
-    "int | None": (int, type(None)),
-    "str | None": (str, type(None)),
-}
-
-
-class parsing:  # noqa: N801 - reads as a statement: with parsing("a prediction"):
-    """What goes wrong while a document is taken apart becomes a MessageError: the record is "not ``what``"."""
-
-    def __init__(self, what: str) -> None:
-        self.what = what
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None) -> None:
-        if isinstance(err, (AttributeError, KeyError, TypeError, ValueError)):
-            raise MessageError(f"not {self.what}: {err}") from err
-
-
-def typed(message: T) -> T:
-    """The message, if its plain fields hold what they are annotated with; TypeError if not: other programs write to these topics, too."""
-    for item in fields(message):
-        allowed = FIELD_TYPES.get(item.type)
-        if allowed is not None and type(getattr(message, item.name)) not in allowed:
-            raise TypeError(f"{item.name} is of the wrong type")
-    return message

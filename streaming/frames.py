@@ -11,8 +11,9 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from sightline import topics
+from sightline.documents import MessageError
 from sightline.kafka import Consumer, KafkaUnavailable, NoSuchTopic
-from sightline.messages import Frame, MessageError
+from sightline.messages import Frame
 from streaming.asking import NO_CAMERA, plain
 from streaming.tokens import refusal
 from streaming.visitors import DatabaseUnavailable, Visitor, in_database

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from typing import Final
 
 from sightline import topics
+from sightline.documents import MessageError, dump
 from sightline.history import HISTORY_SECONDS, CaptureHistory, ModelHistory
 from sightline.kafka import Record
-from sightline.messages import MessageError, dump
 from sightline.reading import recent
 from streaming.timeline import Grid, capture_rows, model_rows
 

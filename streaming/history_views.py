@@ -12,8 +12,8 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from inference.models import Model
+from sightline.documents import dump
 from sightline.kafka import KafkaUnavailable
-from sightline.messages import dump
 from streaming.answers import Answers
 from streaming.history import camera_document, model_document
 from streaming.timeline import MOST_MINUTES

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sightline import topics
+from sightline.documents import MessageError
 from sightline.kafka import OFFSET_END, OFFSET_NEWEST, Consumer, KafkaUnavailable, Record
-from sightline.messages import CameraStatus, Frame, MessageError, ModelStatus, Prediction, WorkerStatus, worker_key
+from sightline.messages import CameraStatus, Frame, ModelStatus, Prediction, WorkerStatus, worker_key
 from streaming.deliveries import Deliveries
 from streaming.feeds import Feed, Kind
 from streaming.modelstates import ModelReports

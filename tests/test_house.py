@@ -16,6 +16,7 @@ HOME = Path(__file__).resolve().parent.parent
 GROUND = {
     "environment",
     "topics",
+    "documents",
     "messages",
     "history",
     "kafka",

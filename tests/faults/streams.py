@@ -11,8 +11,9 @@ from itertools import pairwise
 from typing import Any, Self
 
 from sightline import topics
+from sightline.documents import MessageError
 from sightline.kafka import OFFSET_BEGINNING, OFFSET_END, Admin, Consumer, Headers, KafkaUnavailable, Producer, Record
-from sightline.messages import Frame, MessageError, WorkerStatus
+from sightline.messages import Frame, WorkerStatus
 from sightline.topics import Topic
 from tests.servers.stack import Stack
 from tests.servers.waiting import wait_until

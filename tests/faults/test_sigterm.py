@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from sightline import topics
+from sightline.documents import MessageError
 from sightline.kafka import OFFSET_END
-from sightline.messages import CameraStatus, MessageError, ModelStatus, Prediction
+from sightline.messages import CameraStatus, ModelStatus, Prediction
 from tests.faults.rig import Rig, last_for, since
 from tests.faults.streams import Reports, Stream, Tail
 from tests.faults.table import Row, Table

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 
 from sightline import history as module
+from sightline.documents import MessageError
 from sightline.history import CaptureHistory, Interval, ModelHistory, Quantiles, most_frequent
-from sightline.messages import CameraState, MessageError
+from sightline.messages import CameraState
 
 CAPTURE = CaptureHistory(1_700_000_010_000_000_000, 10.0, 100, 2, 5_000_000, CameraState.DEGRADED, Quantiles(3.5, 6.0))
 MODEL = ModelHistory(1_700_000_010_000_000_000, 10.0, 98, 1, 2, 0, Quantiles(5, 9.5), Quantiles(1.0, 2.0), Quantiles(12.5, 30), {"face": 40, "qr": 0})

@@ -6,19 +6,8 @@ from typing import Any
 
 import pytest
 
-from sightline.messages import (
-    CameraState,
-    CameraStatus,
-    DeadLetter,
-    Detection,
-    Frame,
-    FrameRef,
-    MessageError,
-    Prediction,
-    Timing,
-    WorkerStatus,
-    dump,
-)
+from sightline.documents import MessageError, dump
+from sightline.messages import CameraState, CameraStatus, DeadLetter, Detection, Frame, FrameRef, Prediction, Timing, WorkerStatus
 
 FRAME = Frame("dock", 7, 1_700_000_000_123_456_789, 1280, 720, b"\xff\xd8jpeg\xff\xd9", offset=42)
 PREDICTION = Prediction(

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from sightline.messages import MessageError, WorkerStatus
+from sightline.documents import MessageError
+from sightline.messages import WorkerStatus
 from streaming.system.parts import Level, Part
 from streaming.system.workers import Heard, Needs, workers
 from streaming.workerstates import WorkerReports, WorkerSaid
