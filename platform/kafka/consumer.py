@@ -25,6 +25,7 @@ from sightline.kafka.connection import (
     made,
     next_offsets,
 )
+from sightline.kafka.groups import committed_offsets
 from sightline.kafka.leaders import Leaders
 from sightline.topics import Topic
 
@@ -182,7 +183,7 @@ class Consumer:
     def committed(self, topic: Topic, partition: int = 0, timeout: float = 5) -> int | None:
         """Where the group goes on; None when it has never said so, KafkaUnavailable when the broker does not answer."""
         try:
-            found = self.client.committed([TopicPartition(topic.name, partition)], timeout=timeout)
+            found = committed_offsets(self.client, [TopicPartition(topic.name, partition)], timeout)
         except KafkaException as err:
             raise KafkaUnavailable(err.args[0].str()) from err
         return int(found[0].offset) if found[0].offset >= 0 else None

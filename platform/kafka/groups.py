@@ -14,12 +14,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import confluent_kafka
-from confluent_kafka import KafkaException, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from django.conf import settings
 
 from sightline.kafka.connection import Health, KafkaUnavailable, Partition, connection, made
 
 IDLE_SECONDS: Final = 30.0
+# A broker that has just started, or just made the topic of offsets, answers so while it finds out which groups are its own.
+SETTLING: Final = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+SETTLING_RETRY_SECONDS: Final = 0.1
 
 
 @dataclass(slots=True)
@@ -51,7 +54,7 @@ class Groups:
         with asked.lock:
             try:
                 asked.client.poll(0)  # what it has to say is not to pile up
-                found = asked.client.committed(wanted, timeout=timeout)
+                found = committed_offsets(asked.client, wanted, timeout)
             except KafkaException as err:
                 self._drop(group, asked)
                 raise KafkaUnavailable(f"Kafka does not tell how far {group} is: {err.args[0].str()}") from err
@@ -90,6 +93,18 @@ class Groups:
 
     def _configuration(self, group: str) -> dict[str, object]:
         return {**connection(self.health), "group.id": group, "enable.auto.commit": False, "allow.auto.create.topics": settings.KAFKA_EMBEDDED}
+
+
+def committed_offsets(client: confluent_kafka.Consumer, wanted: list[TopicPartition], timeout: float) -> list[TopicPartition]:
+    """Asks again while the group's broker settles, for ``timeout`` seconds in all. Raises what the consumer does."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            return client.committed(wanted, timeout=max(deadline - time.monotonic(), 0.0))
+        except KafkaException as err:
+            if err.args[0].code() not in SETTLING or time.monotonic() + SETTLING_RETRY_SECONDS >= deadline:
+                raise
+        time.sleep(SETTLING_RETRY_SECONDS)
 
 
 def _end(ended: list[_Asked]) -> None:
