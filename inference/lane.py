@@ -26,6 +26,7 @@ from sightline import topics, tracing
 from sightline.backoff import Backoff
 from sightline.kafka import Producer, Record
 from sightline.messages import Detection, ModelStatus, Prediction, Timing
+from sightline.process import settle
 
 log = logging.getLogger(__name__)
 
@@ -144,6 +145,7 @@ class Lane(ModelLane[VersionPlan]):
         except BaseException:
             runtime.close()
             raise
+        settle()
         self.tracker.loaded()
         return runtime
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import threading
 import time
@@ -22,6 +21,7 @@ from inference.tracker import ModelTracker
 from sightline import topics
 from sightline.backoff import Backoff
 from sightline.kafka import Admin, Consumer, Headers, KafkaUnavailable, NotCommitted, Outbox, Outgoing, Partition, Record
+from sightline.process import settle
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +77,8 @@ class RecordStream:
     def open(self) -> None:
         """Join the group. It begins with the oldest record: what was sent before the first start is not lost."""
         self._ensure_topics()
-        # What there is by now stays: to look through it for garbage again and again, because of the records, would take a fifth of the time.
-        gc.freeze()
+        # To look through what stays for garbage again and again, because of the records, would take a fifth of the time.
+        settle()
         self.consumer.subscribe([self.inputs], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
 
     def step(self, timeout: float = POLL_SECONDS) -> None:
@@ -106,7 +106,7 @@ class RecordStream:
         finally:
             self.consumer.close()
             self.outbox.close(0)
-            gc.unfreeze()
+            settle()
 
     def lag(self) -> int | None:
         """How many records of its partitions are not answered yet, by what the broker says now; None when it does not. For any thread."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from sightline.process import settle
 from sightline.worker import REPORT_SECONDS, Report, Worker
 
 
@@ -27,7 +28,8 @@ class Reporter(Worker):
         self.stopping.wait(REPORT_SECONDS)
 
     def start(self) -> None:
-        """Begin to report."""
+        """Begin to report: the process has started."""
+        settle()
         self._thread.start()
 
     def stop(self) -> None:

@@ -22,6 +22,7 @@ from sightline.kafka import Producer, TopicKeeper
 from sightline.messages import WorkerStatus, worker_key
 from sightline.metrics import producer_metrics
 from sightline.operations import Operations
+from sightline.process import settle
 
 log = logging.getLogger(__name__)
 
@@ -78,6 +79,7 @@ def run(worker: Worker) -> None:
         try:
             worker.open()
             keeper.start()
+            settle()
             while not worker.stopping.is_set():
                 worker.step()
                 heartbeat.beat()

@@ -40,7 +40,7 @@ def main() -> None:
     kept("admin_password", lambda: secrets.token_urlsafe(12))
     postgres, redis = kept("postgres_password", word), kept("redis_password", word)
     # A database that does not answer is given up after seconds.
-    kept("database_url", lambda: f"postgres://sightline:{postgres}@postgres:5432/sightline?connect_timeout=3&tcp_user_timeout=5000")
+    kept("database_url", lambda: f"postgres://sightline:{postgres}@postgres:5432/sightline")
     kept("redis_url", lambda: f"redis://:{redis}@redis:6379/0")
 
 

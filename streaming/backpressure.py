@@ -3,6 +3,9 @@
 Daphne's own ``send`` never waits, so that a client who stops reading would grow the server's memory without bound. Twisted tells a registered
 push producer when the connection's write buffer is full and when it is empty again (twisted.internet.interfaces.IPushProducer).
 Under another server, whose ``send`` waits by itself, nothing is changed.
+
+The kernel's own buffer counts, too: it grows to megabytes, in which a slow client's pictures grow old. TCP_NOTSENT_LOWAT (tcp(7), Linux 3.12) bounds
+what waits there without having been sent, whatever the line has on its way.
 """
 
 from __future__ import annotations
@@ -10,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -22,6 +26,8 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 STALL_SECONDS = 600.0
+# Two pictures of usual size: what does not fit waits in this process, in copies.
+MOST_UNSENT_BYTES = 256 * 1024
 
 
 class Gate:
@@ -112,6 +118,7 @@ def _http_send(request: Any, send: Send) -> Send:
         if more and gate is None and _connected(request):
             gate = Gate()
             request.registerProducer(gate, True)
+            _bound_unsent(request.channel.transport)
         if not more and gate is not None and _connected(request):
             request.unregisterProducer()
         await send(message)
@@ -140,7 +147,18 @@ def _socket_send(protocol: Any, send: Send) -> Send:
             gate = SocketGate(protocol.transport)
             protocol.transport.unregisterProducer()
             protocol.transport.registerProducer(gate, True)
+            _bound_unsent(protocol.transport)
         elif gate is not None and message["type"] == "websocket.send" and not await gate.ready():
             protocol.transport.abortConnection()
 
     return held_send
+
+
+def _bound_unsent(transport: Any) -> None:
+    """Where the system can, and the connection is one of TCP."""
+    option = getattr(socket, "TCP_NOTSENT_LOWAT", None)
+    connection = transport.getHandle() if option and hasattr(transport, "getHandle") else None
+    if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
+        # A connection that was reset meanwhile takes no options.
+        with contextlib.suppress(OSError):
+            connection.setsockopt(socket.IPPROTO_TCP, option, MOST_UNSENT_BYTES)

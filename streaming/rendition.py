@@ -13,6 +13,7 @@ import simplejpeg
 from sightline.messages import Frame
 
 LADDER = (160, 320, 480, 640, 960, 1280, 1920)
+SMALLEST = LADDER[0]
 QUALITY = 80
 MAX_PIXELS = 33_000_000
 
@@ -76,6 +77,13 @@ class LivePicture:
 def rung(width: int) -> int | None:
     """The narrowest size of the ladder that is ``width`` or wider; None above the ladder: as it is."""
     return next((step for step in LADDER if step >= width), None)
+
+
+def narrower(width: int, steps: int) -> int:
+    """The size of the ladder that many steps below the one that ``width`` would get; the smallest when there are not so many."""
+    step = rung(width)
+    at = len(LADDER) if step is None else LADDER.index(step)
+    return LADDER[max(0, at - steps)]
 
 
 def _rendition(frame: Frame, width: int) -> Rendition:

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 
 from sightline.messages import Frame
 from sightline.pace import Pace
+from streaming.credit import Credit
 from streaming.feeds import Feed, Kind
+from streaming.rendition import SMALLEST, narrower
 
-UNACKNOWLEDGED = 2
-PATIENCE_SECONDS = 10.0
 NOTHING = (-1, -1)
 
 
 @dataclass(slots=True)
 class Tile:
-    """What a viewer asked for and what was sent. A viewer that does not acknowledge gets nothing more for PATIENCE_SECONDS.
+    """What a viewer asked for and what was sent.
 
     Without a pace it is no picture that the viewer follows, only states, each told once.
     """
@@ -26,7 +26,7 @@ class Tile:
     enabled: bool = True
     told: object = None
     offered: tuple[int, int] = NOTHING
-    unacknowledged: dict[int, float] = field(default_factory=dict)
+    credit: Credit = field(default_factory=Credit)
 
     @property
     def frames(self) -> Feed:
@@ -74,25 +74,11 @@ class Tile:
         self.told = said
         return news
 
-    def wait(self, now: float) -> float:
-        """Seconds until a frame may go, for all that is known now; 0 = now."""
-        if len(self.unacknowledged) < UNACKNOWLEDGED:
-            return 0.0
-        oldest = min(self.unacknowledged.values())
-        if now - oldest < PATIENCE_SECONDS:
-            return oldest + PATIENCE_SECONDS - now
-        self.unacknowledged.clear()
-        return 0.0
+    def size_of(self, frame: Frame) -> int:
+        """The width at which it gets this frame: what it asked for, or less on a slow line."""
+        steps = self.credit.steps
+        return narrower(min(self.width, frame.width), steps) if steps else self.width
 
-    def went(self, frame: Frame, now: float) -> None:
-        """A frame was sent."""
-        self.unacknowledged[frame.seq] = now
-
-    def acknowledge(self, seq: int) -> None:
-        """The viewer has the frame, and so all that were sent before it."""
-        if seq not in self.unacknowledged:
-            return
-        for sent in list(self.unacknowledged):
-            del self.unacknowledged[sent]
-            if sent == seq:
-                return
+    def went(self, sent: Frame, now: float) -> None:
+        """A frame was sent, as it is here."""
+        self.credit.went(sent.seq, now, smallest=sent.width <= SMALLEST)

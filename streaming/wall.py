@@ -78,7 +78,7 @@ class Wall:
         """The viewer has a frame."""
         tile = self.tiles.get(camera)
         if tile is not None:
-            tile.acknowledge(seq)
+            tile.credit.acknowledge(seq, time.monotonic())
             if camera in self.waiting:
                 self.waiting[camera] = 0.0
                 self.subscription.wake()
@@ -163,7 +163,7 @@ class Wall:
         for tile in ready:
             # All renditions are begun before the first is waited for.
             if (picture := self.hub.picture(tile.frames)) is not None:
-                picture.begin(tile.width)
+                picture.begin(tile.size_of(picture.frame))
         for tile in ready:
             await self._send_frame(tile)
 
@@ -172,7 +172,7 @@ class Wall:
         self.waiting.pop(tile.camera, None)
         if picture is None:
             return False
-        if (wait := tile.wait(now)) > 0:
+        if (wait := tile.credit.wait(now)) > 0:
             self.waiting[tile.camera] = now + wait
             return False
         return tile.offer(picture.frame)
@@ -182,7 +182,7 @@ class Wall:
         if picture is None or self.tiles.get(tile.camera) is not tile:
             return
         try:
-            rendition = await picture.at(tile.width)
+            rendition = await picture.at(tile.size_of(picture.frame))
         except PictureError:
             return
         tile.went(rendition.frame, time.monotonic())

@@ -25,7 +25,7 @@ FETCH_SECONDS = 900
 SECRETS = {
     "SECRET_KEY": "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789",
     "CREDENTIAL_KEYS": "Zm9yLW9uZS1ub2RlLW9mLXlvdXItb3duLW9ubHktMDE=",
-    "DATABASE_URL": "postgres://sightline:secret@postgres.databases:5432/sightline?connect_timeout=3",
+    "DATABASE_URL": "postgres://sightline:secret@postgres.databases:5432/sightline",
     "REDIS_URL": "redis://:secret@redis.databases:6379/0",
     "password": "secret",
 }

@@ -14,6 +14,8 @@ from tests.pipeline.conftest import Eyes
 from tests.servers.browser import Complaints, chromium, log_in
 from tests.servers.stack import Stack
 
+pytestmark = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
+
 
 @pytest.fixture
 def page() -> Iterator[Page]:

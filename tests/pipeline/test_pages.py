@@ -18,6 +18,9 @@ from tests.servers.rtsp import RtspServer
 from tests.servers.stack import Stack
 from tests.servers.video import FACE_BOX
 
+# What is the page's own doing is tested on one broker.
+on_kafka = pytest.mark.parametrize("broker", ["kafka"], indirect=True, scope="session")
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -66,6 +69,7 @@ def test_a_face_over_rtsp_is_boxed_on_the_page(stack: Stack, page: Page, cameras
     assert iou(tuple(box["box"]), FACE_BOX) > 0.5
 
 
+@on_kafka
 def test_a_camera_that_goes_says_so_on_its_tile(stack: Stack, page: Page, cameras: Callable[..., str], face_camera: RtspServer) -> None:
     cameras("porch", "rtsp", face_camera.url)
     log_in(page, stack)
@@ -80,6 +84,7 @@ def test_a_camera_that_goes_says_so_on_its_tile(stack: Stack, page: Page, camera
     expect(tile).to_have_attribute("data-state", "live", timeout=60_000)
 
 
+@on_kafka
 def test_the_page_goes_on_by_itself_when_the_web_process_is_restarted(stack: Stack, page: Page) -> None:
     log_in(page, stack)
     tile = page.locator('[data-camera="conveyor"]')
@@ -91,6 +96,7 @@ def test_the_page_goes_on_by_itself_when_the_web_process_is_restarted(stack: Sta
     assert page.evaluate("window.sameDocument")
 
 
+@on_kafka
 def test_a_camera_deleted_while_it_is_watched_says_so(stack: Stack, page: Page, cameras: Callable[..., str]) -> None:
     cameras("attic", "demo", "demo:conveyor?line=5")
     log_in(page, stack)

@@ -43,3 +43,30 @@ def test_threads_share_two_pools_of_memory() -> None:
 def test_what_the_environment_says_holds(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MALLOC_ARENA_MAX", "4")
     assert not limit_arenas()
+
+
+BUSY = """
+import gc
+from collections import deque
+from sightline.process import settle
+old = [[] for _ in range(1_000_000)]
+gc.collect()
+{call}
+before = gc.get_stats()[2]["collections"]
+recent = deque(maxlen=20_000)
+for _ in range(1_000_000):
+    cycle = []
+    cycle.append(cycle)
+    recent.append(cycle)
+print(gc.get_stats()[2]["collections"] - before, len(old), end="")
+"""
+
+
+def full_collections(call: str) -> int:
+    """How often a process with a million old objects looks through all, while it makes and drops a million cycles."""
+    done = subprocess.run([sys.executable, "-c", BUSY.format(call=call)], capture_output=True, text=True, check=True, timeout=60)
+    return int(done.stdout.split()[0])
+
+
+def test_what_is_old_does_not_keep_what_is_new_from_being_collected() -> None:
+    assert full_collections("settle()") > 2 * full_collections("") + 2

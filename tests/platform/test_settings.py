@@ -57,6 +57,14 @@ def test_nothing_else_is_said() -> None:
     assert done.stderr == "Sightline cannot start: DATABASE_URL must be a database's address such as postgres://user:password@host:5432/name.\n"
 
 
+def test_a_database_whose_network_broke_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DATABASE_URL", "postgres://user@db/name?connect_timeout=30&sslmode=require")
+
+    options = runpy.run_path(str(HOME / "platform" / "settings.py"))["DATABASES"]["default"]["OPTIONS"]
+
+    assert (int(options["connect_timeout"]), options["tcp_user_timeout"], options["sslmode"]) == (30, 5000, "require")
+
+
 def test_the_defaults_are_right(tmp_path: Path) -> None:
     done = manage("check", DATA_DIR=str(tmp_path / "new"))
 

@@ -85,9 +85,11 @@ class Camera:
     def __init__(self, slug: str, producer: Producer) -> None:
         self.slug = slug
         self.producer = producer
+        self.size = (320, 180)
 
     def show(self, jpeg: bytes | None = None, *, width: int = 320, height: int = 180, captured_at: int = 0, annotated: bool = False) -> Frame:
         seq = next(_seqs)
+        self.size = (width, height)
         frame = Frame(self.slug, seq, captured_at or time.time_ns(), width, height, jpeg or picture(width, height, seq))
         topic = topics.annotated(self.slug) if annotated else topics.frames(self.slug)
         self.producer.send(topic, frame.jpeg, key=self.slug, headers=frame.headers(), timestamp=frame.captured_at // 1_000_000)
@@ -101,7 +103,7 @@ class Camera:
 
     def report(self, state: CameraState = CameraState.LIVE, detail: str = "") -> CameraStatus:
         now = time.time_ns()
-        status = CameraStatus(self.slug, state, now, now, detail, fps=10.0, width=320, height=180, codec="demo")
+        status = CameraStatus(self.slug, state, now, now, detail, fps=10.0, width=self.size[0], height=self.size[1], codec="demo")
         self.producer.send(topics.status(), status.to_json(), key=status.key)
         return status
 

@@ -7,7 +7,7 @@ import simplejpeg
 
 from sightline.messages import Frame
 from streaming import rendition
-from streaming.rendition import LivePicture, PictureError, rung
+from streaming.rendition import LivePicture, PictureError, narrower, rung
 from tests.streaming.conftest import noise, picture
 
 
@@ -18,6 +18,11 @@ def live(jpeg: bytes, width: int = 1280, height: int = 720) -> LivePicture:
 @pytest.mark.parametrize(("asked", "given"), [(16, 160), (160, 160), (161, 320), (640, 640), (1000, 1280), (1920, 1920), (4000, None)])
 def test_sizes_come_from_a_ladder(asked: int, given: int | None) -> None:
     assert rung(asked) == given
+
+
+@pytest.mark.parametrize(("width", "steps", "given"), [(1280, 0, 1280), (1280, 1, 960), (900, 2, 480), (320, 5, 160), (4000, 1, 1920)])
+def test_a_size_some_steps_below(width: int, steps: int, given: int) -> None:
+    assert narrower(width, steps) == given
 
 
 @pytest.mark.parametrize(("asked", "size"), [(160, (160, 90)), (320, (320, 180)), (480, (480, 270)), (640, (640, 360)), (900, (960, 540))])

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import socket
 import statistics
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import cv2
 import pytest
 import requests
 
+from streaming.backpressure import MOST_UNSENT_BYTES
 from tests.servers.waiting import wait_until
 from tests.streaming.conftest import Camera, Rolling, noise
 from tests.streaming.site import PASSWORD, Site
@@ -124,6 +127,21 @@ def test_a_stopped_reader_costs_bounded_memory_and_delays_nobody(heavy: Rolling,
 
 def _age(stream: Stream) -> float:
     return stream.part().age
+
+
+def test_little_waits_in_the_kernel_for_a_reader_that_stopped(heavy: Rolling, on_site: Site) -> None:
+    """What waits there grows old: on a slow line, by megabytes."""
+    with Stream(on_site, "/cameras/gate/stream.mjpg") as other, lazy_request(on_site, "/cameras/gate/stream.mjpg") as stopped:
+        for _ in range(100):
+            other.part()  # some 8 MB, more than the kernel would take for the one who does not read
+        assert 0 < _waiting(stopped) < 3 * MOST_UNSENT_BYTES
+
+
+def _waiting(connection: socket.socket) -> int:
+    """Bytes in the kernel's buffer of the other, local, end of a connection (proc_pid_net(5))."""
+    here, there = (f"0100007F:{name[1]:04X}" for name in (connection.getsockname(), connection.getpeername()))
+    rows = (line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:])
+    return next(int(row[4].split(":")[0], 16) for row in rows if (row[1], row[2]) == (there, here))
 
 
 def test_a_reader_that_reads_again_gets_new_pictures(heavy: Rolling, on_site: Site) -> None:

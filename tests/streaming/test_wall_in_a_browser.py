@@ -12,8 +12,9 @@ from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute, exp
 
 from sightline.messages import CameraState, Detection
 from tests.servers.browser import LISTEN, chromium, give_login
+from tests.servers.proxy import FaultProxy
 from tests.servers.waiting import wait_until
-from tests.streaming.conftest import Camera
+from tests.streaming.conftest import Camera, Rolling, noise
 from tests.streaming.site import PASSWORD, Site
 
 pytestmark = pytest.mark.slow
@@ -260,6 +261,25 @@ def test_the_filter_counts_for_boxes_and_for_the_list(page: Page, on_site: Site,
     wait_for_boxes()
     page.get_by_role("button", name="Show everything").click()
     wait_for_boxes("sure", "unsure")
+
+
+def test_on_a_slow_line_pictures_are_smaller_and_new(page: Page, on_site: Site, gate: Camera) -> None:
+    with FaultProxy(on_site.port) as line, Rolling(gate, fps=10, jpeg=noise(80_000), width=1280):
+        page.goto(f"http://{line.address}/cameras/gate/")
+        tile = page.locator('.tile[data-camera="gate"]')
+        wait_until(lambda: newest_width(page) == 960, PATIENCE, "pictures of the size that is shown")
+        line.throttle(30_000)
+        wait_until(lambda: 0 < newest_width(page) < 960, PATIENCE, "pictures that the line carries")
+        expect(page.locator('[data-card="size"]')).to_contain_text("slow line")
+        wait_until(lambda: int(tile.get_attribute("data-age") or 0) < 2000, PATIENCE, "a picture that is new")
+        line.forward()
+        wait_until(lambda: newest_width(page) == 960, PATIENCE, "the size that is shown")
+
+
+def newest_width(page: Page) -> int:
+    """Of the pictures painted since the last question; 0 when there were none."""
+    widths: list[int] = page.evaluate("window.paints.splice(0).map((paint) => paint.width)")
+    return widths[-1] if widths else 0
 
 
 def test_a_kiosk_shows_pictures_alone_until_escape(page: Page, on_site: Site) -> None:

@@ -43,7 +43,8 @@ function showCards(tile) {
   setText(card("boxes"), formatAge(quantile(boxAges.values(now), 0.95)));
   setText(card("dropped"), status ? formatCount(status.dropped) : "–");
   card("size").hidden = !status?.width;
-  setText(card("size"), [formatSize(status?.width, status?.height), status?.codec].filter(Boolean).join(" · "));
+  const line = tile.isReduced ? "shown smaller: slow line" : "";
+  setText(card("size"), [formatSize(status?.width, status?.height), status?.codec, line].filter(Boolean).join(" · "));
 }
 
 function drawLines(tile) {

@@ -13,6 +13,7 @@ import { watchWidth } from "./widths.js";
 
 const RESIZE_MS = 250;
 const MAX_CHIPS = 3;
+const REDUCED_MS = 2000;
 
 /**
  * Events: `painted` (see Picture), `state` {before, truth} when the shown state changes, `shape` when the
@@ -32,6 +33,8 @@ export class Tile extends EventTarget {
   #size = { width: 0, height: 0 };
   #aspect = 0;
   #resizing = 0;
+  #asked = 0;
+  #reducedAt = 0;
   #watched = 0;
   #painted = 0;
   #count = 0;
@@ -155,6 +158,11 @@ export class Tile extends EventTarget {
     };
   }
 
+  /** On a slow line the server sends smaller pictures than were asked for; those on their way after a change do not count. */
+  get isReduced() {
+    return this.#reducedAt > 0 && this.#socket.clock.local - this.#reducedAt > REDUCED_MS;
+  }
+
   get #since() {
     return this.status?.since ? this.status.since - this.#socket.clock.offset : 0;
   }
@@ -180,7 +188,8 @@ export class Tile extends EventTarget {
       return;
     }
     if (this.#watched === 0) this.restart();
-    this.#socket.watch(this.camera, this.#fps, watchWidth(this.#size.width * devicePixelRatio));
+    this.#asked = watchWidth(this.#size.width * devicePixelRatio);
+    this.#socket.watch(this.camera, this.#fps, this.#asked);
   }
 
   #leave() {
@@ -218,6 +227,8 @@ export class Tile extends EventTarget {
   #countFrame(frame, age) {
     this.#painted = this.#socket.clock.local;
     this.#count += 1;
+    const isReduced = frame.width < Math.min(this.#asked, this.status?.width ?? 0);
+    this.#reducedAt = isReduced ? this.#reducedAt || this.#painted : 0;
     this.#rate.add(1, performance.now());
     this.#ages.add(age, performance.now());
     Object.assign(this.#element.dataset, { seq: frame.seq, painted: this.#count, age: Math.round(age) });
@@ -241,7 +252,8 @@ export class Tile extends EventTarget {
   #showNumbers() {
     if (!this.#parts.numbers) return;
     const { rate, age } = this.numbers();
-    if (this.#parts.rate) setText(this.#parts.rate, this.truth.alive ? `${Math.round(rate)} fps · ` : "");
+    const line = this.isReduced ? "slow line · " : "";
+    if (this.#parts.rate) setText(this.#parts.rate, this.truth.alive ? `${line}${Math.round(rate)} fps · ` : "");
     setText(this.#parts.numbers, this.truth.alive ? formatAge(age) : this.#lastSeen());
   }
 

@@ -1,0 +1,93 @@
+"""What one tile's viewer may have on its way, by how promptly it acknowledges.
+
+On a line too slow for what was asked, pictures would wait in the buffers between server and viewer and arrive minutes old. So a viewer that
+acknowledges late gets one picture at a time instead of two; where that does not help, smaller ones, step by step; larger ones again once they come
+in time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+UNACKNOWLEDGED: Final = 2
+LATE_SECONDS: Final = 1.0
+PATIENCE_SECONDS: Final = 10.0
+MOST_PATIENCE_SECONDS: Final = 80.0
+# Pictures that come in time before more is tried; twice as many after each try that failed, until one succeeds.
+IN_TIME: Final = 20
+MOST_IN_TIME: Final = 640
+
+
+@dataclass(slots=True)
+class Credit:
+    """Of one tile. All times are monotonic seconds.
+
+    ``hardship`` 0 is what the viewer asked for, two pictures at once; 1 one at a time; each further one a step smaller. Who does not acknowledge
+    at all gets the next picture after PATIENCE_SECONDS, then after twice as long, and so on.
+    """
+
+    hardship: int = 0
+    _on_way: dict[int, float] = field(default_factory=dict)
+    _changed_at: float = float("-inf")
+    _in_time: int = 0
+    _needed: int = IN_TIME
+    _trying: bool = False
+    _patience: float = PATIENCE_SECONDS
+    _smallest: bool = False
+
+    @property
+    def steps(self) -> int:
+        """How many steps smaller than asked for the next picture is to be."""
+        return max(0, self.hardship - 1)
+
+    def wait(self, now: float) -> float:
+        """Seconds until a picture may go, for all that is known now; 0 = now."""
+        if len(self._on_way) < (1 if self.hardship else UNACKNOWLEDGED):
+            return 0.0
+        oldest = min(self._on_way.values())
+        if (left := oldest + self._patience - now) > 0:
+            return left
+        self._on_way.clear()
+        self._patience = min(2 * self._patience, MOST_PATIENCE_SECONDS)
+        self._late(oldest, now)
+        return 0.0
+
+    def went(self, seq: int, now: float, *, smallest: bool) -> None:
+        """A picture was sent; ``smallest``: there is no smaller one."""
+        self._on_way[seq] = now
+        self._smallest = smallest
+
+    def acknowledge(self, seq: int, now: float) -> None:
+        """The viewer has the picture, and so all that were sent before it."""
+        if seq not in self._on_way:
+            return
+        for sent in list(self._on_way):
+            sent_at = self._on_way.pop(sent)
+            if sent == seq:
+                break
+        self._patience = PATIENCE_SECONDS
+        if now - sent_at > LATE_SECONDS:
+            self._late(sent_at, now)
+        else:
+            self._prompt(now)
+
+    def _late(self, sent_at: float, now: float) -> None:
+        self._in_time = 0
+        if sent_at < self._changed_at or (self.hardship and self._smallest):
+            return  # it says nothing about how it is now, or nothing is left to take
+        if self._trying:
+            self._needed = min(2 * self._needed, MOST_IN_TIME)
+        self._change(1, now)
+
+    def _prompt(self, now: float) -> None:
+        self._in_time += 1
+        if self._trying and self._in_time >= IN_TIME:
+            self._trying, self._needed = False, IN_TIME
+        if self.hardship and self._in_time >= self._needed:
+            self._change(-1, now)
+
+    def _change(self, by: int, now: float) -> None:
+        self.hardship += by
+        self._trying = by < 0
+        self._changed_at, self._in_time = now, 0
