@@ -37,7 +37,8 @@ def settle() -> None:
 
     Python looks for garbage among all objects only once those that are new are a quarter of those that are old, and after a start there are a
     hundred thousand old ones. What is in cycles, and the lists of objects kept for reuse, then grow for hours before they are cleared, by
-    1 to 3 MiB an hour, and clearing them takes tens of milliseconds, in which no frame moves. Objects set apart (gc.freeze) do not count.
+    1 to 3 MiB an hour, and clearing them takes tens of milliseconds, in which no frame moves. Objects set apart (gc.freeze) do not count, and
+    looking through the rest is so quick that it can be done once a minute (worker.Report).
     """
     gc.unfreeze()
     gc.collect()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -27,6 +28,7 @@ from sightline.process import settle
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
+COLLECT_SECONDS = 60.0
 HEARTBEAT_VARIABLE = "SIGHTLINE_HEARTBEAT_FD"
 
 
@@ -145,14 +147,18 @@ class Report:
         self.worker = worker
         self.started_at = time.time_ns()
         self.due = 0.0
+        self.collect_due = 0.0
 
     def send_if_due(self) -> None:
-        """Publish when a second has passed since the last time."""
+        """Publish when a second has passed since the last time. Once a minute, look for garbage."""
         now = time.monotonic()
         if now < self.due:
             self.worker.producer.poll_if_open()
             return
         self.due = now + REPORT_SECONDS
+        if now >= self.collect_due:
+            self.collect_due = now + COLLECT_SECONDS
+            gc.collect()  # quick, because process.settle() set apart what is old
         status = self.status()
         self.worker.producer.send(topics.status(), status.to_json(), key=status.key)
 
