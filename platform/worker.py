@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import logging
 import os
 import signal
@@ -23,12 +22,12 @@ from sightline.kafka import Producer, TopicKeeper
 from sightline.messages import WorkerStatus, worker_key
 from sightline.metrics import producer_metrics
 from sightline.operations import Operations
-from sightline.process import settle
+from sightline.process import settle, tidy
 
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
-COLLECT_SECONDS = 60.0
+TIDY_SECONDS = 60.0
 HEARTBEAT_VARIABLE = "SIGHTLINE_HEARTBEAT_FD"
 
 
@@ -147,18 +146,18 @@ class Report:
         self.worker = worker
         self.started_at = time.time_ns()
         self.due = 0.0
-        self.collect_due = 0.0
+        self.tidy_due = 0.0
 
     def send_if_due(self) -> None:
-        """Publish when a second has passed since the last time. Once a minute, look for garbage."""
+        """Publish when a second has passed since the last time. Once a minute, give back memory."""
         now = time.monotonic()
         if now < self.due:
             self.worker.producer.poll_if_open()
             return
         self.due = now + REPORT_SECONDS
-        if now >= self.collect_due:
-            self.collect_due = now + COLLECT_SECONDS
-            gc.collect()  # quick, because process.settle() set apart what is old
+        if now >= self.tidy_due:
+            self.tidy_due = now + TIDY_SECONDS
+            tidy()
         status = self.status()
         self.worker.producer.send(topics.status(), status.to_json(), key=status.key)
 

@@ -70,3 +70,22 @@ def full_collections(call: str) -> int:
 
 def test_what_is_old_does_not_keep_what_is_new_from_being_collected() -> None:
     assert full_collections("settle()") > 2 * full_collections("") + 2
+
+
+HOLES = """
+from sightline.process import tidy
+def anonymous():
+    return next(int(line.split()[1]) for line in open("/proc/self/smaps_rollup") if line.startswith("Anonymous"))
+kept = [bytearray(20_000) for _ in range(4000)]
+del kept[:-1:2], kept[:-1:2], kept[:-1:2]
+before = anonymous()
+tidy()
+print(before, anonymous())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc keeps what is free between what is used")
+def test_what_is_free_between_what_is_used_is_given_back() -> None:
+    done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True, timeout=60)
+    before, after = map(int, done.stdout.split())
+    assert after < before / 2
