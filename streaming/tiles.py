@@ -79,6 +79,6 @@ class Tile:
         steps = self.credit.steps
         return narrower(min(self.width, frame.width), steps) if steps else self.width
 
-    def went(self, sent: Frame, now: float) -> None:
-        """A frame was sent, as it is here."""
-        self.credit.went(sent.seq, now, smallest=sent.width <= SMALLEST)
+    def went(self, frame: Frame, size: int, now: float) -> None:
+        """A frame was sent at a size that it was to get; what libjpeg made of that may be wider."""
+        self.credit.went(frame.seq, now, smallest=size <= SMALLEST)

@@ -181,11 +181,12 @@ class Wall:
         picture = self.hub.picture(tile.frames)
         if picture is None or self.tiles.get(tile.camera) is not tile:
             return
+        size = tile.size_of(picture.frame)
         try:
-            rendition = await picture.at(tile.size_of(picture.frame))
+            rendition = await picture.at(size)
         except PictureError:
             return
-        tile.went(rendition.frame, time.monotonic())
+        tile.went(rendition.frame, size, time.monotonic())
         data = rendition.written(protocol.frame)
         await self.send_bytes(data)
         self.hub.deliveries.sent(Way.WALL, rendition.frame, len(data))

@@ -34,12 +34,22 @@ def test_a_burst_of_frames_delays_none_that_follow() -> None:
     assert [it.offer(item) for item in burst] == [True, False, False, True, True, True, True]
 
 
-def test_a_late_viewer_gets_smaller_pictures_than_it_asked_for() -> None:
-    it = Tile("gate", 1280, Pace(1000))
-    camera = Frame("gate", 1, 1, 900, 506, b"")
+def late(it: Tile, camera: Frame, count: int) -> list[int]:
+    """The sizes that a viewer gets who acknowledges each picture late."""
     sizes = []
-    for seq in range(8):
+    for seq in range(count):
         sizes.append(it.size_of(camera))
-        it.went(Frame("gate", seq, seq, min(it.size_of(camera), 900), 100, b""), 100.0 + 10 * seq)
+        it.went(Frame("gate", seq, seq, camera.width, camera.height, b""), sizes[-1], 100.0 + 10 * seq)
         it.credit.acknowledge(seq, 100.0 + 10 * seq + 2 * LATE_SECONDS)
-    assert sizes == [1280, 1280, 640, 480, 320, 160, 160, 160]
+    return sizes
+
+
+def test_a_late_viewer_gets_smaller_pictures_than_it_asked_for() -> None:
+    assert late(Tile("gate", 1280, Pace(1000)), Frame("gate", 1, 1, 900, 506, b""), 8) == [1280, 1280, 640, 480, 320, 160, 160, 160]
+
+
+def test_below_the_smallest_size_nothing_is_taken_that_must_be_given_back() -> None:
+    """libjpeg makes 240 pixels of 1920, not 160."""
+    it = Tile("gate", 1920, Pace(1000))
+    assert late(it, Frame("gate", 1, 1, 1920, 1080, b""), 50)[-1] == 160
+    assert it.credit.steps == 6
