@@ -25,7 +25,6 @@ class TopicKeeper:
 
     def __init__(self, producer: Producer) -> None:
         self.producer = producer
-        self.admin = Admin()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topic-keeper", daemon=True)
 
@@ -42,9 +41,9 @@ class TopicKeeper:
         stuck = self.producer.take_stuck(STUCK_SECONDS)
         if not stuck or not self.producer.health.reachable:
             return []
-        self.admin.forget()
         try:
-            return self.admin.ensure(stuck, ASK_SECONDS)
+            # A connection for the occasion: records are stuck once in hours, and an open one costs four threads.
+            return Admin().ensure(stuck, ASK_SECONDS)
         except KafkaUnavailable as err:
             log.debug("topics cannot be looked after detail=%s", err)
             return []
