@@ -15,8 +15,8 @@ from sightline.kafka.producer import Producer
 
 log = logging.getLogger(__name__)
 
-STUCK_SECONDS: Final = 1.0
-LOOK_SECONDS: Final = 0.5
+STUCK_SECONDS: Final = 0.7
+LOOK_SECONDS: Final = 0.25
 ASK_SECONDS: Final = 2.0
 
 
