@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-containers test-kubernetes check format lock bench faults soak screenshots clean
+.PHONY: help run test test-fast test-containers test-kubernetes test-cluster check format lock bench faults soak screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -22,7 +22,7 @@ test: $(VENV)/.dev ## install what the tests need, run all of them
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev ## only the tests that start no processes
-	$(BIN)/python -m pytest -m "not slow and not faults and not soak and not containers and not validators" $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -m "not slow and not faults and not soak and not containers and not cluster and not validators" $(PYTEST_ARGS)
 
 test-containers: $(VENV)/.dev ## build the image, start compose.yaml in a Docker engine, try what docs/upgrade.md says (as root where no engine runs)
 	@sh scripts/install-test-system.sh containers
@@ -31,6 +31,10 @@ test-containers: $(VENV)/.dev ## build the image, start compose.yaml in a Docker
 test-kubernetes: $(VENV)/.dev ## all tests of k8s/, and other people's validators on it and on the Dockerfile
 	@sh scripts/install-test-system.sh
 	$(BIN)/python -m pytest -m "validators or not validators" tests/k8s $(PYTEST_ARGS)
+
+test-cluster: $(VENV)/.dev ## build Kubernetes from source, start a cluster of one node, apply the overlays, break what runs (as root; 20 minutes at first)
+	@sh scripts/install-test-system.sh cluster
+	$(BIN)/python -m pytest -n0 -m cluster -o log_cli=true -o log_cli_level=INFO tests/cluster $(PYTEST_ARGS)
 
 check: $(VENV)/.dev build/typing/sightline ## style, types, migrations, deployment settings
 	$(BIN)/ruff check .

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs the Debian packages that the tests need and that are not there. Says nothing when none is missing.
-# With the word "containers": what `make test-containers` needs, too.
+# With the word "containers" or "cluster": what `make test-containers` or `make test-cluster` needs, too.
 set -eu
 
 missing=""
@@ -38,10 +38,15 @@ has mvn || need maven
 major=$(java_major)
 [ "${major:-0}" -ge 17 ] || need default-jre-headless # 17 in Debian 12, newer in newer ones
 
-if [ "${1:-}" = containers ]; then
+if [ -n "${1:-}" ]; then
     has dockerd || docker info >/dev/null 2>&1 || need docker.io
     has mmdebstrap || need mmdebstrap
     has iptables || need iptables
+fi
+if [ "${1:-}" = cluster ]; then
+    has containerd || need containerd
+    has ip || need iproute2
+    has go || need golang-go # 1.24 or newer: Debian 13 has it
 fi
 
 [ -n "$missing" ] || exit 0

@@ -34,13 +34,14 @@ class Weather:
 
 
 class FaultProxy:
-    """Passes connections to `port` on to `target`, another port on loopback; what it does to them can be changed while it runs.
+    """Passes connections to `port` on to `target`, a port of `host`; what it does to them can be changed while it runs.
 
     `bytes_up` (to the target), `bytes_down` and `accepted` (connections) count from the start; `open` is the number of connections now.
     It runs in a thread of this process. One fault at a time: each method replaces the one before, and `forward` ends it.
     """
 
-    def __init__(self, target: int, port: int | None = None) -> None:
+    def __init__(self, target: int, port: int | None = None, host: str = LOOPBACK) -> None:
+        self.host = host
         self.target = target
         self.port = port or free_port()
         self.accepted = self.bytes_up = self.bytes_down = 0
@@ -167,7 +168,7 @@ class _Connection:
         """Until one side hangs up or the connection is cut; then both are closed."""
         try:
             await self.proxy.passing()
-            reader, self.target = await asyncio.open_connection(LOOPBACK, self.proxy.target, limit=CHUNK)
+            reader, self.target = await asyncio.open_connection(self.proxy.host, self.proxy.target, limit=CHUNK)
             for writer in (self.writer, self.target):
                 # Little room on the way, so that a slow side is soon felt by the other.
                 writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
