@@ -1,4 +1,4 @@
-"""A member of a group that a broker which came back empty gave nothing, on a real Apache Kafka."""
+"""What clients make of a broker that came back empty, on a real Apache Kafka."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from pytest_django import Settings
 
 from sightline import topics
-from sightline.kafka import Admin, Consumer
+from sightline.kafka import Admin, Consumer, Producer, TopicKeeper
 from tests.servers.kafka import KafkaServer
 from tests.servers.waiting import wait_until
 
@@ -26,7 +26,35 @@ def server(settings: Settings, tmp_path: Path) -> Iterator[KafkaServer]:
         yield server
 
 
-def test_it_has_its_partition_again_once_the_topic_is_made_anew(server: KafkaServer) -> None:
+def come_back_empty(server: KafkaServer) -> None:
+    server.kill()
+    server.wipe()
+    server.start()
+
+
+def test_a_producer_makes_its_topic_anew_and_delivers_again(server: KafkaServer) -> None:
+    Admin().ensure([DOCK])
+    producer = Producer()
+    keeper = TopicKeeper(producer)
+
+    def delivers() -> bool:
+        before = producer.delivered
+        producer.send(DOCK, b"")
+        producer.serve(0.5)
+        return producer.delivered > before
+
+    wait_until(delivers, 30, "a record to be delivered")
+    keeper.start()
+    come_back_empty(server)
+    wait_until(delivers, 60, "a record to be delivered to the empty broker")
+    keeper.stop()
+    producer.flush(5)
+
+    assert producer.sent == producer.delivered + producer.failed
+    assert producer.bytes_queued == 0
+
+
+def test_a_member_has_its_partition_again_once_the_topic_is_made_anew(server: KafkaServer) -> None:
     """librdkafka's member shares out what it finds while it joins, and does not look again when it finds what it had before it lost all."""
     Admin().ensure([DOCK])
     shares: list[int] = []
@@ -38,9 +66,7 @@ def test_it_has_its_partition_again_once_the_topic_is_made_anew(server: KafkaSer
         return shares[-len(expected) :] == list(expected)
 
     wait_until(lambda: told(1), 30, "the partition")
-    server.kill()
-    server.wipe()
-    server.start()
+    come_back_empty(server)
     wait_until(lambda: told(0), 60, "a share of nothing")
     Admin().ensure([DOCK])
     wait_until(lambda: told(1), 30, "the partition")
