@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.pipeline.conftest import Apache, Embedded, on_kafka
+from tests.pipeline.conftest import Apache, Embedded
 from tests.servers.browser import Complaints, chromium, log_in, wait_for_paints
 from tests.servers.stack import Stack
 
@@ -42,7 +42,6 @@ def stopped(stack: Stack, broker: Embedded | Apache) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
-@on_kafka
 def test_a_models_page_shows_what_it_does_and_sees(stack: Stack, page: Page) -> None:
     complaints = Complaints(page)
     log_in(page, stack, "/models/")
