@@ -23,8 +23,6 @@ from tests.servers.video import face_video
 from tests.servers.waiting import wait_until
 
 TRACE_EVERY = 10
-# For what is the same on each broker: once is enough.
-on_kafka = pytest.mark.parametrize("broker", ["kafka"], indirect=True, scope="session")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

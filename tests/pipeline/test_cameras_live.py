@@ -10,7 +10,7 @@ import simplejpeg
 from inference.runtimes.boxes import iou
 from sightline import topics
 from sightline.messages import CameraState, CameraStatus
-from tests.pipeline.conftest import Eyes, on_kafka
+from tests.pipeline.conftest import Eyes
 from tests.servers.login import Login
 from tests.servers.mjpeg import MjpegServer
 from tests.servers.rtsp import RtspServer
@@ -45,7 +45,6 @@ def test_mjpeg_pictures_pass_untouched(eyes: Eyes, cameras: AddCamera) -> None:
     assert {frame.jpeg for frame in frames} <= set(pictures)
 
 
-@on_kafka
 def test_a_camera_that_is_disabled_says_so_and_comes_back(stack: Stack, eyes: Eyes, cameras: AddCamera) -> None:
     cameras("shed", "demo", "demo:conveyor?line=3")
     reports = states(eyes, "shed")
@@ -56,7 +55,6 @@ def test_a_camera_that_is_disabled_says_so_and_comes_back(stack: Stack, eyes: Ey
     assert next(report for report in reports if report.state == CameraState.LIVE)
 
 
-@on_kafka
 def test_a_wrong_password_is_named(eyes: Eyes, cameras: AddCamera) -> None:
     with MjpegServer([simplejpeg.encode_jpeg(scene(0))], login=Login("root", "s3cret:@/ ü")) as server:
         cameras("vault", "mjpeg", server.url, username="root", new_password="wrong-one")
@@ -65,7 +63,6 @@ def test_a_wrong_password_is_named(eyes: Eyes, cameras: AddCamera) -> None:
         assert "wrong-one" not in report.detail
 
 
-@on_kafka
 def test_an_unplugged_camera_says_so_and_comes_back(eyes: Eyes, cameras: AddCamera, face_camera: RtspServer) -> None:
     cameras("dock", "rtsp", face_camera.url)
     reports = states(eyes, "dock")

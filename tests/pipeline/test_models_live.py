@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, expect
 from sightline import topics
 from sightline.messages import Prediction
 from tests.inference.backends.servers import Answer, Asked, RestServer, as_json
-from tests.pipeline.conftest import Eyes, on_kafka
+from tests.pipeline.conftest import Eyes
 from tests.servers.browser import Complaints, chromium, log_in
 from tests.servers.stack import HOME, Stack
 
@@ -87,7 +87,6 @@ def answer(asked: Asked) -> Answer:
     return as_json({"predictions": SEEN["predictions"] * len(instances)})
 
 
-@on_kafka
 def test_a_server_that_ends_marks_its_own_model_within_5_seconds_and_leaves_the_others(stack: Stack, eyes: Eyes, page: Page) -> None:
     complaints = Complaints(page)
     with RestServer(answer) as second:

@@ -13,11 +13,13 @@ from playwright.sync_api import Browser, Page, expect
 from cameras.sources.conveyor import Conveyor
 from inference.runtimes.boxes import iou
 from sightline.messages import Box
-from tests.pipeline.conftest import on_kafka
 from tests.servers.browser import Complaints, chromium, log_in, wait_for_paints
 from tests.servers.rtsp import RtspServer
 from tests.servers.stack import Stack
 from tests.servers.video import FACE_BOX
+
+# What is the page's own doing is tested on one broker.
+on_kafka = pytest.mark.parametrize("broker", ["kafka"], indirect=True, scope="session")
 
 
 @pytest.fixture(scope="module")
