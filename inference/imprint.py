@@ -17,7 +17,7 @@ from inference.plans import version_plans
 from inference.runtimes.errors import InferenceError
 from sightline import topics
 from sightline.documents import MessageError
-from sightline.kafka import OFFSET_END, Admin, Consumer, KafkaUnavailable, Partition, Record
+from sightline.kafka import OFFSET_END, Admin, Consumer, KafkaUnavailable, LiveConsumer, Partition, Record
 from sightline.messages import Frame, Prediction
 from sightline.worker import Worker
 
@@ -35,7 +35,7 @@ class ImprintWorker(Worker):
 
     def __init__(self) -> None:
         super().__init__()
-        self.frames = Consumer(topics.imprint_group())
+        self.frames = LiveConsumer(topics.imprint_group())
         self.predictions = Consumer()
         self.admin = Admin()
         self.joiners: dict[str, Joiner] = {}
@@ -84,9 +84,7 @@ class ImprintWorker(Worker):
         self._ensure(wanted)
         if wanted != self.wanted:
             self.wanted = wanted
-            self.frames.subscribe(
-                [topics.frames(camera) for camera in sorted(wanted)], offset=OFFSET_END, on_assign=self._assigned, on_revoke=self._revoked
-            )
+            self.frames.follow([topics.frames(camera) for camera in sorted(wanted)], on_assign=self._assigned, on_revoke=self._revoked)
 
     def _ensure(self, wanted: frozenset[str]) -> None:
         if wanted == self.wanted and time.monotonic() < self.topics_due:

@@ -14,7 +14,7 @@ from inference.plans import VersionPlan
 from inference.slots import Slots, Waiting
 from sightline import topics
 from sightline.documents import MessageError
-from sightline.kafka import OFFSET_END, Admin, Consumer, KafkaUnavailable, Partition, Record
+from sightline.kafka import OFFSET_END, Admin, Consumer, KafkaUnavailable, LiveConsumer, Partition, Record
 from sightline.messages import Frame, Prediction
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ class Intake:
 
     def run(self, stopping: threading.Event) -> None:
         """Read until told to stop."""
-        frames, found, admin = Consumer(self.group), Consumer(), Admin()
+        frames, found, admin = LiveConsumer(self.group), Consumer(), Admin()
         topics_due = lag_due = 0.0
         try:
             while not stopping.is_set():
@@ -80,7 +80,7 @@ class Intake:
             frames.close()
             found.close()
 
-    def _read(self, frames: Consumer, found: Consumer) -> None:
+    def _read(self, frames: LiveConsumer, found: Consumer) -> None:
         if (record := frames.poll(PAIR_SECONDS if self._pairings else POLL_SECONDS)) is not None:
             self.take_frame(record)
         while self._pairings and (record := found.poll(0)) is not None:
@@ -97,9 +97,9 @@ class Intake:
 
     # The group
 
-    def _subscribe(self, frames: Consumer) -> None:
+    def _subscribe(self, frames: LiveConsumer) -> None:
         wanted = [topics.frames(camera) for camera in sorted(self.views)]
-        frames.subscribe(wanted, offset=OFFSET_END, on_assign=self._assigned, on_revoke=self._revoked)
+        frames.follow(wanted, on_assign=self._assigned, on_revoke=self._revoked)
 
     def _assigned(self, partitions: Sequence[Partition]) -> None:
         self.cameras |= _cameras(partitions)

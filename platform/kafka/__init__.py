@@ -25,6 +25,7 @@ from sightline.kafka.connection import (
 )
 from sightline.kafka.consumer import Consumer
 from sightline.kafka.keeper import TopicKeeper
+from sightline.kafka.live import LiveConsumer
 from sightline.kafka.outbox import NotCommitted, Outbox, Outgoing, Receipt
 from sightline.kafka.producer import Producer
 
@@ -38,6 +39,7 @@ __all__ = [
     "Headers",
     "Health",
     "KafkaUnavailable",
+    "LiveConsumer",
     "NoSuchTopic",
     "NotCommitted",
     "OnPartitions",

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from django.conf import settings
 
+from sightline.backoff import Backoff
 from sightline.kafka.connection import (
     NO_SUCH_TOPIC,
     OFFSET_END,
@@ -31,6 +34,12 @@ from sightline.topics import Topic
 
 log = logging.getLogger(__name__)
 
+# The embedded broker forgets who asked to join when it stood still for a session: the question, which waits for so long and 3 s, is asked anew then.
+# Its leader epochs are always 0, so that nothing is to be learned from them.
+EMBEDDED: Final = {"max.poll.interval.ms": 10_000}
+BEREFT_SECONDS: Final = 3.0
+MOST_BEREFT_SECONDS: Final = 600.0
+
 
 class Consumer:
     """Reads records: either as a member of a group (``subscribe``) or of chosen partitions (``watch``). For one thread.
@@ -47,6 +56,9 @@ class Consumer:
         self._watched: dict[Partition, int] = {}
         self._leaders = Leaders()
         self._renewing = False
+        self._bereft = False
+        self._join_anew_at = math.inf
+        self._join_anew = Backoff(BEREFT_SECONDS, MOST_BEREFT_SECONDS)
         self._client: confluent_kafka.Consumer | None = None
 
     @property
@@ -70,8 +82,7 @@ class Consumer:
             # The embedded broker always waits this long when one partition is empty; a real one answers with the first record.
             "fetch.wait.max.ms": 5 if settings.KAFKA_EMBEDDED else 100,
             "allow.auto.create.topics": settings.KAFKA_EMBEDDED,
-            # The embedded broker's epoch is always 0.
-            **({} if settings.KAFKA_EMBEDDED else self._leaders.configuration),
+            **(EMBEDDED if settings.KAFKA_EMBEDDED else self._leaders.configuration),
             **self.overrides,
         }
 
@@ -99,13 +110,16 @@ class Consumer:
                 for partition in partitions:
                     partition.offset = offset
             client.incremental_assign(partitions)
+            self._note_share(bool(partitions))
             _tell(on_assign, partitions)
 
         def revoked(client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
+            self._bereft = self._bereft or (self._renewing and bool(partitions))
             _tell((on_lost or on_revoke) if self._renewing else on_revoke, partitions)
             client.incremental_unassign(partitions)
 
         def lost(_client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
+            self._bereft = self._bereft or bool(partitions)
             _tell(on_lost or on_revoke, partitions)
 
         names = [topic.name for topic in topics]
@@ -127,14 +141,14 @@ class Consumer:
 
     def poll(self, timeout: float) -> Record | None:
         """The next record, or None after ``timeout`` seconds. Errors of the connection are noted in ``health`` and waited out."""
-        if self._leaders.lost:
+        if self._leaders.lost or time.monotonic() >= self._join_anew_at:
             self._renew()
         message = self.client.poll(timeout)
         return None if message is None else self._taken(message)
 
     def read(self, most: int, timeout: float) -> list[Record]:
         """Up to ``most`` records: those that are here already, or else the first to come within ``timeout`` seconds."""
-        if self._leaders.lost:
+        if self._leaders.lost or time.monotonic() >= self._join_anew_at:
             self._renew()
         first = self.client.poll(timeout)
         if first is None:
@@ -249,6 +263,7 @@ class Consumer:
     def close(self) -> None:
         """Leave the group, watch nothing any more."""
         self._subscription = None
+        self._bereft, self._join_anew_at = False, math.inf
         self._watched.clear()
         self._disconnect()
 
@@ -257,9 +272,22 @@ class Consumer:
             self._client.close()
             self._client = None
 
+    def _note_share(self, some: bool) -> None:
+        """Who had partitions, lost them all at once and got none back joins the group anew after some seconds, later and later.
+
+        A broker that comes back empty lacks the topics at first. A member of librdkafka's that joins in that moment shares out nothing, and when the
+        topics are made anew it finds what it had known before, so that to it nothing has changed.
+        """
+        if some:
+            self._bereft, self._join_anew_at = False, math.inf
+            self._join_anew.reset()
+        elif self._bereft:
+            self._join_anew_at = time.monotonic() + self._join_anew.next()
+
     def _renew(self) -> None:
         """Go on with a new client where the old one stood; to the group's members it is as if the group had gone on without us."""
         log.warning("kafka partitions were lost, reading with a new client group=%s", self.group)
+        self._join_anew_at = math.inf
         starts = {partition: self._place(partition, start) for partition, start in self._watched.items()}
         self._let_go()
         self._leaders.renewed()

@@ -18,7 +18,7 @@ LOOK_MS: Final = 1000
 LEADERLESS_LOOKS: Final = 4
 UNREAD_LOOKS: Final = 2
 UNCONNECTED_LOOKS: Final = 5
-# There may be other reasons that a new client can do nothing about, such as brokers that are gone: not many are made.
+# There may be other reasons that a new client can do nothing about, such as brokers that are gone: not many are made, until one reads.
 REST_SECONDS: Final = 10.0
 
 
@@ -48,6 +48,8 @@ class Leaders:
         self._leaderless = self._leaderless + 1 if any(item["leader"] == -1 for item in known) else 0
         self._unread = self._unread + 1 if any(map(_is_unread, known)) else 0
         self._unconnected = self._unconnected + 1 if _tries_none(found) else 0
+        if known and not (self._leaderless or self._unread):
+            self._rest_until = 0.0
         lost = self._unread >= UNREAD_LOOKS or self._leaderless >= LEADERLESS_LOOKS or self._unconnected >= UNCONNECTED_LOOKS
         self.lost = lost and time.monotonic() >= self._rest_until
 

@@ -14,6 +14,8 @@ from django.conf import settings
 from sightline.kafka.connection import Headers, Health, KafkaUnavailable, connection, made
 from sightline.topics import Topic
 
+END_SECONDS = 6.0
+
 
 class Producer:
     """Sends without waiting. Thread-safe. ``sent``, ``delivered``, ``failed`` and ``dropped`` count records.
@@ -120,6 +122,22 @@ class Producer:
             self._waiting.pop(topic.name, None)
         return stuck
 
+    def answers(self, timeout: float) -> bool:
+        """Whether the broker answers within ``timeout`` seconds; noted in ``health`` when it does."""
+        try:
+            self.client.list_topics(timeout=timeout)
+        except (KafkaException, KafkaUnavailable):
+            return False
+        self.health.on_success()
+        return True
+
+    def renew(self) -> None:
+        """Go on with a new client. What the old one has not delivered is lost, and counted."""
+        with self._lock:
+            old, self._client = self._client, None
+        if old is not None:
+            threading.Thread(target=_end, args=[old], name="kafka-close", daemon=True).start()
+
     def poll(self) -> None:
         """Serve delivery reports and errors without waiting."""
         self.client.poll(0)
@@ -147,3 +165,9 @@ class Producer:
     def flush(self, timeout: float) -> int:
         """Wait until all is delivered or failed, ``timeout`` seconds at most; the number still queued."""
         return 0 if self._client is None else int(self._client.flush(timeout))
+
+
+def _end(client: confluent_kafka.Producer) -> None:
+    """Have it report all that it holds as lost. A record may come in from a thread that took hold of it a moment ago: it gets its time."""
+    client.purge()
+    client.flush(END_SECONDS)

@@ -25,9 +25,6 @@ from tests.servers.waiting import wait_until
 OUTAGE_SECONDS = 60.0
 BANNER = 10.0
 RESUME = 5.0
-# Kafka keeps the places of a group's members for the session that they had agreed on, 6 s, the least that brokers allow. Members that were cut off
-# for longer come back as new ones, and wait for that.
-PREDICTED = 10.0
 MEMORY = 64.0
 CONVEYOR = "conveyor"  # the demo camera, with a model that reads its codes
 TOO_LARGE = 8 * 2**20 - 16  # a picture that may be so large, but not together with its record's key and headers
@@ -45,7 +42,7 @@ class Resumed:
     @property
     def missed(self) -> str:
         """What came too late, in words; pictures have their own column."""
-        return f"predictions came after {self.predictions:.1f} s, bound {PREDICTED:g} s" if self.predictions > PREDICTED else ""
+        return f"predictions came after {self.predictions:.1f} s, bound {RESUME:g} s" if self.predictions > RESUME else ""
 
     def __str__(self) -> str:
         return f"Pictures after {self.pictures:.1f} s, predictions after {self.predictions:.1f} s."

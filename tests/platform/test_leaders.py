@@ -31,6 +31,17 @@ def test_a_topic_that_was_deleted_and_made_anew_is_lost(sign: str) -> None:
 
     leaders.renewed()
     assert not lost(leaders, *[statistics(leader_epoch=0)] * 10)
+    assert lost(leaders, *[back] * UNREAD_LOOKS), "it may be deleted again as soon as it is read again"
+
+
+def test_new_clients_are_not_made_one_after_the_other_where_none_helps() -> None:
+    leaders = Leaders()
+    unread = [statistics(broker=-1)] * UNREAD_LOOKS
+
+    assert lost(leaders, *unread)
+    leaders.renewed()
+
+    assert not lost(leaders, *unread * 5)
 
 
 def test_what_nobody_wants_and_what_is_read_is_not_lost() -> None:

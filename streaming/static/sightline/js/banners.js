@@ -4,6 +4,8 @@ import { element } from "./dom.js";
 
 const TOAST_MS = 7000;
 const MAX_TOASTS = 3;
+const ANNOUNCED_MS = 30_000;
+const MAX_ANNOUNCED = 20;
 const shown = new Map();
 
 /** @param {string} id one banner per id; showing it again changes its text */
@@ -21,14 +23,16 @@ export function hideBanner(id) {
 }
 
 export function toast(text) {
-  const box = document.getElementById("toasts");
-  while (box.children.length >= MAX_TOASTS) box.firstElementChild.remove();
-  const line = element("p", { class: "toast" }, text);
-  box.append(line);
-  setTimeout(() => line.remove(), TOAST_MS);
+  addLine(document.getElementById("toasts"), element("p", { class: "toast" }, text), MAX_TOASTS, TOAST_MS);
 }
 
-/** For those who hear the page. */
+/** For those who hear the page. Each has its own line for a while: one that the next takes the place of at once may never be read out. */
 export function announce(text) {
-  document.getElementById("announcer").textContent = text;
+  addLine(document.getElementById("announcer"), element("p", {}, text), MAX_ANNOUNCED, ANNOUNCED_MS);
+}
+
+function addLine(box, line, most, milliseconds) {
+  while (box.children.length >= most) box.firstElementChild.remove();
+  box.append(line);
+  setTimeout(() => line.remove(), milliseconds);
 }

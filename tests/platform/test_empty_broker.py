@@ -1,0 +1,73 @@
+"""What clients make of a broker that came back empty, on a real Apache Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pytest_django import Settings
+
+from sightline import topics
+from sightline.kafka import Admin, Consumer, Producer, TopicKeeper
+from tests.servers.kafka import KafkaServer
+from tests.servers.waiting import wait_until
+
+pytestmark = pytest.mark.slow
+DOCK = topics.frames("dock")
+
+
+@pytest.fixture
+def server(settings: Settings, tmp_path: Path) -> Iterator[KafkaServer]:
+    """A broker of its own."""
+    with KafkaServer(tmp_path / "kafka", tmp_path / "kafka.log") as server:
+        settings.KAFKA_BOOTSTRAP_SERVERS = server.bootstrap
+        settings.KAFKA_EMBEDDED = False
+        yield server
+
+
+def come_back_empty(server: KafkaServer) -> None:
+    server.kill()
+    server.wipe()
+    server.start()
+
+
+def test_a_producer_makes_its_topic_anew_and_delivers_again(server: KafkaServer) -> None:
+    Admin().ensure([DOCK])
+    producer = Producer()
+    keeper = TopicKeeper(producer)
+
+    def delivers() -> bool:
+        before = producer.delivered
+        producer.send(DOCK, b"")
+        producer.serve(0.5)
+        return producer.delivered > before
+
+    wait_until(delivers, 30, "a record to be delivered")
+    keeper.start()
+    come_back_empty(server)
+    wait_until(delivers, 60, "a record to be delivered to the empty broker")
+    keeper.stop()
+    producer.flush(5)
+
+    assert producer.sent == producer.delivered + producer.failed
+    assert producer.bytes_queued == 0
+
+
+def test_a_member_has_its_partition_again_once_the_topic_is_made_anew(server: KafkaServer) -> None:
+    """librdkafka's member shares out what it finds while it joins, and does not look again when it finds what it had before it lost all."""
+    Admin().ensure([DOCK])
+    shares: list[int] = []
+    member = Consumer("group")
+    member.subscribe([DOCK], on_assign=lambda them: shares.append(len(them)), on_revoke=lambda _: None, on_lost=lambda _: shares.append(-1))
+
+    def told(*expected: int) -> bool:
+        member.poll(0.1)
+        return shares[-len(expected) :] == list(expected)
+
+    wait_until(lambda: told(1), 30, "the partition")
+    come_back_empty(server)
+    wait_until(lambda: told(0), 60, "a share of nothing")
+    Admin().ensure([DOCK])
+    wait_until(lambda: told(1), 30, "the partition")
+    member.close()
