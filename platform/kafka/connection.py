@@ -84,6 +84,8 @@ def connection(health: Health) -> dict[str, Any]:
         "socket.nagle.disable": True,
         "reconnect.backoff.ms": 100,
         "reconnect.backoff.max.ms": 1000,
+        # A host that has just gone, such as a pod that is replaced, answers nothing, not even with a refusal: librdkafka would wait for it for 30 s.
+        "socket.connection.setup.timeout.ms": 10_000,
         "topic.metadata.refresh.interval.ms": 10_000,
         "error_cb": health.on_error,
         **security(settings.KAFKA_SECURITY),

@@ -9,18 +9,20 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterable
 from typing import Final
 
 from sightline.kafka.admin import Admin
 from sightline.kafka.connection import KafkaUnavailable
 from sightline.kafka.producer import Producer
+from sightline.topics import Topic
 
 log = logging.getLogger(__name__)
 
 STUCK_SECONDS: Final = 0.7
 LOOK_SECONDS: Final = 0.25
 ASK_SECONDS: Final = 2.0
-VAIN_LOOKS: Final = 2
+VAIN_SECONDS: Final = 1.3
 REST_SECONDS: Final = 10.0
 
 
@@ -29,7 +31,7 @@ class TopicKeeper:
 
     def __init__(self, producer: Producer) -> None:
         self.producer = producer
-        self._delivered = self._vain_looks = 0
+        self._stuck_since: dict[str, float] = {}
         self._rest_until = 0.0
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="topic-keeper", daemon=True)
@@ -48,7 +50,7 @@ class TopicKeeper:
         if not stuck:
             return []
         if not self.producer.answers(ASK_SECONDS):
-            self._vain_looks = 0
+            self._stuck_since.clear()
             return []
         try:
             # A connection for the occasion: records are stuck once in hours, and an open one costs four threads.
@@ -56,17 +58,20 @@ class TopicKeeper:
         except KafkaUnavailable as err:
             log.debug("topics cannot be looked after detail=%s", err)
             return []
-        self._look_after_client()
+        if self._in_vain(stuck) and time.monotonic() >= self._rest_until:
+            self._rest_until = time.monotonic() + REST_SECONDS
+            log.warning("kafka takes no records although it answers, sending with a new client topics=%s", ", ".join(topic.name for topic in stuck))
+            self.producer.renew()
         return made
 
-    def _look_after_client(self) -> None:
-        """Replace one that delivers nothing from one look to the next, although the topics are there."""
-        delivered, self._delivered = self._delivered, self.producer.delivered
-        self._vain_looks = self._vain_looks + 1 if delivered == self._delivered else 0
-        if self._vain_looks >= VAIN_LOOKS and time.monotonic() >= self._rest_until:
-            self._vain_looks, self._rest_until = 0, time.monotonic() + REST_SECONDS
-            log.warning("kafka takes no records although it answers, sending with a new client")
-            self.producer.renew()
+    def _in_vain(self, stuck: Iterable[Topic]) -> bool:
+        """Whether Kafka has taken nothing for one of these topics for a while, although it is there. It may take records for others all the time."""
+        now = time.monotonic()
+        for topic in stuck:
+            since = self._stuck_since.setdefault(topic.name, now)
+            if self.producer.delivered_at.get(topic.name, 0.0) > since or now - since > REST_SECONDS:
+                self._stuck_since[topic.name] = now
+        return any(now - self._stuck_since[topic.name] >= VAIN_SECONDS for topic in stuck)
 
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):

@@ -20,7 +20,8 @@ END_SECONDS = 6.0
 class Producer:
     """Sends without waiting. Thread-safe. ``sent``, ``delivered``, ``failed`` and ``dropped`` count records.
 
-    ``bytes_delivered`` and ``bytes_queued`` count their values; the queue takes ``queue_limit`` bytes.
+    ``bytes_delivered`` and ``bytes_queued`` count their values; the queue takes ``queue_limit`` bytes. ``delivered_at``: when Kafka last took a
+    record of a topic, by ``time.monotonic``.
     """
 
     queue_limit = 32 * 1024 * 1024
@@ -31,6 +32,7 @@ class Producer:
         self.sent = self.delivered = self.failed = self.dropped = 0
         self.bytes_delivered = self.bytes_queued = 0
         self.last_error = ""
+        self.delivered_at: dict[str, float] = {}
         self._waiting: dict[str, tuple[Topic, float]] = {}
         self._client: confluent_kafka.Producer | None = None
         self._lock = threading.Lock()
@@ -107,7 +109,9 @@ class Producer:
             if error is None:
                 self.delivered += 1
                 self.bytes_delivered += size
-                self._waiting.pop(message.topic(), None)
+                topic = message.topic()
+                self._waiting.pop(topic, None)
+                self.delivered_at[topic] = time.monotonic()
             else:
                 self.failed += 1
                 self.last_error = error.str()

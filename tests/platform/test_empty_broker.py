@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from pytest_django import Settings
 
 from sightline import topics
 from sightline.kafka import Admin, Consumer, Producer, TopicKeeper
+from sightline.topics import Topic
 from tests.servers.kafka import KafkaServer
 from tests.servers.waiting import wait_until
 
@@ -32,21 +34,26 @@ def come_back_empty(server: KafkaServer) -> None:
     server.start()
 
 
-def test_a_producer_makes_its_topic_anew_and_delivers_again(server: KafkaServer) -> None:
-    Admin().ensure([DOCK])
+@pytest.mark.parametrize("others", [[], [topics.predictions("dock")]], ids=["alone", "beside a topic that others make anew"])
+def test_a_producer_makes_its_topic_anew_and_delivers_again(server: KafkaServer, others: list[Topic]) -> None:
+    Admin().ensure([DOCK, *others])
     producer = Producer()
     keeper = TopicKeeper(producer)
 
-    def delivers() -> bool:
-        before = producer.delivered
-        producer.send(DOCK, b"")
+    def delivers(*wanted: Topic) -> bool:
+        since = time.monotonic()
+        for topic in wanted:
+            producer.send(topic, b"")
         producer.serve(0.5)
-        return producer.delivered > before
+        return all(producer.delivered_at.get(topic.name, 0.0) > since for topic in wanted)
 
-    wait_until(delivers, 30, "a record to be delivered")
+    wait_until(lambda: delivers(DOCK, *others), 30, "a record to be delivered")
     keeper.start()
     come_back_empty(server)
-    wait_until(delivers, 60, "a record to be delivered to the empty broker")
+    if others:
+        wait_until(lambda: Admin().ensure(others), 30, "the others' topics to be made anew")
+        wait_until(lambda: delivers(*others), 30, "records for them to be delivered")
+    wait_until(lambda: delivers(DOCK, *others), 60, "a record to be delivered to the empty broker")
     keeper.stop()
     producer.flush(5)
 
