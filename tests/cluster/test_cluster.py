@@ -192,6 +192,7 @@ def test_a_pod_that_is_lost_is_replaced_and_all_goes_on(site: Site, component: s
         site.kubectl("wait", "--for=condition=Available", "deployment", "--all", "--timeout", "3m")
         watcher.wait_fresh(CAMERA, lost, timeout=120)
         watcher.wait_told("predictions", time.monotonic(), 120, camera=CAMERA, model=MODEL)
+        log.info("%s: pictures and predictions are back %.1f s after the loss", component, time.monotonic() - lost)
 
 
 def test_each_process_ends_in_good_order(site: Site) -> None:
