@@ -25,6 +25,7 @@ from tests.servers.waiting import wait_until
 TRACE_EVERY = 10
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests here start processes; those of one broker share a running Sightline."""
     for item in items:
