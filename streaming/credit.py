@@ -1,12 +1,13 @@
 """What one tile's viewer may have on its way, by how promptly it acknowledges.
 
 On a line too slow for what was asked, pictures would wait in the buffers between server and viewer and arrive minutes old. So a viewer that
-acknowledges late gets one picture at a time instead of two; where that does not help, smaller ones, step by step; larger ones again once they come
-in time.
+acknowledges late gets one picture at a time instead of two, and smaller ones: a step for each doubling of how late it was, because each step halves
+a picture's bytes or nearly. Larger ones come again, step by step, once they arrive in time.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -34,7 +35,7 @@ class Credit:
     _needed: int = IN_TIME
     _trying: bool = False
     _patience: float = PATIENCE_SECONDS
-    _smallest: bool = False
+    _smaller: int = 0
 
     @property
     def steps(self) -> int:
@@ -53,10 +54,10 @@ class Credit:
         self._late(oldest, now)
         return 0.0
 
-    def went(self, seq: int, now: float, *, smallest: bool) -> None:
-        """A picture was sent; ``smallest``: there is no smaller one."""
+    def went(self, seq: int, now: float, *, smaller: int) -> None:
+        """A picture was sent; ``smaller``: how many smaller sizes there are."""
         self._on_way[seq] = now
-        self._smallest = smallest
+        self._smaller = smaller
 
     def acknowledge(self, seq: int, now: float) -> None:
         """The viewer has the picture, and so all that were sent before it."""
@@ -74,11 +75,13 @@ class Credit:
 
     def _late(self, sent_at: float, now: float) -> None:
         self._in_time = 0
-        if sent_at < self._changed_at or (self.hardship and self._smallest):
+        left = self._smaller + (self.hardship == 0)
+        if sent_at < self._changed_at or not left:
             return  # it says nothing about how it is now, or nothing is left to take
         if self._trying:
             self._needed = min(2 * self._needed, MOST_IN_TIME)
-        self._change(1, now)
+        doublings = int(math.log2(max(1.0, (now - sent_at) / LATE_SECONDS)))
+        self._change(min(left, 1 + doublings), now)
 
     def _prompt(self, now: float) -> None:
         self._in_time += 1

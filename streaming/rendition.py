@@ -13,7 +13,6 @@ import simplejpeg
 from sightline.messages import Frame
 
 LADDER = (160, 320, 480, 640, 960, 1280, 1920)
-SMALLEST = LADDER[0]
 QUALITY = 80
 MAX_PIXELS = 33_000_000
 
@@ -84,6 +83,11 @@ def narrower(width: int, steps: int) -> int:
     step = rung(width)
     at = len(LADDER) if step is None else LADDER.index(step)
     return LADDER[max(0, at - steps)]
+
+
+def sizes_below(width: int) -> int:
+    """How many sizes of the ladder are narrower."""
+    return sum(step < width for step in LADDER)
 
 
 def _rendition(frame: Frame, width: int) -> Rendition:

@@ -8,7 +8,7 @@ from sightline.messages import Frame
 from sightline.pace import Pace
 from streaming.credit import Credit
 from streaming.feeds import Feed, Kind
-from streaming.rendition import SMALLEST, narrower
+from streaming.rendition import narrower, sizes_below
 
 NOTHING = (-1, -1)
 
@@ -81,4 +81,4 @@ class Tile:
 
     def went(self, frame: Frame, size: int, now: float) -> None:
         """A frame was sent at a size that it was to get; what libjpeg made of that may be wider."""
-        self.credit.went(frame.seq, now, smallest=size <= SMALLEST)
+        self.credit.went(frame.seq, now, smaller=sizes_below(min(size, frame.width)))

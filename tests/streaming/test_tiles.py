@@ -40,7 +40,7 @@ def late(it: Tile, camera: Frame, count: int) -> list[int]:
     for seq in range(count):
         sizes.append(it.size_of(camera))
         it.went(Frame("gate", seq, seq, camera.width, camera.height, b""), sizes[-1], 100.0 + 10 * seq)
-        it.credit.acknowledge(seq, 100.0 + 10 * seq + 2 * LATE_SECONDS)
+        it.credit.acknowledge(seq, 100.0 + 10 * seq + 1.5 * LATE_SECONDS)
     return sizes
 
 
