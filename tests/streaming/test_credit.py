@@ -6,7 +6,6 @@ import itertools
 
 from streaming.credit import IN_TIME, LATE_SECONDS, MOST_PATIENCE_SECONDS, PATIENCE_SECONDS, Credit
 
-
 LATE = 1.5 * LATE_SECONDS
 
 
