@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from confluent_kafka import ConsumerGroupState, KafkaException
+from confluent_kafka.admin import AdminClient
 from pytest_django import Settings
 
 from sightline import topics
@@ -68,13 +70,24 @@ def test_a_member_has_its_partition_again_once_the_topic_is_made_anew(server: Ka
     member = Consumer("group")
     member.subscribe([DOCK], on_assign=lambda them: shares.append(len(them)), on_revoke=lambda _: None, on_lost=lambda _: shares.append(-1))
 
-    def told(*expected: int) -> bool:
+    def has_one() -> bool:
         member.poll(0.1)
-        return shares[-len(expected) :] == list(expected)
+        return shares[-1:] == [1]
 
-    wait_until(lambda: told(1), 30, "the partition")
+    def has_joined_for_nothing() -> bool:
+        member.poll(0.1)
+        (group,) = groups.describe_consumer_groups(["group"], request_timeout=5).values()
+        try:
+            found = group.result()
+        except KafkaException:  # the group's coordinator is not there yet
+            return False
+        return found.state is ConsumerGroupState.STABLE and not any(each.assignment.topic_partitions for each in found.members)
+
+    wait_until(has_one, 30, "the partition")
     come_back_empty(server)
-    wait_until(lambda: told(0), 60, "a share of nothing")
+    groups = AdminClient({"bootstrap.servers": server.bootstrap})
+    wait_until(has_joined_for_nothing, 60, "the member to join while the topic is missing")
     Admin().ensure([DOCK])
-    wait_until(lambda: told(1), 30, "the partition")
+    shares.clear()
+    wait_until(has_one, 60, "the partition")
     member.close()

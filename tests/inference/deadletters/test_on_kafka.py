@@ -11,6 +11,7 @@ from sightline import topics
 from sightline.kafka import Admin, Consumer, Outbox, Receipt
 from tests.inference.deadletters.conftest import Graveyard
 from tests.servers.kafka import KafkaServer
+from tests.servers.waiting import wait_until
 from tests.support import reading
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
@@ -41,7 +42,7 @@ def bury_in_transactions(count: int) -> None:
 def test_letters_are_listed_and_retried(kafka: None, iris: ModelVersion, admin_client: Client, pages: str) -> None:
     assert "No dead letters" in admin_client.get(pages).text
     Admin().ensure([topics.errors("iris", "1")])
-    assert "No dead letters" in admin_client.get(pages).text
+    wait_until(lambda: "No dead letters" in admin_client.get(pages).text, 30, "the new topic's partition to have a leader")
     bury_in_transactions(9)
     letters = Graveyard(iris).letters()
     assert [letter.content.text for letter in letters] == ["7", "6", "4", "3", "1", "0"]
