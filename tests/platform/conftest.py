@@ -1,4 +1,4 @@
-"""The embedded broker in a process of its own, as `up` starts it."""
+"""Brokers that a test may kill: the embedded one in a process of its own, as `up` starts it, and a real Apache Kafka."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from tests.conftest import HOME
+from tests.servers.kafka import KafkaServer
 from tests.servers.ports import free_port, is_listening
 from tests.servers.process import Child
 
@@ -34,3 +35,12 @@ def broker(tmp_path: Path, settings: Settings) -> Iterator[BrokerProcess]:
     settings.KAFKA_EMBEDDED = True
     yield broker
     broker.child.stop()
+
+
+@pytest.fixture
+def server(tmp_path: Path, settings: Settings) -> Iterator[KafkaServer]:
+    """A real Kafka of the test's own."""
+    with KafkaServer(tmp_path / "kafka", tmp_path / "kafka.log") as server:
+        settings.KAFKA_BOOTSTRAP_SERVERS = server.bootstrap
+        settings.KAFKA_EMBEDDED = False
+        yield server

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from pytest_django import Settings
 
 from sightline import topics
 from sightline.kafka import Admin, Consumer, Producer, TopicKeeper
@@ -18,15 +15,6 @@ from tests.servers.waiting import wait_until
 pytestmark = pytest.mark.slow
 DOCK = topics.frames("dock")
 SESSION_SECONDS = 6
-
-
-@pytest.fixture
-def server(settings: Settings, tmp_path: Path) -> Iterator[KafkaServer]:
-    """A broker of its own."""
-    with KafkaServer(tmp_path / "kafka", tmp_path / "kafka.log") as server:
-        settings.KAFKA_BOOTSTRAP_SERVERS = server.bootstrap
-        settings.KAFKA_EMBEDDED = False
-        yield server
 
 
 def come_back_empty(server: KafkaServer) -> None:

@@ -7,10 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from pathlib import Path
 
 import pytest
-from pytest_django import Settings
 
 from sightline import topics
 from sightline.kafka import Admin, LiveConsumer, Producer
@@ -20,15 +18,6 @@ from tests.servers.waiting import wait_until
 pytestmark = pytest.mark.slow
 DOCK = topics.frames("dock")
 OURS = [(DOCK.name, 0)]
-
-
-@pytest.fixture
-def server(settings: Settings, tmp_path: Path) -> Iterator[KafkaServer]:
-    """A broker that may be killed."""
-    with KafkaServer(tmp_path / "kafka", tmp_path / "kafka.log") as server:
-        settings.KAFKA_BOOTSTRAP_SERVERS = server.bootstrap
-        settings.KAFKA_EMBEDDED = False
-        yield server
 
 
 class Camera:
