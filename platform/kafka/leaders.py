@@ -14,12 +14,15 @@ from typing import Any, Final
 
 import orjson
 
+from sightline.backoff import Backoff
+
 LOOK_MS: Final = 1000
 LEADERLESS_LOOKS: Final = 4
 UNREAD_LOOKS: Final = 2
 UNCONNECTED_LOOKS: Final = 5
-# There may be other reasons that a new client can do nothing about, such as brokers that are gone: not many are made, until one reads.
-REST_SECONDS: Final = 10.0
+# There may be other reasons that a new client can do nothing about, such as brokers that are gone: ever fewer are made, until one reads.
+REST_SECONDS: Final = 2.0
+MOST_REST_SECONDS: Final = 10.0
 
 
 class Leaders:
@@ -30,6 +33,7 @@ class Leaders:
         self._leaderless = 0
         self._unread = 0
         self._unconnected = 0
+        self._rest = Backoff(REST_SECONDS, MOST_REST_SECONDS)
         self._rest_until = 0.0
 
     @property
@@ -50,6 +54,7 @@ class Leaders:
         self._unconnected = self._unconnected + 1 if _tries_none(found) else 0
         if known and not (self._leaderless or self._unread):
             self._rest_until = 0.0
+            self._rest.reset()
         lost = self._unread >= UNREAD_LOOKS or self._leaderless >= LEADERLESS_LOOKS or self._unconnected >= UNCONNECTED_LOOKS
         self.lost = lost and time.monotonic() >= self._rest_until
 
@@ -57,7 +62,7 @@ class Leaders:
         """There is a new client."""
         self.lost = False
         self._leaderless = self._unread = self._unconnected = 0
-        self._rest_until = time.monotonic() + REST_SECONDS
+        self._rest_until = time.monotonic() + self._rest.next()
 
 
 def _is_unread(partition: Mapping[str, Any]) -> bool:
