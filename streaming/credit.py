@@ -42,6 +42,10 @@ class Credit:
         """How many steps smaller than asked for the next picture is to be."""
         return max(0, self.hardship - 1)
 
+    def is_slow(self, now: float) -> bool:
+        """Whether the line is too slow for what was asked, by what came late or has been on its way for too long."""
+        return self.hardship > 0 or (bool(self._on_way) and now - min(self._on_way.values()) > LATE_SECONDS)
+
     def wait(self, now: float) -> float:
         """Seconds until a picture may go, for all that is known now; 0 = now."""
         if len(self._on_way) < (1 if self.hardship else UNACKNOWLEDGED):

@@ -23,7 +23,7 @@ from streaming.deliveries import Deliveries
 from streaming.feeds import Feed, Kind
 from streaming.modelstates import ModelReports
 from streaming.rendition import LivePicture
-from streaming.subscriptions import News, Relay, Subscription
+from streaming.subscriptions import News, Predicted, Relay, Subscription
 from streaming.workerstates import WorkerReports
 
 log = logging.getLogger(__name__)
@@ -274,7 +274,8 @@ class _Reader:
             text = prediction.to_json().decode()
         except (TypeError, ValueError) as err:
             raise MessageError(str(err)) from err
-        self.news.predictions.append((feed, f'{{"type":"predictions",{text[1:]}'))
+        frame = prediction.frame.captured_at, prediction.frame.seq
+        self.news.predictions.append((feed, Predicted(frame, f'{{"type":"predictions",{text[1:]}')))
 
     def _take_status(self, record: Record) -> None:
         key = record.key or b""

@@ -10,6 +10,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from streaming.feeds import Feed, Kind
 
@@ -17,12 +18,19 @@ PREDICTIONS_PER_CAMERA = 32
 PREDICTIONS_PER_MAIL = 2048
 
 
+class Predicted(NamedTuple):
+    """A prediction, as the message that viewers get, and the ``captured_at`` and ``seq`` of the frame that it is for."""
+
+    frame: tuple[int, int]
+    text: str
+
+
 @dataclass(slots=True)
 class News:
-    """What came in since the last time: which feeds have something newer, and predictions as JSON texts."""
+    """What came in since the last time: which feeds have something newer, and predictions."""
 
     feeds: set[Feed] = field(default_factory=set)
-    predictions: deque[tuple[Feed, str]] = field(default_factory=lambda: deque(maxlen=PREDICTIONS_PER_MAIL))
+    predictions: deque[tuple[Feed, Predicted]] = field(default_factory=lambda: deque(maxlen=PREDICTIONS_PER_MAIL))
     health: bool = False
 
     def __bool__(self) -> bool:
@@ -45,7 +53,7 @@ class Subscription:
         self._alarm: asyncio.TimerHandle | None = None
         self.feeds: set[Feed] = set()
         self.fresh: set[Feed] = set()
-        self.predictions: dict[str, deque[str]] = {}
+        self.predictions: dict[str, deque[Predicted]] = {}
         self.health_changed = False
 
     def watch(self, *feeds: Feed) -> None:
@@ -107,13 +115,13 @@ class Subscription:
         fresh, self.fresh = self.fresh, set()
         return fresh
 
-    def take_predictions(self, camera: str) -> Iterable[str]:
+    def take_predictions(self, camera: str) -> Iterable[Predicted]:
         """The predictions of a camera since the last call, oldest first; of many, the newest."""
         return self.predictions.pop(camera, ())
 
-    def add_prediction(self, camera: str, text: str) -> None:
+    def add_prediction(self, camera: str, prediction: Predicted) -> None:
         """Queue a prediction; the oldest falls out."""
-        self.predictions.setdefault(camera, deque(maxlen=PREDICTIONS_PER_CAMERA)).append(text)
+        self.predictions.setdefault(camera, deque(maxlen=PREDICTIONS_PER_CAMERA)).append(prediction)
 
 
 class Relay:
@@ -174,9 +182,9 @@ class Relay:
             for viewer in self.viewers.get(feed, ()):
                 viewer.fresh.add(feed)
                 viewer.wake()
-        for feed, text in mail.predictions:
+        for feed, prediction in mail.predictions:
             for viewer in self.viewers.get(feed, ()):
-                viewer.add_prediction(feed.camera, text)
+                viewer.add_prediction(feed.camera, prediction)
                 viewer.fresh.add(feed)
                 viewer.wake()
         if mail.health:

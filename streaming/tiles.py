@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from sightline.messages import Frame
@@ -9,6 +11,7 @@ from sightline.pace import Pace
 from streaming.credit import Credit
 from streaming.feeds import Feed, Kind
 from streaming.rendition import narrower, sizes_below
+from streaming.subscriptions import PREDICTIONS_PER_CAMERA, Predicted
 
 NOTHING = (-1, -1)
 
@@ -26,6 +29,8 @@ class Tile:
     enabled: bool = True
     told: object = None
     offered: tuple[int, int] = NOTHING
+    sent: tuple[int, int] = NOTHING
+    waiting: deque[Predicted] = field(default_factory=lambda: deque(maxlen=PREDICTIONS_PER_CAMERA))
     credit: Credit = field(default_factory=Credit)
 
     @property
@@ -55,7 +60,7 @@ class Tile:
 
     def offer(self, frame: Frame) -> bool:
         """Whether the viewer gets this frame: it has not had it, and did not ask for fewer. What is left once is not offered again."""
-        identity = (frame.seq, frame.captured_at)
+        identity = (frame.captured_at, frame.seq)
         if self.pace is None or identity == self.offered:
             return False
         self.offered = identity
@@ -81,4 +86,21 @@ class Tile:
 
     def went(self, frame: Frame, size: int, now: float) -> None:
         """A frame was sent at a size that it was to get; what libjpeg made of that may be wider."""
+        self.sent = (frame.captured_at, frame.seq)
         self.credit.went(frame.seq, now, smaller=sizes_below(min(size, frame.width)))
+
+    def due(self, predictions: Iterable[Predicted], now: float) -> list[str]:
+        """What of these, and of those that wait, is to be sent now.
+
+        All of it, but on a slow line only what was predicted for the picture that was sent last. What is for newer pictures waits for its own to be
+        sent: ten small messages a second for pictures that are left out would take up the line that the pictures need.
+        """
+        self.waiting.extend(predictions)
+        if not self.waiting:
+            return []
+        slow = self.credit.is_slow(now)
+        due = [item.text for item in self.waiting if item.frame == self.sent or not slow]
+        newer = [item for item in self.waiting if slow and item.frame > self.sent]
+        self.waiting.clear()
+        self.waiting.extend(newer)
+        return due

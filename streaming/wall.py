@@ -110,7 +110,7 @@ class Wall:
         now = time.monotonic()
         await self._send_models(fresh[Kind.MODELS], now)
         await self._send_states(fresh[Kind.STATUS], now)
-        await self._send_predictions(fresh[Kind.PREDICTIONS])
+        await self._send_predictions(fresh[Kind.PREDICTIONS], now)
         await self._send_frames(fresh[Kind.FRAMES], now)
 
     def _pause(self) -> float:
@@ -152,9 +152,9 @@ class Wall:
         if tile.tells((state, since)):
             await self.send_text(protocol.unreported_status(tile.camera, state, since, detail))
 
-    async def _send_predictions(self, cameras: set[str]) -> None:
-        for camera in cameras:
-            for text in self.subscription.take_predictions(camera):
+    async def _send_predictions(self, cameras: set[str], now: float) -> None:
+        for tile in [self.tiles[camera] for camera in cameras & self.tiles.keys()]:
+            for text in tile.due(self.subscription.take_predictions(tile.camera), now):
                 await self.send_text(text)
 
     async def _send_frames(self, cameras: set[str], now: float) -> None:
@@ -186,12 +186,15 @@ class Wall:
             rendition = await picture.at(size)
         except PictureError:
             return
-        tile.went(rendition.frame, size, time.monotonic())
+        now = time.monotonic()
+        tile.went(rendition.frame, size, now)
         data = rendition.written(protocol.frame)
         await self.send_bytes(data)
         self.hub.deliveries.sent(Way.WALL, rendition.frame, len(data))
         if picture.frame.trace:
             self.painting.sent(picture)
+        for text in tile.due((), now):
+            await self.send_text(text)
 
 
 def _cameras_by_kind(feeds: Iterable[Feed]) -> defaultdict[Kind, set[str]]:

@@ -141,15 +141,13 @@ class Consumer:
 
     def poll(self, timeout: float) -> Record | None:
         """The next record, or None after ``timeout`` seconds. Errors of the connection are noted in ``health`` and waited out."""
-        if self._leaders.lost or time.monotonic() >= self._join_anew_at:
-            self._renew()
+        self._renew_where_needed()
         message = self.client.poll(timeout)
         return None if message is None else self._taken(message)
 
     def read(self, most: int, timeout: float) -> list[Record]:
         """Up to ``most`` records: those that are here already, or else the first to come within ``timeout`` seconds."""
-        if self._leaders.lost or time.monotonic() >= self._join_anew_at:
-            self._renew()
+        self._renew_where_needed()
         first = self.client.poll(timeout)
         if first is None:
             return []
@@ -284,8 +282,10 @@ class Consumer:
         elif self._bereft:
             self._join_anew_at = time.monotonic() + self._join_anew.next()
 
-    def _renew(self) -> None:
+    def _renew_where_needed(self) -> None:
         """Go on with a new client where the old one stood; to the group's members it is as if the group had gone on without us."""
+        if not self._leaders.lost and time.monotonic() < self._join_anew_at:
+            return
         log.warning("kafka partitions were lost, reading with a new client group=%s", self.group)
         self._join_anew_at = math.inf
         starts = {partition: self._place(partition, start) for partition, start in self._watched.items()}

@@ -19,7 +19,7 @@ from sightline.backoff import Backoff
 LOOK_MS: Final = 1000
 LEADERLESS_LOOKS: Final = 4
 UNREAD_LOOKS: Final = 2
-UNCONNECTED_LOOKS: Final = 5
+UNCONNECTED_SECONDS: Final = 5.0
 # There may be other reasons that a new client can do nothing about, such as brokers that are gone: ever fewer are made, until one reads.
 REST_SECONDS: Final = 2.0
 MOST_REST_SECONDS: Final = 10.0
@@ -32,7 +32,6 @@ class Leaders:
         self.lost = False
         self._leaderless = 0
         self._unread = 0
-        self._unconnected = 0
         self._rest = Backoff(REST_SECONDS, MOST_REST_SECONDS)
         self._rest_until = 0.0
 
@@ -45,23 +44,22 @@ class Leaders:
         """librdkafka's callback: ``lost`` once a partition that had a leader has none, or has one that it is not read from, or the client
         does not even try to connect to any broker.
 
-        Several times in a row, because each may be so for a moment; the first two while a broker is connected.
+        The first two several times in a row while a broker is connected, because each may be so for a moment.
         """
         found = orjson.loads(statistics)
         known = [item for item in _partitions(found) if item["leader_epoch"] >= 0] if _connected(found) else []
         self._leaderless = self._leaderless + 1 if any(item["leader"] == -1 for item in known) else 0
         self._unread = self._unread + 1 if any(map(_is_unread, known)) else 0
-        self._unconnected = self._unconnected + 1 if _tries_none(found) else 0
         if known and not (self._leaderless or self._unread):
             self._rest_until = 0.0
             self._rest.reset()
-        lost = self._unread >= UNREAD_LOOKS or self._leaderless >= LEADERLESS_LOOKS or self._unconnected >= UNCONNECTED_LOOKS
+        lost = self._unread >= UNREAD_LOOKS or self._leaderless >= LEADERLESS_LOOKS or _tries_none(found)
         self.lost = lost and time.monotonic() >= self._rest_until
 
     def renewed(self) -> None:
         """There is a new client."""
         self.lost = False
-        self._leaderless = self._unread = self._unconnected = 0
+        self._leaderless = self._unread = 0
         self._rest_until = time.monotonic() + self._rest.next()
 
 
@@ -77,8 +75,15 @@ def _partitions(statistics: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 
 def _tries_none(statistics: Mapping[str, Any]) -> bool:
-    """Whether the client has topics to read, and all brokers stand as on the day they were made. One that is away is tried again and again."""
-    return bool(statistics.get("topics")) and all(broker["state"] == "INIT" for broker in statistics.get("brokers", {}).values())
+    """Whether the client has topics to read, and all brokers have stood for a while as on the day they were made.
+
+    One that is away stands so between two attempts, of which there are several a second.
+    """
+    return bool(statistics.get("topics")) and all(map(_is_left_alone, statistics.get("brokers", {}).values()))
+
+
+def _is_left_alone(broker: Mapping[str, Any]) -> bool:
+    return bool(broker["state"] == "INIT" and broker["stateage"] > UNCONNECTED_SECONDS * 1_000_000)
 
 
 def _connected(statistics: Mapping[str, Any]) -> bool:

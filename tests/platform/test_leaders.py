@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+import confluent_kafka
 import orjson
 import pytest
 
-from sightline.kafka.leaders import LEADERLESS_LOOKS, UNCONNECTED_LOOKS, UNREAD_LOOKS, Leaders
+from sightline.kafka.connection import client_log
+from sightline.kafka.leaders import LEADERLESS_LOOKS, UNCONNECTED_SECONDS, UNREAD_LOOKS, Leaders
+from tests.servers.ports import free_port
+from tests.servers.waiting import wait_until
 
 
 def statistics(**fields: object) -> str:
@@ -58,20 +62,37 @@ def test_a_partition_that_had_a_leader_and_stays_without_one_is_lost(epoch: int,
     assert lost(leaders, leaderless) is had_one
 
 
-def brokers(*states: str) -> str:
-    """Of a client that reads a topic, with brokers in these states."""
-    known = {str(number): {"state": state, "nodeid": number} for number, state in enumerate(states)}
+def brokers(*states: str, seconds: float = 0.1) -> str:
+    """Of a client that reads a topic, with brokers in these states for so long."""
+    known = {str(number): {"state": state, "nodeid": number, "stateage": int(seconds * 1e6)} for number, state in enumerate(states)}
     found = {"brokers": known, "topics": {"frames": {"partitions": {}}}}
     return orjson.dumps(found).decode()
 
 
 def test_a_client_that_connects_to_nobody_is_lost_and_one_that_tries_is_not() -> None:
     leaders = Leaders()
+    long = 1.1 * UNCONNECTED_SECONDS
 
-    assert not lost(leaders, *[brokers("INIT", "INIT")] * (UNCONNECTED_LOOKS - 1), brokers("INIT", "TRY_CONNECT"))
-    assert not lost(leaders, *[brokers("DOWN", "INIT")] * 20), "Kafka is away: a new client would not find it, either"
-    assert lost(leaders, *[brokers("INIT", "INIT")] * UNCONNECTED_LOOKS)
+    assert not lost(leaders, brokers("INIT", "INIT", seconds=0.9 * UNCONNECTED_SECONDS), brokers("INIT", "TRY_CONNECT", seconds=long))
+    assert not lost(leaders, *[brokers("INIT", "INIT")] * 20), "Kafka is away: between two attempts it looks like this"
+    assert lost(leaders, brokers("INIT", "INIT", seconds=long))
 
     leaders.renewed()
     assert not leaders.lost
-    assert not lost(Leaders(), *['{"brokers": {"one": {"state": "INIT", "nodeid": 1}}}'] * 20), "nothing is wanted of it"
+    assert not lost(Leaders(), '{"brokers": {"one": {"state": "INIT", "nodeid": 1, "stateage": 90000000}}}'), "nothing is wanted of it"
+
+
+def test_a_client_whose_kafka_is_away_is_not_lost() -> None:
+    """By librdkafka's own statistics."""
+    leaders, looks = Leaders(), []
+    configuration = {"bootstrap.servers": f"127.0.0.1:{free_port()}", "group.id": "away", "reconnect.backoff.max.ms": 1000, **leaders.configuration}
+
+    def look(statistics: str) -> None:
+        leaders.look(statistics)
+        looks.append(leaders.lost)
+
+    client = confluent_kafka.Consumer({**configuration, "stats_cb": look, "statistics.interval.ms": 200}, logger=client_log)
+    client.assign([confluent_kafka.TopicPartition("frames", 0)])
+    wait_until(lambda: client.poll(0.1) or len(looks) > 5 * (UNCONNECTED_SECONDS + 2), 60, "statistics", interval=0)
+    client.close()
+    assert not any(looks)

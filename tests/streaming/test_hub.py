@@ -80,8 +80,10 @@ async def test_predictions_are_forwarded_in_order_and_bounded(hub: Hub, gate: Ca
     for number in range(100):
         last = f"parcel {number}"
         gate.predict(frame, Detection("qr", 0.9, (0, 0, 1, 1), text=last))
-    await until(lambda: any(last in text for text in viewer.predictions.get("gate", ())), viewer)
-    texts = list(viewer.take_predictions("gate"))
+    await until(lambda: any(last in item.text for item in viewer.predictions.get("gate", ())), viewer)
+    taken = list(viewer.take_predictions("gate"))
+    texts = [item.text for item in taken]
+    assert {item.frame for item in taken} == {(frame.captured_at, frame.seq)}
     assert len(texts) == PREDICTIONS_PER_CAMERA
     assert texts[0].startswith('{"type":"predictions","camera":"gate","model":"qr"')
     assert "parcel 68" in texts[0]
@@ -103,8 +105,8 @@ async def test_what_is_no_prediction_of_this_camera_is_not_forwarded(hub: Hub, g
     nan = good.to_json().replace(b"0.5", b"NaN")
     gate.producer.send(topics.predictions("gate"), nan)
     gate.predict(frame, Detection("end", 0.5))
-    await until(lambda: any('"end"' in text for text in viewer.predictions.get("gate", ())), viewer)
-    texts = [text for text in viewer.take_predictions("gate") if '"predictions":[]' not in text]
+    await until(lambda: any('"end"' in item.text for item in viewer.predictions.get("gate", ())), viewer)
+    texts = [item.text for item in viewer.take_predictions("gate") if '"predictions":[]' not in item.text]
     assert len(texts) == 2
     assert hub.malformed >= 8
     viewer.close()
