@@ -6,6 +6,7 @@ import ipaddress
 import re
 import secrets
 import zoneinfo
+from datetime import timedelta
 from pathlib import Path
 
 import dj_database_url
@@ -59,6 +60,8 @@ BIND = env.text("BIND", "127.0.0.1")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 HTTPS: bool = env.flag("HTTPS")
+# Who serves TLS is one.
+PROXIES = max(env.number("PROXIES", 0, most=10), int(HTTPS))
 # Where a process serves its health and metrics to the cluster; 0 = nowhere. What supervises several gives them the ports that follow.
 METRICS_PORT = env.number("METRICS_PORT", 0, most=65_000)
 # Where traces of frames are sent by OTLP over HTTP; none when it is empty. One frame in so many is traced.
@@ -113,6 +116,7 @@ INSTALLED_APPS = [
     "servestatic",
     "django.contrib.staticfiles",
     "csp",
+    "axes",
     "channels",
     "sightline",
     "cameras",
@@ -131,6 +135,7 @@ MIDDLEWARE = [
     "streaming.tokens.BearerTokenMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "axes.middleware.AxesMiddleware",
 ]
 
 ROOT_URLCONF = "sightline.urls"
@@ -208,6 +213,17 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
 ]
+# After five wrong passwords a user's name is locked for the address that they came from; what was counted is in the admin, to be unlocked there.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
+AXES_RESET_ON_SUCCESS = True
+AXES_DISABLE_ACCESS_LOG = True
+AXES_VERBOSE = False
+AXES_CLIENT_IP_CALLABLE = "sightline.logins.client_address"
+AXES_LOCKOUT_CALLABLE = "sightline.logins.locked_out"
 LOGIN_REDIRECT_URL = "wall"
 LOGOUT_REDIRECT_URL = "login"
 
@@ -263,6 +279,7 @@ LOGGING = {
         # What a client asked for and must not have or cannot have now is its own affair; our failures are errors.
         "django.request": {"level": "ERROR"},
         "daphne": {"level": "WARNING"},
+        "axes": {"level": "WARNING"},
         "librdkafka": {"level": "DEBUG" if LOG_LEVEL == "DEBUG" else "CRITICAL"},
         "kombu.connection": {"level": "ERROR"},
         "opentelemetry": {"level": "ERROR"},

@@ -46,6 +46,8 @@ class TopicKeeper:
 
     def look(self) -> list[str]:
         """Make those topics that records wait for in vain and that are not there; their names."""
+        # Whoever sends may look once a second only: what Kafka has acknowledged is not stuck because nobody has asked.
+        self.producer.poll_if_open()
         stuck = self.producer.take_stuck(STUCK_SECONDS)
         if not stuck:
             return []

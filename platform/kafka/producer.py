@@ -72,22 +72,28 @@ class Producer:
         ``on_delivery`` is called later, from ``poll`` or ``send`` of any thread, with "" or the error.
         """
         pairs: list[tuple[str, str | bytes | None]] = [*(headers.items() if isinstance(headers, Mapping) else headers or ())]
+        # Before it is sent: another thread may hear of its delivery before this one goes on.
+        begun = (topic, time.monotonic())
+        with self._lock:
+            self._waiting.setdefault(topic.name, begun)
         try:
             self.client.produce(topic.name, value, key, partition, on_delivery=self._reporter(on_delivery), timestamp=timestamp, headers=pairs)
         except BufferError:
-            return self._refused("the queue to Kafka is full")
+            return self._refused("the queue to Kafka is full", begun)
         except KafkaException as err:
-            return self._refused(err.args[0].str())
+            return self._refused(err.args[0].str(), begun)
         except KafkaUnavailable as err:
-            return self._refused(str(err))
+            return self._refused(str(err), begun)
         with self._lock:
             self.sent += 1
             self.bytes_queued += len(value or b"")
-            self._waiting.setdefault(topic.name, (topic, time.monotonic()))
         self.poll()
         return True
 
-    def _refused(self, reason: str) -> bool:
+    def _refused(self, reason: str, begun: tuple[Topic, float]) -> bool:
+        with self._lock:
+            if self._waiting.get(begun[0].name) is begun:
+                del self._waiting[begun[0].name]
         self.dropped += 1
         self.last_error = reason
         if self._client is not None:

@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from django.contrib.auth import authenticate
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from pytest_django import Settings
@@ -39,7 +38,7 @@ def test_the_first_user_is_made_once(settings: Settings) -> None:
 
     assert "Made the user admin." in prepare(demo=True)
     assert "Made" not in prepare(demo=True)
-    assert authenticate(username="admin", password="chosen at the start")
+    assert User.objects.get(username="admin").check_password("chosen at the start")
     assert Camera.objects.get().slug == "conveyor"
 
 

@@ -1,0 +1,55 @@
+"""The limit on failed log-ins (django-axes counts them): who is asking, and what is answered to who is locked out.
+
+What is locked is a user's name for one address, whether there is such a user or not. So nobody can lock out another by failing in their name,
+except from the same address, and nobody can go on guessing from one.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from django.conf import settings
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+
+# One household or machine has 2^64 addresses of IPv6.
+OWN_BITS = 64
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """The address that asks, of IPv6 its network; None where there is none, on a socket of Unix.
+
+    Behind ``PROXIES`` proxies it is what the outermost of them has seen: each adds one address at the end of ``X-Forwarded-For``. What stands before
+    that is the client's own invention, and without proxies all of it.
+    """
+    seen = request.META.get("REMOTE_ADDR") or None
+    forwarded = [text.strip() for text in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
+    if 0 < settings.PROXIES <= len(forwarded):
+        return _network(forwarded[-settings.PROXIES]) or seen
+    return _network(seen or "") or seen
+
+
+def _network(text: str) -> str | None:
+    """The address without a port; None when it is none."""
+    host, _, port = text.rpartition(":")
+    if port and (host.startswith("[") or host.count(".") == 3):
+        text = host
+    try:
+        address = ipaddress.ip_address(text.strip("[]"))
+    except ValueError:
+        return None
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped:
+            return str(address.ipv4_mapped)
+        return str(ipaddress.ip_network((int(address), OWN_BITS), strict=False).network_address)
+    return str(address)
+
+
+def locked_out(request: HttpRequest, *_: object) -> HttpResponse:
+    """The login page with the reason, as 429."""
+    wait = settings.AXES_COOLOFF_TIME
+    context = {"form": AuthenticationForm(request), "next": request.POST.get("next", ""), "locked_minutes": int(wait.total_seconds() / 60)}
+    answer = render(request, "registration/login.html", context, status=429)
+    answer["Retry-After"] = str(int(wait.total_seconds()))
+    return answer
