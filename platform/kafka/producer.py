@@ -11,7 +11,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 from django.conf import settings
 
-from sightline.kafka.connection import Headers, Health, KafkaUnavailable, connection, made
+from sightline.kafka.connection import NO_SUCH_TOPIC, Headers, Health, KafkaUnavailable, connection, made
 from sightline.topics import Topic
 
 END_SECONDS = 6.0
@@ -81,7 +81,8 @@ class Producer:
         except BufferError:
             return self._refused("the queue to Kafka is full", begun)
         except KafkaException as err:
-            return self._refused(err.args[0].str(), begun)
+            # What there is no topic for, as librdkafka knows since it last asked, waits like what it sends in vain: somebody has to make the topic.
+            return self._refused(err.args[0].str(), None if err.args[0].code() in NO_SUCH_TOPIC else begun)
         except KafkaUnavailable as err:
             return self._refused(str(err), begun)
         with self._lock:
@@ -90,9 +91,9 @@ class Producer:
         self.poll()
         return True
 
-    def _refused(self, reason: str, begun: tuple[Topic, float]) -> bool:
+    def _refused(self, reason: str, begun: tuple[Topic, float] | None) -> bool:
         with self._lock:
-            if self._waiting.get(begun[0].name) is begun:
+            if begun and self._waiting.get(begun[0].name) is begun:
                 del self._waiting[begun[0].name]
         self.dropped += 1
         self.last_error = reason

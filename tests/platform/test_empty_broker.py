@@ -50,6 +50,29 @@ def test_a_producer_makes_its_topic_anew_and_delivers_again(server: KafkaServer,
     assert producer.bytes_queued == 0
 
 
+def test_a_record_that_is_refused_for_want_of_its_topic_waits_for_it(server: KafkaServer) -> None:
+    """librdkafka knows that the topic is gone, and takes no record for it: that is to be told, too."""
+    admin = Admin()
+    admin.ensure([DOCK])
+    producer = Producer(**{"topic.metadata.propagation.max.ms": 100})  # as if it were older than half a minute
+
+    def delivers() -> bool:
+        before = producer.delivered
+        producer.send(DOCK, b"")
+        producer.serve(0.2)
+        return producer.delivered > before
+
+    def refuses_and_tells() -> bool:
+        producer.serve(0.1)
+        producer.take_stuck(0)
+        return not producer.send(DOCK, b"") and producer.take_stuck(0) == [DOCK]
+
+    wait_until(delivers, 30, "a record to be delivered")
+    admin.client.delete_topics([DOCK.name])[DOCK.name].result(10)
+    wait_until(refuses_and_tells, 20, "a record to be refused, and its topic told")
+    producer.flush(5)
+
+
 def test_a_member_reads_again_once_its_topic_is_made_anew(server: KafkaServer) -> None:
     """librdkafka's member shares out what it finds while it joins, and does not look again when it finds what it had before it lost all."""
     Admin().ensure([DOCK])
