@@ -18,16 +18,16 @@ OWN_BITS = 64
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address that asks, of IPv6 its network; None where there is none, on a socket of Unix.
+    """The address that asks, of IPv6 its network; None where there is none, as on a socket of Unix.
 
     Behind ``PROXIES`` proxies it is what the outermost of them has seen: each adds one address at the end of ``X-Forwarded-For``. What stands before
     that is the client's own invention, and without proxies all of it.
     """
-    seen = request.META.get("REMOTE_ADDR") or None
+    seen = _network(request.META.get("REMOTE_ADDR", ""))
     forwarded = [text.strip() for text in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
     if 0 < settings.PROXIES <= len(forwarded):
         return _network(forwarded[-settings.PROXIES]) or seen
-    return _network(seen or "") or seen
+    return seen
 
 
 def _network(text: str) -> str | None:

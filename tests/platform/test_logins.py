@@ -108,6 +108,14 @@ def test_an_administrator_unlocks() -> None:
     assert logs_in(log_in("olga", PASSWORD))
 
 
+@pytest.mark.parametrize("name", ["\0", "x" * 100_000, "<img onerror>", "\U0001f600", "' or 1=1 --", ""])
+def test_nonsense_is_answered_in_words(name: str) -> None:
+    form = {"username": name, "password": "\0" + GUESS}
+    answers = [Client(REMOTE_ADDR="/run/web.sock").post("/accounts/login/", form, headers={"User-Agent": "y" * 5000}) for _ in range(6)]
+    assert {answer.status_code for answer in answers} <= {200, 429}
+    assert all('role="alert"' in answer.content.decode() for answer in answers)
+
+
 def test_no_password_is_kept(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("DEBUG"):
         fail(5)
@@ -130,6 +138,9 @@ def test_no_password_is_kept(caplog: pytest.LogCaptureFixture) -> None:
         (1, HERE, "[2001:db8:1:2::9]:443", "2001:db8:1:2::"),
         (0, "::ffff:203.0.113.7", "", HERE),
         (0, "", "", None),
+        (0, "/run/web.sock", "", None),
+        (1, "", ELSEWHERE, ELSEWHERE),
+        (0, "fe80::1%eth0", "", "fe80::"),
     ],
 )
 def test_who_is_asking(settings: Any, proxies: int, seen: str, forwarded: str, address: str | None) -> None:
