@@ -44,6 +44,6 @@ WORKDIR /app
 # Only /data and /tmp are written to: the rest may be read-only. No VOLUME, which would leave an unnamed one behind with each container.
 USER 10001:10001
 EXPOSE 8000 9100
-HEALTHCHECK --interval=10s --timeout=8s --start-period=40s --retries=3 CMD ["python", "-m", "sightline.probe"]
+HEALTHCHECK --interval=10s --timeout=8s --start-period=40s --retries=3 CMD ["python", "-m", "sightline.telemetry.probe"]
 ENTRYPOINT ["tini", "--"]
 CMD ["python", "manage.py", "runweb"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import sys
 
-from sightline.process import prepare
+from sightline.base.process import prepare
 
 
 def main() -> None:

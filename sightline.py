@@ -1,7 +1,7 @@
 """The import name of the folder ``platform/``.
 
 The ground of the project lives in ``platform/``, but a package of that name would shadow the standard library's module ``platform``.
-So the folder has no ``__init__.py`` and is imported under this name: ``sightline.topics`` is ``platform/topics.py``.
+So the folder has no ``__init__.py`` and is imported under this name: ``sightline.kafka.topics`` is ``platform/kafka/topics.py``.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ app: Celery
 def __getattr__(name: str) -> Any:
     """Bind the Celery application (``celery -A sightline``) on first use: most processes never need Celery."""
     if name == "app":
-        from sightline.celery import app
+        from sightline.jobs.app import app
 
         return app
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -23,7 +23,7 @@ import confluent_kafka
 import websockets
 
 from benchmarks.processes import MIB, processor_seconds, quantiles, slope
-from sightline.worker import resident_bytes
+from sightline.worker.worker import resident_bytes
 from tests.servers.stack import Stack
 
 PROCESSES = ("broker", "web", "capture", "infer", "imprint", "records", "jobs")

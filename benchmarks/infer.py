@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.lane import Lane
+    from inference.frames.pipeline import Lane
     from inference.runtimes.base import Picture
     from sightline.messages import Detection
 
@@ -112,8 +112,7 @@ def photograph() -> bytes:
 
 def feed(cameras: int, fps: float) -> None:
     """A process with the broker and the cameras: says where the broker is, then sends until its standard input ends."""
-    from sightline import topics
-    from sightline.kafka import Producer, embedded_broker
+    from sightline.kafka import Producer, embedded_broker, topics
     from sightline.messages import Frame
 
     handle, os.environ["KAFKA_BOOTSTRAP_SERVERS"] = embedded_broker()
@@ -144,7 +143,7 @@ def setup(address: str) -> None:
 
     django.setup()
     settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED = address, True
-    from inference.infer import InferWorker
+    from inference.frames.worker import InferWorker
 
     InferWorker().open()
 
@@ -164,10 +163,9 @@ def fed(cameras: int, fps: float) -> Iterator[None]:
 @contextmanager
 def running(cameras: int, batch: int, runtime: str, options: dict[str, Any], file: str = "") -> Iterator[Lane]:
     """A lane that has predicted for a while already."""
-    from inference.lane import Lane
+    from inference.frames.pipeline import Lane
     from inference.plans import VersionPlan, View
-    from sightline import topics
-    from sightline.kafka import Admin, Producer
+    from sightline.kafka import Admin, Producer, topics
 
     names = camera_names(cameras)
     Admin().ensure(topic for camera in names for topic in topics.camera_topics(camera, imprint=False))

@@ -40,8 +40,7 @@ SCHEMA = {"type": "object", "properties": {name: {"type": "number"} for name in 
 
 def fill(model: str, records: int) -> None:
     """Put ``records`` records into the model's inputs."""
-    from sightline import topics
-    from sightline.kafka import Admin, Outbox, Receipt
+    from sightline.kafka import Admin, Outbox, Receipt, topics
 
     Admin().ensure(topics.record_topics(model, "1"))
     outbox, receipt, topic = Outbox(), Receipt(), topics.inputs(model, "1").name
@@ -55,9 +54,9 @@ def fill(model: str, records: int) -> None:
 
 def stream(plan: RecordPlan, records: int) -> float:
     """Records a second, from the first one read to the last one acknowledged and committed."""
-    from inference.record_answers import Answers
-    from inference.record_stream import RecordStream
-    from inference.tracker import ModelTracker
+    from inference.runner.state import ModelTracker
+    from inference.streams.predict import Answers
+    from inference.streams.stream import RecordStream
 
     stopping = threading.Event()
     answers = Answers(plan, stopping)
@@ -77,8 +76,7 @@ def stream(plan: RecordPlan, records: int) -> float:
 
 def naive(model: str, predict: Callable[[dict[str, object]], dict[str, object]]) -> float:
     """Records a second of the loop that waits for each answer to be acknowledged."""
-    from sightline import topics
-    from sightline.kafka import Consumer, Producer
+    from sightline.kafka import Consumer, Producer, topics
 
     consumer = Consumer("benchmark.naive", **{"auto.offset.reset": "earliest"})
     consumer.subscribe([topics.inputs(model, "1")])
@@ -166,7 +164,7 @@ def main() -> None:
         import django
 
         django.setup()
-        with Child([sys.executable, "-m", "sightline.broker", str(port)], Path(folder) / "broker.log", cwd=HOME) as broker:
+        with Child([sys.executable, "-m", "sightline.kafka.broker", str(port)], Path(folder) / "broker.log", cwd=HOME) as broker:
             broker.wait_until(lambda: is_listening(port))
             met = [
                 against(title, options.records, title == "exactly-once")

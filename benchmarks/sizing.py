@@ -24,7 +24,7 @@ import skimage.data
 
 from benchmarks.age import Tally, view
 from benchmarks.processes import MIB, processor_seconds
-from sightline.worker import resident_bytes
+from sightline.worker.worker import resident_bytes
 from tests.servers.rtsp import RtspServer
 from tests.servers.stack import Stack
 from tests.servers.video import Rgb, write_video

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from sightline import topics
-from sightline.kafka import Producer
+from sightline.kafka import Producer, topics
 
 ANY_PARTITION = -1  # librdkafka hashes the key with CRC-32, as topics.partition_of does
 

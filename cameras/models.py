@@ -11,11 +11,16 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
 
-from cameras.address import AddressError, check_destination, is_number, parse_address
-from cameras.secrets import SecretBox
+from cameras.sources.addresses import (
+    AddressError,
+    check_destination,
+    is_number,
+    parse_address,
+)
 from cameras.sources.base import SourceSettings
+from cameras.sources.credentials import SecretBox
+from sightline.base.slugs import validate_slug
 from sightline.messages import CameraState
-from sightline.slugs import validate_slug
 
 
 def secret_box() -> SecretBox:

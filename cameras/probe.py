@@ -7,9 +7,9 @@ import time
 from dataclasses import dataclass
 
 from cameras.models import KIND_NOT_ALLOWED, Camera, allowed_kinds, check_address
-from cameras.secrets import SecretError
 from cameras.sources import open_source
 from cameras.sources.base import CorruptFrame, Jpeg, Source, SourceError
+from cameras.sources.credentials import SecretError
 
 WATCH_SECONDS = 2.0
 THUMBNAIL_WIDTH = 320

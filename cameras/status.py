@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import time
 
-from sightline import topics
-from sightline.documents import MessageError
-from sightline.kafka import Consumer, KafkaUnavailable
+from sightline.kafka import Consumer, KafkaUnavailable, topics
 from sightline.messages import CameraStatus
+from sightline.messages.json import MessageError
 
 RECORDS_A_CAMERA = 8
 LEAST_RECORDS = 256

@@ -11,7 +11,7 @@ from django.utils import timezone
 from cameras.models import Camera, Health, Outage
 from cameras.probe import probe
 from cameras.status import latest_states
-from sightline.celery import app
+from sightline.jobs.app import app
 from sightline.kafka import KafkaUnavailable
 from sightline.messages import CameraState, CameraStatus
 

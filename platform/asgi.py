@@ -15,9 +15,9 @@ from channels.routing import ProtocolTypeRouter, URLRouter  # noqa: E402
 from django.http import HttpRequest  # noqa: E402
 from django.http.response import HttpResponseBase  # noqa: E402
 
-from streaming import health  # noqa: E402
-from streaming.backpressure import holding_back  # noqa: E402
-from streaming.routing import websocket_urlpatterns  # noqa: E402
+from sightline.urls import websocket_urlpatterns  # noqa: E402
+from streaming.mjpeg.backpressure import holding_back  # noqa: E402
+from streaming.system import health  # noqa: E402
 
 PROBES = {"/healthz": health.healthz, "/readyz": health.readyz}
 

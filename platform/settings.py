@@ -132,7 +132,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "streaming.tokens.BearerTokenMiddleware",
+    "streaming.visitors.tokens.BearerTokenMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "axes.middleware.AxesMiddleware",
@@ -190,7 +190,7 @@ CELERY_BROKER_URL = REDIS_URL or "filesystem://"
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_TIME_LIMIT = 120
-CELERY_BEAT_SCHEDULER = "sightline.celery:Scheduler"
+CELERY_BEAT_SCHEDULER = "sightline.jobs.app:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celery-beat")
 # Who saves a camera while Redis hangs waits for this, not for ever.
@@ -198,7 +198,7 @@ CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
 if REDIS_URL:
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {"socket_connect_timeout": 3, "socket_timeout": 5, "socket_keepalive": True}
 else:
-    CELERY_BROKER_TRANSPORT = "sightline.filequeue:Transport"
+    CELERY_BROKER_TRANSPORT = "sightline.jobs.file_queue:Transport"
     CELERY_QUEUE_DIR = DATA_DIR / "celery"
     for _folder in ("queue", "control"):
         (CELERY_QUEUE_DIR / _folder).mkdir(parents=True, exist_ok=True)
@@ -222,8 +222,8 @@ AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_VERBOSE = False
-AXES_CLIENT_IP_CALLABLE = "sightline.logins.client_address"
-AXES_LOCKOUT_CALLABLE = "sightline.logins.locked_out"
+AXES_CLIENT_IP_CALLABLE = "sightline.site.logins.client_address"
+AXES_LOCKOUT_CALLABLE = "sightline.site.logins.locked_out"
 LOGIN_REDIRECT_URL = "wall"
 LOGOUT_REDIRECT_URL = "login"
 
@@ -264,9 +264,9 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "sightline.logs.LineFormatter", "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "line": {"()": "sightline.telemetry.logs.LineFormatter", "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"},
         "json": {
-            "()": "sightline.logs.JsonLineFormatter",
+            "()": "sightline.telemetry.logs.JsonLineFormatter",
             "fmt": "%(levelname)s %(name)s %(message)s %(process)d %(threadName)s",
             "rename_fields": {"levelname": "level", "name": "logger", "threadName": "thread"},
             "timestamp": True,

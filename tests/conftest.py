@@ -52,15 +52,15 @@ HOME = Path(__file__).resolve().parent.parent
 # Groups of tests that take from half a minute to two, so that the others fill up the time beside and after them.
 LONGEST = (
     "pipeline on embedded",
-    "inference/records/test_ended_in_the_middle.py",
+    "inference/streams/test_ended_in_the_middle.py",
     "model servers",
     "pipeline on kafka",
     "web server",
-    "inference/records/test_stream_trouble.py",
+    "inference/streams/test_stream_trouble.py",
     "kafka",
-    "inference/records/test_stream_answers.py",
-    "streaming/test_hub_on_kafka.py",
-    "cameras/test_capture_sharing.py",
+    "inference/streams/test_stream_answers.py",
+    "streaming/hub/test_on_kafka.py",
+    "cameras/capture/test_sharing.py",
 )
 
 

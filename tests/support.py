@@ -10,10 +10,9 @@ from contextlib import contextmanager
 
 from django.test import override_settings
 
-from sightline import topics
-from sightline.kafka import Consumer, Producer, Record
+from sightline.kafka import Consumer, Producer, Record, topics
+from sightline.kafka.topics import Topic
 from sightline.messages import Frame
-from sightline.topics import Topic
 from tests.servers.waiting import wait_until
 
 MILLISECOND = 1_000_000

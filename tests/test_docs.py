@@ -16,14 +16,14 @@ import pytest
 from django.core.management import get_commands
 from pytest_django import Settings
 
-from inference.adapters import ADAPTERS
-from inference.backends.remote import RemoteOptions
-from inference.picture_input import InputOptions
 from inference.runtimes import RUNTIMES, check
+from inference.runtimes.adapters import ADAPTERS
+from inference.runtimes.pictures.input import InputOptions
 from inference.runtimes.records import RecordOptions
-from sightline import topics
+from inference.runtimes.servers.remote import RemoteOptions
+from sightline.kafka import topics
 from sightline.messages import CameraState
-from sightline.roles import ROLES
+from sightline.site.roles import ROLES
 
 HOME = Path(__file__).resolve().parent.parent
 DOCUMENTS = ("README.md", "CHANGELOG.md", *(str(path.relative_to(HOME)) for path in sorted((HOME / "docs").glob("*.md"))))

@@ -1,4 +1,4 @@
-"""The rules of the house that no tool enforces: names, directions of imports, who may use which library."""
+"""The rules of the house that no tool enforces: directions of imports, who may use which library."""
 
 from __future__ import annotations
 
@@ -6,49 +6,33 @@ import ast
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 HOME = Path(__file__).resolve().parent.parent
-GROUND = {
-    "environment",
-    "topics",
-    "documents",
-    "messages",
-    "history",
-    "kafka",
-    "broker",
-    "worker",
-    "reporter",
-    "jobs",
-    "supervisor",
-    "backoff",
-    "pace",
-    "slugs",
-    "network",
-    "values",
-    "reading",
-    "filequeue",
-    "celery",
-    "checks",
-    "logs",
-    "metrics",
-    "operations",
-    "process",
-    "redaction",
-    "tracing",
-}
-LEVELS = ("ground", "cameras", "inference", "streaming", "roof")
 CHECKED = ("platform", "cameras", "inference", "streaming")
+# Sub-folders of these that hold no modules of the house's order.
+OUTSIDE = ("migrations", "__pycache__")
 
 
 @cache
-def sources() -> tuple[Path, ...]:
-    files = [HOME / "manage.py", HOME / "sightline.py", *(file for folder in CHECKED for file in (HOME / folder).rglob("*.py"))]
-    return tuple(file.relative_to(HOME) for file in files)
+def sources() -> Mapping[str, Path]:
+    """Every module of the house by its full name, relative to the house."""
+    files = [HOME / "manage.py", HOME / "sightline.py"]
+    files += (file for folder in CHECKED for file in (HOME / folder).rglob("*.py") if not set(file.parts) & set(OUTSIDE))
+    return {name_of(file.relative_to(HOME)): file.relative_to(HOME) for file in files}
+
+
+def name_of(file: Path) -> str:
+    """The name that a file is imported under: ``platform/`` is ``sightline``."""
+    parts = file.with_suffix("").parts
+    parts = ("sightline", *parts[1:]) if parts[0] == "platform" else parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 @cache
@@ -67,22 +51,39 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 
 def importers(*libraries: str) -> set[str]:
-    return {str(file) for file in sources() if any(name.split(".")[0] in libraries for name in imports(file))}
+    return {str(file) for file in sources().values() if any(name.split(".")[0] in libraries for name in imports(file))}
 
 
-def level_of_file(file: Path) -> int:
-    if file.parts[0] != "platform":
-        return LEVELS.index(file.parts[0]) if file.parts[0] in LEVELS else LEVELS.index("roof")
-    return LEVELS.index("ground" if file.parts[1].removesuffix(".py") in GROUND else "roof")
+def folder_of(name: str) -> str | None:
+    """The folder of the module that ``name`` is, or is a name in; None for other people's modules and for ``sightline.py`` itself."""
+    file = sources().get(name) or sources().get(name.rpartition(".")[0])
+    return None if file is None or len(file.parts) == 1 else file.parent.as_posix()
 
 
-def level_of_import(name: str) -> int:
-    first, *rest = name.split(".")
-    if name in ("sightline", "sightline.__version__"):
-        return LEVELS.index("ground")
-    if first == "sightline":
-        return LEVELS.index("ground" if rest and rest[0] in GROUND else "roof")
-    return LEVELS.index(first) if first in LEVELS else -1
+def folder_imports() -> dict[str, dict[str, set[str]]]:
+    """For each folder the folders that its own modules import, and which modules do so. A sub-folder is another folder."""
+    found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
+    for name, file in sources().items():
+        own = folder_of(name)
+        for other in map(folder_of, imports(file)):
+            if own and other and own != other:
+                found[own][other].add(name)
+    return found
+
+
+def circle(folders: Mapping[str, Mapping[str, set[str]]]) -> list[str]:
+    """One circle of folders that import each other, the first again as the last; empty when there is none."""
+    done: set[str] = set()
+
+    def follow(folder: str, path: list[str]) -> list[str]:
+        if folder in path:
+            return [*path[path.index(folder) :], folder]
+        if folder in done:
+            return []
+        done.add(folder)
+        return next(filter(None, (follow(other, [*path, folder]) for other in folders.get(folder, ()))), [])
+
+    return next(filter(None, (follow(folder, []) for folder in sorted(folders))), [])
 
 
 def run(*command: str) -> str:
@@ -93,12 +94,13 @@ def run(*command: str) -> str:
 
 @pytest.mark.parametrize("command", [["-c"], ["manage.py", "shell", "--no-imports", "-c"]], ids=["python", "manage.py"])
 def test_platform_is_the_standard_librarys(command: list[str]) -> None:
-    shown = run(*command, "import platform, sightline.topics as t; print(platform.__file__, platform.python_version(), t.__file__, sep='\\n')")
+    code = "import platform, sightline.urls as u; print(platform.__file__, platform.python_version(), u.__file__, sep='\\n')"
+    shown = run(*command, code) if command[0] == "manage.py" else run(*command, code.replace("urls", "environment"))
 
     stdlib, version, ours = shown.splitlines()
     assert Path(stdlib).parent == Path(ast.__file__).parent
     assert version == ".".join(map(str, sys.version_info[:3]))
-    assert Path(ours) == HOME / "platform" / "topics.py"
+    assert Path(ours).parent == HOME / "platform"
 
 
 def test_celery_finds_the_application_and_the_standard_library() -> None:
@@ -112,36 +114,59 @@ def test_the_ground_is_no_package_of_its_own() -> None:
     assert not (HOME / "platform" / "__init__.py").exists()
 
 
-def test_the_ground_is_complete() -> None:
-    assert {path.stem for path in (HOME / "platform").iterdir()} >= GROUND
+def test_folders_import_one_way() -> None:
+    folders = folder_imports()
+    ring = circle(folders)
+
+    assert not ring, "\n".join(f"{one} imports {other} in {sorted(folders[one][other])}" for one, other in pairwise(ring))
 
 
-@pytest.mark.parametrize("file", sources(), ids=str)
-def test_imports_run_one_way(file: Path) -> None:
-    upwards = {name for name in imports(file) if level_of_import(name) > level_of_file(file)}
+def test_a_circle_is_found() -> None:
+    folders = {"a": {"b": {"a.x"}}, "b": {"c": {"b.x"}}, "c": {"b": {"c.x"}}}
 
-    assert not upwards, f"{file} is of the level {LEVELS[level_of_file(file)]!r} and must not import these"
+    assert circle(folders) == ["b", "c", "b"]
 
 
-def test_one_file_speaks_kafka() -> None:
+def test_apps_stand_on_the_ground_and_on_each_other() -> None:
+    """An app imports the ground's folders and the apps before it; only the roof imports all."""
+    order = ("cameras", "inference", "streaming")
+    ground = {folder for folder in folder_imports() if folder.startswith("platform/")} - roof()
+    upwards = {
+        (one, other)
+        for one, others in folder_imports().items()
+        for other in others
+        if one not in roof() and (other in roof() or rank(one, order, ground) < rank(other, order, ground))
+    }
+
+    assert not upwards
+
+
+def roof() -> set[str]:
+    """The folders of ``platform/`` that know the apps."""
+    return {folder for folder in folder_imports() if folder == "platform" or folder.startswith(("platform/site", "platform/management"))}
+
+
+def rank(folder: str, order: tuple[str, ...], ground: set[str]) -> int:
+    return -1 if folder in ground or folder.startswith("platform/") else order.index(folder.split("/")[0])
+
+
+def test_one_folder_speaks_kafka() -> None:
     clients = {file for file in importers("confluent_kafka") if not file.startswith("platform/kafka/")}
 
     assert not clients
 
 
 def test_pictures_are_coded_in_their_families_only() -> None:
-    allowed = re.compile(
-        r"cameras/(sources/\w+|\w*jpeg\w*)\.py|inference/(runtimes/.+|adapters/.+|drawing|preprocessing)\.py|streaming/rendition\.py"
-    )
+    allowed = re.compile(r"cameras/sources/.+\.py|inference/(runtimes/.+|imprint/drawing)\.py|streaming/hub/scaled_frame\.py")
 
     strangers = {file for file in importers("av", "cv2", "simplejpeg") if not allowed.fullmatch(file)}
 
-    assert strangers == {"cameras/capture.py", "inference/infer.py"}
-    assert re.findall(r"cv2\.\w+", (HOME / "inference/infer.py").read_text()) == ["cv2.setNumThreads"]
+    assert strangers == {"cameras/capture/worker.py", "inference/frames/worker.py"}
+    assert re.findall(r"cv2\.\w+", (HOME / "inference/frames/worker.py").read_text()) == ["cv2.setNumThreads"]
 
 
 def test_the_web_server_is_known_in_two_places_only() -> None:
-    assert importers("twisted", "daphne") <= {"streaming/backpressure.py", "platform/management/commands/runweb.py"}
+    assert importers("twisted", "daphne") <= {"streaming/mjpeg/backpressure.py", "platform/management/commands/runweb.py"}
 
 
 def test_nothing_is_unpickled() -> None:

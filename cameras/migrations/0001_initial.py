@@ -4,8 +4,8 @@ import django.core.validators
 import django.db.models.deletion
 from django.db import migrations, models
 
+import sightline.base.slugs
 import sightline.messages
-import sightline.slugs
 
 
 class Migration(migrations.Migration):
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                         help_text="Part of the camera's page address and of its Kafka topics. It cannot be changed later.",
                         max_length=63,
                         unique=True,
-                        validators=[sightline.slugs.validate_slug],
+                        validators=[sightline.base.slugs.validate_slug],
                     ),
                 ),
                 ("name", models.CharField(help_text="What operators read on the wall.", max_length=100)),

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import sightline.slugs
+import sightline.base.slugs
 
 
 class Migration(migrations.Migration):
@@ -28,7 +28,7 @@ class Migration(migrations.Migration):
                         help_text="Part of the address of the group's wall, for example /?group=dock.",
                         max_length=63,
                         unique=True,
-                        validators=[sightline.slugs.validate_slug],
+                        validators=[sightline.base.slugs.validate_slug],
                         verbose_name="short name",
                     ),
                 ),

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable
 from importlib import import_module
 
-from cameras.address import AddressError, parse_address
+from cameras.sources.addresses import AddressError, parse_address
 from cameras.sources.base import Source, SourceError, SourceSettings
 from sightline.messages import CameraState
 
@@ -14,13 +14,14 @@ __all__ = ["KINDS", "Check", "no_check", "open_source"]
 
 Check = Callable[[str, int], object]
 
-KINDS: dict[str, str] = {
-    "rtsp": "RtspSource",
-    "mjpeg": "MjpegSource",
-    "snapshot": "SnapshotSource",
-    "demo": "DemoSource",
-    "file": "FileSource",
-    "device": "DeviceSource",
+# The module and the class of each kind.
+KINDS: dict[str, tuple[str, str]] = {
+    "rtsp": ("cameras.sources.rtsp", "RtspSource"),
+    "mjpeg": ("cameras.sources.mjpeg", "MjpegSource"),
+    "snapshot": ("cameras.sources.snapshot", "SnapshotSource"),
+    "demo": ("cameras.sources.demo.source", "DemoSource"),
+    "file": ("cameras.sources.file", "FileSource"),
+    "device": ("cameras.sources.device", "DeviceSource"),
 }
 
 
@@ -39,6 +40,6 @@ def open_source(settings: SourceSettings, stop: threading.Event, *, check: Check
     except AddressError as err:
         raise SourceError(CameraState.UNREACHABLE, str(err)) from err
     # Only the module of the kind is loaded: FFmpeg's libraries take memory that a demo camera does not need.
-    module = import_module(f"cameras.sources.{settings.kind}")
-    source: Source = getattr(module, KINDS[settings.kind])(settings, address, stop, check)
+    module, name = KINDS[settings.kind]
+    source: Source = getattr(import_module(module), name)(settings, address, stop, check)
     return source

@@ -9,8 +9,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from cameras.address import Address
 from cameras.sources import failures, video
+from cameras.sources.addresses import Address
 from cameras.sources.base import SourceSettings
 from cameras.sources.container import ContainerSource, VideoGrabs
 

@@ -6,8 +6,8 @@ import errno
 import re
 import socket
 
-from cameras.secrets import redact_url
 from cameras.sources.base import SourceError
+from cameras.sources.credentials import redact_url
 from sightline.messages import CameraState
 
 SHOWN_AT_MOST = 200

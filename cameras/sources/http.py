@@ -16,9 +16,8 @@ import requests
 import urllib3
 from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 
-from cameras import jpeg
-from cameras.address import Address, AddressError
-from cameras.sources import failures
+from cameras.sources import failures, jpeg
+from cameras.sources.addresses import Address, AddressError
 from cameras.sources.base import Jpeg, Look, SourceError, SourceSettings
 
 if TYPE_CHECKING:

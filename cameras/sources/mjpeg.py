@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Self
 
 import requests
 
-from cameras.address import Address
-from cameras.jpeg import MAX_BYTES
 from cameras.sources import failures
+from cameras.sources.addresses import Address
 from cameras.sources.base import SourceSettings
 from cameras.sources.http import HttpCamera, JpegGrab, content_type, translated
+from cameras.sources.jpeg import MAX_BYTES
 
 if TYPE_CHECKING:
     from cameras.sources import Check

@@ -12,8 +12,8 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from cameras.address import Address, AddressError
 from cameras.sources import failures, video
+from cameras.sources.addresses import Address, AddressError
 from cameras.sources.base import SourceError, SourceSettings
 from cameras.sources.container import ContainerSource, VideoGrabs
 from cameras.sources.rtsp_greeting import greeted

@@ -11,8 +11,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cameras.address import Address
 from cameras.sources import failures
+from cameras.sources.addresses import Address
 from cameras.sources.base import SourceError
 
 ANSWER_LIMIT = 16 * 1024

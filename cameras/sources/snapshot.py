@@ -8,12 +8,12 @@ import time
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Self
 
-from cameras.address import Address
-from cameras.jpeg import MAX_BYTES
 from cameras.sources import failures
+from cameras.sources.addresses import Address
 from cameras.sources.base import SourceSettings
 from cameras.sources.http import HttpCamera, JpegGrab, content_type, translated
-from cameras.sources.pacing import Pacer
+from cameras.sources.jpeg import MAX_BYTES
+from cameras.sources.ticker import Pacer
 
 if TYPE_CHECKING:
     from cameras.sources import Check

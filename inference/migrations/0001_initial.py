@@ -5,7 +5,7 @@ import django.db.models.deletion
 from django.db import migrations, models
 
 import inference.models
-import sightline.slugs
+import sightline.base.slugs
 
 
 class Migration(migrations.Migration):
@@ -27,7 +27,7 @@ class Migration(migrations.Migration):
                         help_text="Part of the model's Kafka topics. It cannot be changed later.",
                         max_length=63,
                         unique=True,
-                        validators=[sightline.slugs.validate_slug],
+                        validators=[sightline.base.slugs.validate_slug],
                     ),
                 ),
                 ("name", models.CharField(max_length=100)),

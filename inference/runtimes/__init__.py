@@ -14,7 +14,7 @@ from inference.runtimes.options import parse, refuse_unknown
 if TYPE_CHECKING:
     from inference.runtimes.base import Runtime
     from inference.runtimes.records import RecordRuntime
-    from inference.tensors import Backend
+    from inference.runtimes.tensors import Backend
 
 __all__ = ["PICTURES", "RECORDS", "RUNTIMES", "InferenceError", "Kind", "ServerUnavailable", "check", "create", "create_backend", "create_records"]
 
@@ -29,7 +29,7 @@ class Kind:
     """A runtime by where it is found: imported when it is used, so that an absent library harms its own runtime only.
 
     The class at ``name`` takes an instance of its own ``Options`` dataclass; a ``tensors`` one is a ``Backend``, which
-    pictures and records reach by way of ``inference.runtimes.pictures`` and ``.records``. ``takes`` says what it can be fed
+    pictures and records reach by way of ``inference.runtimes.pictures.model`` and ``.records``. ``takes`` says what it can be fed
     with. ``files``: it runs a file, given to it as the keyword ``file``. ``remote``: it asks a server.
     """
 
@@ -53,7 +53,7 @@ _BOTH: Final = frozenset({PICTURES, RECORDS})
 
 
 def _server(title: str, module: str, name: str) -> Kind:
-    return Kind(title, f"inference.backends.{module}", name, takes=_BOTH, tensors=True, remote=True)
+    return Kind(title, f"inference.runtimes.servers.{module}", name, takes=_BOTH, tensors=True, remote=True)
 
 
 RUNTIMES: Final[Mapping[str, Kind]] = {
@@ -65,13 +65,13 @@ RUNTIMES: Final[Mapping[str, Kind]] = {
     "tfserving-grpc": _server("TensorFlow Serving, gRPC", "tfserving_grpc", "TfServingGrpc"),
     "kserve-rest": _server("KServe v2 (Triton, OpenVINO, MLServer), REST", "kserve_rest", "KServeRest"),
     "kserve-grpc": _server("KServe v2 (Triton, OpenVINO, MLServer), gRPC", "kserve_grpc", "KServeGrpc"),
-    "onnx": Kind("ONNX file", "inference.backends.onnx", "Onnx", takes=_BOTH, tensors=True, files=True),
-    "python": Kind("Python class", "inference.runtimes.python", "PythonModel", takes=_BOTH),
+    "onnx": Kind("ONNX file", "inference.runtimes.onnx.model", "Onnx", takes=_BOTH, tensors=True, files=True),
+    "python": Kind("Python class", "inference.runtimes.python.model", "PythonModel", takes=_BOTH),
 }
 
 # What stands between tensors and what a deployment feeds: each has ``Options`` and is made of a backend and an instance of them.
 WRAPPERS: Final[Mapping[str, Kind]] = {
-    PICTURES: Kind("Pictures", "inference.runtimes.pictures", "PictureModel"),
+    PICTURES: Kind("Pictures", "inference.runtimes.pictures.model", "PictureModel"),
     RECORDS: Kind("Records", "inference.runtimes.records", "RecordModel", takes=frozenset({RECORDS})),
 }
 

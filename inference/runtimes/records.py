@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.options import text, words
-from inference.tensors import BYTES, DTYPES, Backend, ModelMetadata, Tensor, TensorSpec, bytes_tensor
+from inference.runtimes.tensors import (
+    BYTES,
+    DTYPES,
+    Backend,
+    ModelMetadata,
+    Tensor,
+    TensorSpec,
+    bytes_tensor,
+)
 
 Document = dict[str, Any]
 Result = Document | InferenceError

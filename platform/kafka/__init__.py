@@ -24,10 +24,15 @@ from sightline.kafka.connection import (
     security,
 )
 from sightline.kafka.consumer import Consumer
-from sightline.kafka.keeper import TopicKeeper
-from sightline.kafka.live import LiveConsumer
-from sightline.kafka.outbox import NotCommitted, Outbox, Outgoing, Receipt
+from sightline.kafka.latest_consumer import LiveConsumer
 from sightline.kafka.producer import Producer
+from sightline.kafka.reliable_producer import (
+    NotCommitted,
+    Outbox,
+    Outgoing,
+    Receipt,
+)
+from sightline.kafka.watchdog import TopicKeeper
 
 __all__ = [
     "OFFSET_BEGINNING",

@@ -19,7 +19,7 @@ from django.conf import settings
 
 from sightline.kafka.connection import Health, KafkaUnavailable, Partition, bootstrap_servers, connection, made
 from sightline.kafka.groups import Groups
-from sightline.topics import Topic
+from sightline.kafka.topics import Topic
 
 Answer = TypeVar("Answer")
 

@@ -13,7 +13,7 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from django.conf import settings
 
-from sightline.backoff import Backoff
+from sightline.base.backoff import Backoff
 from sightline.kafka.connection import (
     NO_SUCH_TOPIC,
     OFFSET_END,
@@ -29,8 +29,8 @@ from sightline.kafka.connection import (
     next_offsets,
 )
 from sightline.kafka.groups import committed_offsets
-from sightline.kafka.leaders import Leaders
-from sightline.topics import Topic
+from sightline.kafka.stall_detector import Leaders
+from sightline.kafka.topics import Topic
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, KafkaException
 from django.conf import settings
 
 from sightline.kafka.connection import NO_SUCH_TOPIC, Headers, Health, KafkaUnavailable, connection, made
-from sightline.topics import Topic
+from sightline.kafka.topics import Topic
 
 END_SECONDS = 6.0
 

@@ -9,7 +9,7 @@ from typing import Final
 from django.conf import settings
 
 from sightline.kafka import Admin, Cluster, bootstrap_servers
-from streaming.clusters import cluster_admin
+from streaming.cluster import cluster_admin
 from streaming.system.parts import Finding, Level, Part, plural, size
 
 ASK_SECONDS: Final = 2.0

@@ -7,7 +7,7 @@ import time
 from typing import Final
 
 from sightline.kafka import Consumer, KafkaUnavailable
-from sightline.topics import Topic
+from sightline.kafka.topics import Topic
 
 LOOKED_AT: Final = 3
 READ_SECONDS: Final = 1.5

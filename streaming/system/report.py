@@ -12,8 +12,8 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from sightline.kafka import KafkaUnavailable
-from streaming.answers import Answers, Late, within
-from streaming.hub import Hub
+from streaming.cached_result import Answers, Late, within
+from streaming.hub.hub import Hub
 from streaming.system import stores
 from streaming.system.cluster import ClusterWatch, away
 from streaming.system.installation import installation

@@ -13,9 +13,8 @@ from typing import Final
 
 from django.conf import settings
 
-from sightline import topics
-from sightline.kafka import Admin, Partition, bootstrap_servers
-from streaming.clusters import cluster_admin
+from sightline.kafka import Admin, Partition, bootstrap_servers, topics
+from streaming.cluster import cluster_admin
 from streaming.system.recordsizes import RecordSizes
 
 ASK_SECONDS: Final = 10.0

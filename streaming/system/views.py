@@ -14,10 +14,10 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from streaming.answers import Answers, Late
-from streaming.hub import hub
+from streaming.cached_result import Answers, Late
+from streaming.hub.hub import hub
 from streaming.system.report import SORTS, Chosen, state
-from streaming.visitors import Visitor
+from streaming.visitors.visitor import Visitor
 
 log = logging.getLogger(__name__)
 

@@ -6,13 +6,13 @@ from functools import cache, partial
 
 from django.conf import settings
 
-from sightline.checks import database_problem, redis_problem
+from sightline.base.checks import database_problem, redis_problem
 from sightline.messages import WorkerStatus
-from sightline.metrics import producer_metrics
-from sightline.operations import Operations
-from sightline.reporter import Reporter
-from streaming.hub import hub
-from streaming.metrics import kafka_problem, web_metrics
+from sightline.telemetry.health import Operations
+from sightline.telemetry.metrics import producer_metrics
+from sightline.worker.reporter import Reporter
+from streaming.hub.hub import hub
+from streaming.system.metrics import kafka_problem, web_metrics
 
 
 @cache

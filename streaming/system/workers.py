@@ -12,8 +12,8 @@ from cameras.models import Camera
 from inference.plans import version_plans
 from inference.record_plans import record_plans
 from sightline.messages import WorkerStatus
+from streaming.hub.worker_states import WorkerSaid
 from streaming.system.parts import Finding, Level, Part, plural
-from streaming.workerstates import WorkerSaid
 
 QUIET_SECONDS: Final = 5.0
 LOST_SECONDS: Final = 15.0

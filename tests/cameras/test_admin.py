@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from cameras import probe
 from cameras.models import Camera, Health, Outage
-from sightline.celery import app
+from sightline.jobs.app import app
 from tests.inference.pictures import blank, encode
 from tests.servers.mjpeg import MjpegServer
 from tests.servers.ports import free_port

@@ -10,7 +10,7 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from cameras.models import Camera, Outage
-from cameras.secrets import SecretError
+from cameras.sources.credentials import SecretError
 
 pytestmark = pytest.mark.django_db
 

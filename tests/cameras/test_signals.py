@@ -11,8 +11,7 @@ from django.core import serializers
 
 from cameras.models import Camera
 from cameras.signals import queue_probe
-from sightline import topics
-from sightline.kafka import Admin, Record
+from sightline.kafka import Admin, Record, topics
 from tests.servers.waiting import wait_until
 from tests.support import Reader
 

@@ -7,8 +7,7 @@ from pytest_django import Settings
 
 from cameras import status as module
 from cameras.status import latest_states
-from sightline import topics
-from sightline.kafka import Admin, KafkaUnavailable, Producer
+from sightline.kafka import Admin, KafkaUnavailable, Producer, topics
 from sightline.messages import CameraState, CameraStatus
 
 

@@ -11,8 +11,7 @@ from pytest_django import Settings
 from cameras import probe, tasks
 from cameras.models import Camera, Health, Outage
 from cameras.tasks import NO_WORKER, probe_camera, prune_outages, record_health
-from sightline import topics
-from sightline.kafka import Admin, Producer
+from sightline.kafka import Admin, Producer, topics
 from sightline.messages import CameraState, CameraStatus
 
 pytestmark = pytest.mark.django_db

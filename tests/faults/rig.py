@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import quote
 
-from sightline.worker import resident_bytes
+from sightline.worker.worker import resident_bytes
 from tests.faults.watcher import Watcher
 from tests.servers.kafka import KafkaServer
 from tests.servers.login import Login

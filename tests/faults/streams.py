@@ -10,11 +10,10 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import Any, Self
 
-from sightline import topics
-from sightline.documents import MessageError
-from sightline.kafka import OFFSET_BEGINNING, OFFSET_END, Admin, Consumer, Headers, KafkaUnavailable, Producer, Record
+from sightline.kafka import OFFSET_BEGINNING, OFFSET_END, Admin, Consumer, Headers, KafkaUnavailable, Producer, Record, topics
+from sightline.kafka.topics import Topic
 from sightline.messages import Frame, WorkerStatus
-from sightline.topics import Topic
+from sightline.messages.json import MessageError
 from tests.servers.stack import Stack
 from tests.servers.waiting import wait_until
 from tests.support import send_frame

@@ -11,13 +11,17 @@ from itertools import pairwise
 
 import pytest
 
-from sightline import topics
-from sightline.kafka import Admin
+from sightline.kafka import Admin, topics
 from tests.faults.rig import Rig, last_for, since
 from tests.faults.streams import Reports, deployed, longest_gap
 from tests.faults.table import Row, Table
 from tests.faults.watcher import Watcher
-from tests.inference.backends.servers import Answer, Asked, RestServer, as_json
+from tests.inference.runtimes.servers.servers import (
+    Answer,
+    Asked,
+    RestServer,
+    as_json,
+)
 from tests.servers.proxy import FaultProxy
 
 CAMERA = "conveyor"

@@ -19,16 +19,15 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
     ResourceType,
 )
 
-from sightline import topics
-from sightline.kafka import Admin, Record
+from sightline.kafka import Admin, Record, topics
 from sightline.messages import ModelStatus, Prediction, WorkerStatus
 from tests.faults.rig import Rig, last_for, since
 from tests.faults.streams import FedCamera, Reports, Stream, Tail, deployed, longest_gap
 from tests.faults.table import Row, Table
-from tests.inference.backends.servers import RestServer
-from tests.inference.backends.test_kserve_rest import echo_json
 from tests.inference.pictures import blank, encode
-from tests.inference.records.flows import IRIS
+from tests.inference.runtimes.servers.servers import RestServer
+from tests.inference.runtimes.servers.test_kserve_rest import echo_json
+from tests.inference.streams.flows import IRIS
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 

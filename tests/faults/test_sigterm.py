@@ -13,10 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from sightline import topics
-from sightline.documents import MessageError
-from sightline.kafka import OFFSET_END
+from sightline.kafka import OFFSET_END, topics
 from sightline.messages import CameraStatus, ModelStatus, Prediction
+from sightline.messages.json import MessageError
 from tests.faults.rig import Rig, last_for, since
 from tests.faults.streams import Reports, Stream, Tail
 from tests.faults.table import Row, Table

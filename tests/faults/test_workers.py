@@ -15,8 +15,7 @@ from itertools import pairwise
 import pytest
 import requests
 
-from sightline import topics
-from sightline.kafka import OFFSET_END, Record
+from sightline.kafka import OFFSET_END, Record, topics
 from sightline.messages import CameraStatus, Frame
 from tests.faults.rig import Rig, last_for, since
 from tests.faults.streams import Reports, Stream, Tail, longest_gap

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.inference.lanes import Bench, bench_of
+from tests.inference.pipelines import Bench, bench_of
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from django.conf import settings
 
-from sightline import topics
+from sightline.kafka import topics
 from tests.k8s.cluster import Cluster, Manifest, labels_of, main_container, name_of
 from tests.k8s.rendering import HOME
 
@@ -147,7 +147,7 @@ def triggers(cluster: Cluster) -> Iterator[str]:
 def measures(cluster: Cluster) -> Iterator[str]:
     """What scalers ask Prometheus for is what Sightline's processes tell."""
     told = set[str]()
-    for file in HOME.glob("*/metrics.py"):
+    for file in chain.from_iterable((HOME / app).rglob("metrics.py") for app in ("platform", "cameras", "inference", "streaming")):
         told |= set(re.findall(r'"(sightline_\w+)"', file.read_text(encoding="utf-8")))
     for scaler in cluster.of("ScaledObject"):
         for trigger in (trigger for trigger in scaler["spec"]["triggers"] if trigger["type"] == "prometheus"):

@@ -12,10 +12,10 @@ import yaml
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import CommandError
 
-from inference.deadletter_retry import DELIVERY_SECONDS
-from inference.tasks import JOB_SECONDS
+from inference.deadletters.retry import DELIVERY_SECONDS
+from inference.deadletters.tasks import JOB_SECONDS
 from sightline.asgi import PROBES
-from sightline.roles import ROLES
+from sightline.site.roles import ROLES
 from tests.k8s.cluster import (
     SERVICES,
     Cluster,
@@ -97,7 +97,7 @@ def hosts(cluster: Cluster) -> Iterator[str]:
 
 def answered() -> dict[str, set[str]]:
     """The paths that the web answers whatever the host, and those that each process answers on METRICS_PORT."""
-    handler = (HOME / "platform" / "operations.py").read_text(encoding="utf-8")
+    handler = (HOME / "platform" / "telemetry" / "health.py").read_text(encoding="utf-8")
     return {"http": set(PROBES), "metrics": set(re.findall(r'"(/[a-z]+)": self\.', handler))}
 
 

@@ -16,9 +16,8 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 from pytest_django import Settings
 
-from sightline import topics
-from sightline.kafka import OFFSET_BEGINNING, Admin, Consumer, KafkaUnavailable, Outbox, Producer, Receipt, Record
-from sightline.topics import Topic
+from sightline.kafka import OFFSET_BEGINNING, Admin, Consumer, KafkaUnavailable, Outbox, Producer, Receipt, Record, topics
+from sightline.kafka.topics import Topic
 from tests.k8s.rendering import overlay
 from tests.servers.kafka import KafkaServer
 from tests.servers.login import Login

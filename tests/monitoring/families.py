@@ -5,13 +5,19 @@ from __future__ import annotations
 from itertools import chain
 from typing import Final
 
-import cameras.metrics
-import inference.metrics
-import sightline.jobs
-import sightline.metrics
-import streaming.metrics
-from sightline.metrics import Family
+import cameras.capture.metrics
+import inference.runner.metrics
+import sightline.jobs.report
+import sightline.telemetry.metrics
+import streaming.system.metrics
+from sightline.telemetry.metrics import Family
 
 FAMILIES: Final[tuple[Family, ...]] = tuple(
-    chain(sightline.metrics.FAMILIES, sightline.jobs.FAMILIES, cameras.metrics.FAMILIES, inference.metrics.FAMILIES, streaming.metrics.FAMILIES)
+    chain(
+        sightline.telemetry.metrics.FAMILIES,
+        sightline.jobs.report.FAMILIES,
+        cameras.capture.metrics.FAMILIES,
+        inference.runner.metrics.FAMILIES,
+        streaming.system.metrics.FAMILIES,
+    )
 )

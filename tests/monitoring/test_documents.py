@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sightline.metrics import Family
+from sightline.telemetry.metrics import Family
 from tests.monitoring.families import FAMILIES
 
 HOME = Path(__file__).resolve().parents[2]

@@ -13,8 +13,8 @@ import pytest
 from pytest_django import Settings
 
 from sightline.kafka import OFFSET_NEWEST, Consumer, Record
+from sightline.kafka.topics import Topic
 from sightline.messages import Frame, Prediction
-from sightline.topics import Topic
 from tests.servers.kafka import KafkaServer
 from tests.servers.otlp import Collector
 from tests.servers.rtsp import RtspServer

@@ -8,7 +8,7 @@ from itertools import islice
 import simplejpeg
 
 from inference.runtimes.boxes import iou
-from sightline import topics
+from sightline.kafka import topics
 from sightline.messages import CameraState, CameraStatus
 from tests.pipeline.conftest import Eyes
 from tests.servers.login import Login

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from itertools import islice
 
-from cameras.sources.conveyor import Conveyor
+from cameras.sources.demo.scene import Conveyor
 from inference.runtimes.boxes import iou
-from sightline import topics
-from sightline.kafka import OFFSET_BEGINNING
+from sightline.kafka import OFFSET_BEGINNING, topics
 from sightline.messages import Prediction
 from tests.pipeline.conftest import Eyes
 from tests.servers.stack import Stack

@@ -9,7 +9,7 @@ import time
 import pytest
 import requests
 
-from sightline import topics
+from sightline.kafka import topics
 from tests.pipeline.conftest import Broker, Eyes
 from tests.servers.stack import Stack
 from tests.servers.waiting import wait_until

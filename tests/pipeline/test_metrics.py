@@ -11,9 +11,9 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from cameras.tracker import Loss
+from cameras.capture.state import Loss
 from sightline.messages import CameraState, ModelState
-from streaming.deliveries import Way
+from streaming.hub.deliveries import Way
 from tests.monitoring.families import FAMILIES
 from tests.servers.stack import ADMIN, PROCESSES, Operator, Stack
 from tests.servers.waiting import wait_until

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from sightline import topics
-from tests.inference.onnx import models
+from sightline.kafka import topics
+from tests.inference.runtimes.onnx import models
 from tests.pipeline.conftest import Eyes
 from tests.servers.browser import Complaints, chromium, log_in
 from tests.servers.stack import Stack

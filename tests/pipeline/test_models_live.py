@@ -12,9 +12,14 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from sightline import topics
+from sightline.kafka import topics
 from sightline.messages import Prediction
-from tests.inference.backends.servers import Answer, Asked, RestServer, as_json
+from tests.inference.runtimes.servers.servers import (
+    Answer,
+    Asked,
+    RestServer,
+    as_json,
+)
 from tests.pipeline.conftest import Eyes
 from tests.servers.browser import Complaints, chromium, log_in
 from tests.servers.stack import HOME, Stack

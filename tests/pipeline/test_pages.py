@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from cameras.sources.conveyor import Conveyor
+from cameras.sources.demo.scene import Conveyor
 from inference.runtimes.boxes import iou
 from sightline.messages import Box
 from tests.servers.browser import Complaints, chromium, log_in, wait_for_paints

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sightline import topics
-from sightline.tracing import SAMPLED
+from sightline.kafka import topics
+from sightline.telemetry.tracing import SAMPLED
 from tests.pipeline.conftest import TRACE_EVERY, Eyes
 from tests.servers.browser import Complaints, chromium, log_in
 from tests.servers.otlp import Collector, Span

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from sightline.broker import serve
+from sightline.kafka.broker import serve
 
 if __name__ == "__main__":
     asyncio.run(serve(int(sys.argv[1])))

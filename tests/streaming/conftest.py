@@ -15,11 +15,10 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from sightline import topics
-from sightline.kafka import Producer
+from sightline.kafka import Producer, topics
 from sightline.messages import CameraState, CameraStatus, Detection, Frame, Prediction, Timing
-from streaming import hub as hub_module
-from streaming.hub import Hub
+from streaming.hub import hub as hub_module
+from streaming.hub.hub import Hub
 from tests.servers.ports import free_port, is_listening
 from tests.servers.process import Child
 from tests.streaming.site import Site

@@ -115,7 +115,7 @@ def main() -> None:
     from django.core.management import call_command
 
     from cameras.models import Camera
-    from streaming.tokens import issue
+    from streaming.visitors.tokens import issue
 
     call_command("migrate", verbosity=0)
     tokens = {name: issue(User.objects.create_user(name, password=PASSWORD)) for name in USERS}

@@ -10,8 +10,10 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from cameras.models import Camera as CameraRow
-from streaming import views, visitors, wallpage
-from streaming.hub import Hub
+from streaming.camera_page import views
+from streaming.hub.hub import Hub
+from streaming.visitors import visitor as visitors
+from streaming.wall import opening as wallpage
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -56,7 +58,7 @@ def surroundings(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     User.objects.create_user("stranger")
     User.objects.create_user("viewer")
     User.objects.create_superuser("admin")
-    monkeypatch.setattr("streaming.mjpeg.SNAPSHOT_SECONDS", 0.05)
+    monkeypatch.setattr("streaming.mjpeg.stream.SNAPSHOT_SECONDS", 0.05)
 
     def visible(user: object) -> object:
         return CameraRow.objects.exclude(slug="gate") if getattr(user, "username", "") == "stranger" else CameraRow.objects.all()

@@ -7,7 +7,7 @@ from django.test import Client
 from cameras.models import Camera as CameraRow
 from inference.models import Deployment, Model, ModelVersion
 from sightline.messages import CameraStatus
-from streaming.hub import Hub, Report
+from streaming.hub.hub import Hub, Report
 from tests.streaming.conftest import Camera
 
 pytestmark = pytest.mark.django_db

@@ -10,14 +10,13 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 
-from inference.deadletter_attempts import newest_attempts
-from inference.deadletter_reader import WINDOW, TopicReader, newest
-from inference.deadletter_retry import retry_each
-from inference.deadletter_values import ContentKind
-from inference.deadletters import Letter, Place, Summary
+from inference.deadletters.attempts import newest_attempts
+from inference.deadletters.content import ContentKind
+from inference.deadletters.letters import Letter, Place, Summary
+from inference.deadletters.reader import WINDOW, TopicReader, newest
+from inference.deadletters.retry import retry_each
 from inference.models import ModelVersion
-from sightline import topics
-from sightline.kafka import KafkaUnavailable
+from sightline.kafka import KafkaUnavailable, topics
 
 
 class Command(BaseCommand):

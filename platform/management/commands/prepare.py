@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from sightline.demo import ADMIN, first_start
+from sightline.site.demo import ADMIN, first_start
 
 RETRY_SECONDS = 1.0
 

@@ -10,9 +10,24 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sightline.kafka import OFFSET_BEGINNING, OFFSET_END, Record
-from sightline.reading import before_the_end, follow, partitions_of, since
-from sightline.tools import binary_output, existing, plain_errors, topic_of
-from sightline.values import envelope, is_picture, picture_suffix, plain
+from sightline.kafka.reader import (
+    before_the_end,
+    follow,
+    partitions_of,
+    since,
+)
+from sightline.messages.preview import (
+    envelope,
+    is_picture,
+    picture_suffix,
+    plain,
+)
+from sightline.site.command_line import (
+    binary_output,
+    existing,
+    plain_errors,
+    topic_of,
+)
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from cameras.models import Camera, secret_box
-from cameras.secrets import SecretError
+from cameras.sources.credentials import SecretError
 
 
 class Command(BaseCommand):

@@ -5,7 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sightline import broker
+from sightline.kafka import broker
 
 
 class Command(BaseCommand):

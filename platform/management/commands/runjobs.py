@@ -8,8 +8,8 @@ from celery.exceptions import SecurityWarning
 from celery.signals import beat_init, worker_ready, worker_shutting_down
 from django.core.management.base import BaseCommand, CommandParser
 
-from sightline.celery import app, serve_operations
-from sightline.worker import Heartbeat
+from sightline.jobs.app import app, serve_operations
+from sightline.worker.worker import Heartbeat
 
 
 class Command(BaseCommand):

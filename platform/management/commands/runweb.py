@@ -26,9 +26,9 @@ class Command(BaseCommand):
         from daphne.server import Server
         from twisted.internet import reactor as installed
 
-        from sightline import logs, tracing
         from sightline.asgi import application
-        from streaming.hub import stop_hub
+        from sightline.telemetry import logs, tracing
+        from streaming.hub.hub import stop_hub
         from streaming.system.web import web_reporter
 
         reactor: Any = installed  # its type is known only once Daphne has installed it
@@ -61,7 +61,7 @@ class Command(BaseCommand):
 
 def _beat(reactor: Any) -> None:
     """Tell the supervisor every second that the event loop turns."""
-    from sightline.worker import Heartbeat
+    from sightline.worker.worker import Heartbeat
     from streaming.system.web import web_operations
 
     heartbeat, operations = Heartbeat(), web_operations().start()

@@ -6,10 +6,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sightline.kafka import KafkaUnavailable
-from sightline.operations import Operations
-from sightline.roles import ROLES, spec_of, worker_of
-from sightline.supervisor import Supervisor
-from sightline.worker import run, stopped_by_signals
+from sightline.site.roles import ROLES, spec_of, worker_of
+from sightline.telemetry.health import Operations
+from sightline.worker.supervisor import Supervisor
+from sightline.worker.worker import run, stopped_by_signals
 
 
 class Command(BaseCommand):

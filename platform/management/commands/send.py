@@ -8,7 +8,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sightline.kafka import NotCommitted, Outbox, Receipt
-from sightline.tools import existing, header_of, plain_errors, topic_of
+from sightline.site.command_line import (
+    existing,
+    header_of,
+    plain_errors,
+    topic_of,
+)
 
 ANY_PARTITION = -1
 DELIVERY_SECONDS = 30

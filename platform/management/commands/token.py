@@ -8,7 +8,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 
-from streaming.tokens import issue
+from streaming.visitors.tokens import issue
 
 
 class Command(BaseCommand):

@@ -7,12 +7,11 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cameras.models import Camera
 from inference.models import Deployment, Kind, ModelVersion
-from sightline import topics
-from sightline.kafka import Admin, Consumer
-from sightline.reading import newest
-from sightline.tools import plain_errors, topic_of
-from sightline.topics import Topic
-from sightline.values import described
+from sightline.kafka import Admin, Consumer, topics
+from sightline.kafka.reader import newest
+from sightline.kafka.topics import Topic
+from sightline.messages.preview import described
+from sightline.site.command_line import plain_errors, topic_of
 
 
 class Command(BaseCommand):

@@ -12,12 +12,12 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
 from sightline import kafka
-from sightline.demo import ADMIN, first_start
-from sightline.network import free_port, is_listening
-from sightline.operations import Operations
-from sightline.roles import ROLES, spec_of
-from sightline.supervisor import Spec, Supervisor
-from sightline.worker import stopped_by_signals
+from sightline.base.network import free_port, is_listening
+from sightline.site.demo import ADMIN, first_start
+from sightline.site.roles import ROLES, spec_of
+from sightline.telemetry.health import Operations
+from sightline.worker.supervisor import Spec, Supervisor
+from sightline.worker.worker import stopped_by_signals
 
 BROKER_SECONDS = 20
 READY_SECONDS = 60
@@ -99,7 +99,7 @@ def broker_spec() -> Spec:
     kafka.address_file().write_text(address, encoding="utf-8")
     os.environ["KAFKA_BOOTSTRAP_SERVERS"] = address
     os.environ["KAFKA_EMBEDDED"] = "1"
-    return Spec("broker", [sys.executable, "-m", "sightline.broker", str(port)], heartbeat=False)
+    return Spec("broker", [sys.executable, "-m", "sightline.kafka.broker", str(port)], heartbeat=False)
 
 
 def forget_broker() -> None:

@@ -12,14 +12,13 @@ from pytest_django import Settings
 
 from cameras.models import Camera
 from inference import runtimes
-from inference.deadletter_reader import newest
-from inference.deadletters import Summary
-from inference.letters import dead_letter, send_dead_letter
+from inference.deadletters.letters import Summary
+from inference.deadletters.reader import newest
 from inference.models import Model, ModelVersion
+from inference.runner.dead_letter import dead_letter, send_dead_letter
 from inference.runtimes.errors import InferenceError
-from sightline import topics
-from sightline.celery import app
-from sightline.kafka import Producer, Record
+from sightline.jobs.app import app
+from sightline.kafka import Producer, Record, topics
 from sightline.messages import Frame
 from tests.inference.pictures import encode, noise
 from tests.inference.stub import KIND, Mind, Stub

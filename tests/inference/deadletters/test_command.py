@@ -10,10 +10,10 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from cameras.models import Camera
-from inference import deadletter_reader
+from inference.deadletters import reader as deadletter_reader
 from inference.models import ModelVersion
 from inference.runtimes.errors import InferenceError
-from sightline import topics
+from sightline.kafka import topics
 from tests.inference.deadletters.conftest import Graveyard
 from tests.support import reading
 

@@ -2,7 +2,12 @@ from __future__ import annotations
 
 import pytest
 
-from inference.deadletters import Letter, Place, grouped, shape_of
+from inference.deadletters.letters import (
+    Letter,
+    Place,
+    grouped,
+    shape_of,
+)
 from sightline.kafka import Record
 
 

@@ -12,8 +12,8 @@ from pytest_django.live_server_helper import LiveServer
 from cameras.models import Camera
 from inference.models import ModelVersion
 from inference.runtimes.errors import InferenceError
-from inference.schemas import RecordError
-from sightline import topics
+from inference.streams.codec.schema import RecordError
+from sightline.kafka import topics
 from tests.inference.deadletters.conftest import Graveyard
 from tests.servers.browser import Complaints, chromium, give_login
 from tests.servers.waiting import wait_until

@@ -5,9 +5,9 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
-from inference import deadletter_reader
+from inference.deadletters import reader as deadletter_reader
 from inference.runtimes.errors import InferenceError
-from sightline import topics
+from sightline.kafka import topics
 from tests.inference.deadletters.conftest import PICTURE, Graveyard
 from tests.inference.pictures import encode, noise
 

@@ -8,7 +8,7 @@ from django.test import Client
 
 from inference.models import ModelVersion
 from inference.runtimes.errors import InferenceError
-from sightline import topics
+from sightline.kafka import topics
 from tests.inference.deadletters.conftest import Graveyard
 
 pytestmark = pytest.mark.django_db

@@ -7,8 +7,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from inference.models import ModelVersion
-from sightline import topics
-from sightline.kafka import Admin, Consumer, Outbox, Receipt
+from sightline.kafka import Admin, Consumer, Outbox, Receipt, topics
 from tests.inference.deadletters.conftest import Graveyard
 from tests.servers.kafka import KafkaServer
 from tests.servers.waiting import wait_until

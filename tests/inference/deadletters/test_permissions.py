@@ -5,9 +5,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from cameras.models import Camera
-from inference import deadletter_views
-from inference.deadletter_models import RetriedLetter
-from sightline import topics
+from inference.deadletters import views as deadletter_views
+from inference.models import RetriedLetter
+from sightline.kafka import topics
 from tests.inference.deadletters.conftest import Graveyard
 from tests.support import reading
 

@@ -2,10 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from inference.deadletter_reader import TopicReader, letter_at, newest
-from inference.deadletters import Place
-from sightline import topics
-from sightline.kafka import Consumer, Record
+from inference.deadletters.letters import Place
+from inference.deadletters.reader import TopicReader, letter_at, newest
+from sightline.kafka import Consumer, Record, topics
 from tests.inference.deadletters.conftest import Graveyard
 
 pytestmark = pytest.mark.django_db

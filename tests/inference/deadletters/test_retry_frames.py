@@ -4,12 +4,10 @@ import pytest
 from django.test import Client
 
 from cameras.models import Camera
-from inference.deadletter_models import RetriedLetter
-from inference.models import Deployment, Model, ModelVersion, Role
+from inference.models import Deployment, Model, ModelVersion, RetriedLetter, Role
 from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError, ServerUnavailable
-from sightline import topics
-from sightline.kafka import Record
+from sightline.kafka import Record, topics
 from sightline.messages import Detection, FrameRef, Prediction, Timing
 from tests.inference.deadletters.conftest import PICTURE, Graveyard
 from tests.inference.stub import Mind, Seen, Stub

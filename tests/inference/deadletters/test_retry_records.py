@@ -9,11 +9,10 @@ from celery.signals import worker_shutting_down
 from django.test import Client
 from kombu.exceptions import OperationalError
 
-from inference import tasks
-from inference.deadletter_models import RetriedLetter
-from inference.models import Deployment, Kind, ModelVersion
+from inference.deadletters import tasks
+from inference.models import Deployment, Kind, ModelVersion, RetriedLetter
 from inference.runtimes.errors import InferenceError
-from sightline import topics
+from sightline.kafka import topics
 from tests.inference.deadletters.conftest import Graveyard
 from tests.support import Reader, reading
 

@@ -13,8 +13,8 @@ from cameras.models import Camera
 from inference.models import Model, ModelVersion
 from inference.runtimes.base import Picture
 from tests.inference.deadletters.conftest import Graveyard
-from tests.inference.lanes import Bench
-from tests.inference.records.flows import IRIS, Flow
+from tests.inference.pipelines import Bench
+from tests.inference.streams.flows import IRIS, Flow
 from tests.inference.stub import Mind, Seen, Stub, one_thing
 from tests.servers.waiting import wait_until
 

@@ -7,10 +7,9 @@ import time
 import pytest
 from pytest_django import Settings
 
-from sightline import topics
-from sightline.kafka import Admin, Cluster, Consumer, KafkaUnavailable, PartitionState, Producer
-from sightline.topics import Topic
-from streaming import clusters
+from sightline.kafka import Admin, Cluster, Consumer, KafkaUnavailable, PartitionState, Producer, topics
+from sightline.kafka.topics import Topic
+from streaming import cluster as clusters
 from streaming.system import report
 from streaming.system.cluster import ClusterWatch, _partition_findings
 from streaming.system.parts import Level

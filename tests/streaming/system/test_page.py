@@ -15,12 +15,12 @@ from django.test import Client
 from pytest_django import Settings
 
 from cameras.models import Camera
-from streaming.hub import Hub
+from streaming.hub.hub import Hub
 from streaming.system import report, stores, views
 from streaming.system.installation import installation
 from streaming.system.parts import Finding, Level, Part
 from streaming.system.report import overall
-from streaming.visitors import Visitor
+from streaming.visitors.visitor import Visitor
 from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)

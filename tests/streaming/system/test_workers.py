@@ -7,11 +7,11 @@ from dataclasses import replace
 
 import pytest
 
-from sightline.documents import MessageError
 from sightline.messages import WorkerStatus
+from sightline.messages.json import MessageError
+from streaming.hub.worker_states import WorkerReports, WorkerSaid
 from streaming.system.parts import Level, Part
 from streaming.system.workers import Heard, Needs, workers
-from streaming.workerstates import WorkerReports, WorkerSaid
 
 SECOND_NS = 1_000_000_000
 NOW = 1_800_000_000 * SECOND_NS
@@ -135,7 +135,7 @@ def test_a_row_tells_what_the_worker_does() -> None:
 
 def test_reports_are_kept_a_minute_and_give_rates(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = 100.0
-    monkeypatch.setattr("streaming.workerstates.time.monotonic", lambda: clock)
+    monkeypatch.setattr("streaming.hub.worker_states.time.monotonic", lambda: clock)
     reports = WorkerReports()
     first = status("infer", at=time.time_ns(), predicted=100)
     reports.add(first)

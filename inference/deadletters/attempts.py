@@ -1,0 +1,50 @@
+"""Which dead letters are about one and the same input, so that it is given back once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from hashlib import blake2b
+
+from inference.deadletters.letters import Letter, Place
+from inference.deadletters.reader import Cursor, TopicReader
+
+
+def newest_attempts(reader: TopicReader, start: Cursor, end: Cursor) -> Iterator[Letter]:
+    """The letters between two places of each partition, without those that a later one before ``end`` stands for."""
+    gone = outdated(map(Letter.of, reader.forwards({}, end)))
+    yield from (letter for letter in map(Letter.of, reader.forwards(start, end)) if letter.place not in gone)
+
+
+def outdated(letters: Iterable[Letter]) -> set[Place]:
+    """Of letters in the order in which they came, those that a later one stands for.
+
+    A record that was read twice, because a worker was killed, has two letters from the same place. One that was retried and failed again has two
+    with the same key, value and headers, the later one with the next attempt; of several alike, each stands for one.
+    """
+    gone: set[Place] = set()
+    origins: dict[tuple[str, int, int, int], Place] = {}
+    attempts: dict[tuple[bytes, int], list[Place]] = defaultdict(list)
+    for letter in letters:
+        why, place, content = letter.why, letter.place, _content(letter)
+        alike = attempts[content, why.attempt]
+        origin = (why.topic, why.partition, why.offset, why.timestamp)
+        twin = origins.get(origin) if why.offset >= 0 else None
+        origins[origin] = place
+        if twin is None:
+            alike.append(place)
+            if earlier := attempts.get((content, why.attempt - 1)):
+                gone.add(earlier.pop(0))
+        elif twin in alike:
+            alike[alike.index(twin)] = place
+            gone.add(twin)
+        else:  # its next attempt is there already
+            gone.add(place)
+    return gone
+
+
+def _content(letter: Letter) -> bytes:
+    record = letter.record
+    digest = blake2b(record.value or b"", digest_size=16)
+    digest.update(repr((record.key, record.value is None, letter.own_headers)).encode())
+    return digest.digest()

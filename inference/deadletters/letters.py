@@ -1,0 +1,191 @@
+"""Dead letters as they are read from a model version's errors topic, and grouped by what went wrong."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Final, Self
+
+from inference.deadletters.content import Content, content_of
+from inference.models import Mark
+from sightline.kafka import Headers, Record, topics
+from sightline.messages import DeadLetter
+
+PREFIX: Final = "dlt-"
+ATTEMPT: Final = "dlt-delivery-attempt"
+SHAPE_CHARACTERS: Final = 160
+UNKNOWN: Final = "unknown"
+
+# What differs from record to record in one and the same message.
+_VARYING: Final = (
+    (re.compile(r'"(?:[^"\\]|\\.)*"'), '"…"'),
+    (re.compile(r"\[[^\[\]]*\]"), "[…]"),
+    (re.compile(r"\{[^{}]*\}"), "{…}"),
+    (re.compile(r"\b0x[0-9a-fA-F]+\b|\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "#"),
+    (re.compile(r"(?<!\w)[-+]?\d+(?:[.,]\d+)*(?:[eE][-+]?\d+)?"), "#"),
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a letter lies in its errors topic; as text ``partition:offset``."""
+
+    partition: int
+    offset: int
+
+    def __str__(self) -> str:
+        return f"{self.partition}:{self.offset}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From ``partition:offset``, or the offset alone for partition 0; ValueError for anything else."""
+        if not re.fullmatch(r"(?:\d{1,6}:)?\d{1,18}", text, re.ASCII):
+            raise ValueError(f"{text!r} is no place of a dead letter: write offset or partition:offset.")
+        partition, _, offset = text.rpartition(":")
+        return cls(int(partition or 0), int(offset))
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A letter without its value: ``timestamp`` in ms since the epoch, when it became a dead letter."""
+
+    place: Place
+    timestamp: int
+    key: bytes | None
+    why: DeadLetter
+    content: Content
+
+    @property
+    def mark(self) -> Mark:
+        """Which letter it is, also after its topic was made anew."""
+        return self.place.partition, self.place.offset, self.timestamp
+
+    @property
+    def at(self) -> datetime:
+        """When it became a dead letter."""
+        return datetime.fromtimestamp(max(self.timestamp, 0) / 1000, UTC)
+
+    @property
+    def key_text(self) -> str:
+        """The key for people to read."""
+        return (self.key or b"").decode(errors="backslashreplace")
+
+    @property
+    def camera(self) -> str:
+        """The camera whose frame it is; "" for a record."""
+        return camera_of_frame(self.why.topic)
+
+    @property
+    def group(self) -> str:
+        """The same for letters with the same kind of error."""
+        return sha256(f"{self.why.error}\n{shape_of(self.why.message)}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A dead letter: the record as it lies in the errors topic, and why it lies there."""
+
+    record: Record
+    why: DeadLetter
+
+    @classmethod
+    def of(cls, record: Record) -> Self:
+        """Read a record of an errors topic. Headers that are missing or wrong do not matter: others may write there, too."""
+        return cls(record, _why(record.header_map))
+
+    @property
+    def place(self) -> Place:
+        """Where it lies."""
+        return Place(self.record.partition, self.record.offset)
+
+    @property
+    def summary(self) -> Summary:
+        """The letter without its value."""
+        return Summary(self.place, self.record.timestamp, self.record.key, self.why, content_of(self.record.value))
+
+    @property
+    def own_headers(self) -> Headers:
+        """The headers that the record had when it came."""
+        return tuple((name, value) for name, value in self.record.headers if not name.startswith(PREFIX))
+
+    @property
+    def retry_headers(self) -> Headers:
+        """The headers to send it back with: its own, and which attempt it is."""
+        return (*self.own_headers, (ATTEMPT, str(self.why.attempt + 1).encode()))
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Letters with the same kind of error, newest first."""
+
+    key: str
+    error: str
+    shape: str
+    letters: tuple[Summary, ...]
+
+    @property
+    def name(self) -> str:
+        """The exception's class without its module."""
+        return self.error.rpartition(".")[2]
+
+    @property
+    def count(self) -> int:
+        """How many."""
+        return len(self.letters)
+
+    @property
+    def newest(self) -> datetime:
+        """When it last happened."""
+        return self.letters[0].at
+
+
+def grouped(letters: Iterable[Summary]) -> list[Group]:
+    """The letters, which come newest first, by kind of error; the kind that happened last comes first."""
+    found: dict[str, list[Summary]] = defaultdict(list)
+    for letter in letters:
+        found[letter.group].append(letter)
+    return [Group(key, items[0].why.error, shape_of(items[0].why.message), tuple(items)) for key, items in found.items()]
+
+
+def shape_of(message: str) -> str:
+    """A message without what differs from record to record: numbers, quoted values, lists."""
+    for pattern, stand_in in _VARYING:
+        message = pattern.sub(stand_in, message)
+    return message[:SHAPE_CHARACTERS]
+
+
+def camera_of_frame(topic: str) -> str:
+    """The slug in the name of a frames topic; "" for any other topic."""
+    try:
+        return topics.camera_of(topic) if topic.endswith(".frames") else ""
+    except ValueError:
+        return ""
+
+
+def _why(headers: Mapping[str, bytes]) -> DeadLetter:
+    return DeadLetter(
+        topic=_text(headers, "original-topic"),
+        partition=_number(headers, "original-partition", -1),
+        offset=_number(headers, "original-offset", -1),
+        timestamp=_number(headers, "original-timestamp", 0),
+        group=_text(headers, "consumer-group"),
+        model=_text(headers, "model"),
+        version=_text(headers, "version"),
+        error=_text(headers, "exception-fqcn") or UNKNOWN,
+        message=_text(headers, "exception-message"),
+        stacktrace=_text(headers, "exception-stacktrace"),
+        attempt=max(_number(headers, "delivery-attempt", 1), 1),
+    )
+
+
+def _text(headers: Mapping[str, bytes], name: str) -> str:
+    return headers.get(PREFIX + name, b"").decode(errors="replace")
+
+
+def _number(headers: Mapping[str, bytes], name: str, otherwise: int) -> int:
+    text = headers.get(PREFIX + name, b"").decode(errors="replace")
+    return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else otherwise

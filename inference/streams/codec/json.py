@@ -1,0 +1,81 @@
+"""The values of records: JSON, Avro or a picture in, JSON out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any, Final
+
+import orjson
+
+from inference.runtimes.errors import InferenceError
+from inference.streams.codec.schema import RecordError
+from sightline.messages import Detection
+
+WITH_NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
+
+
+def parsed(value: bytes | None) -> Any:
+    """What the JSON says; RecordError when there is none, or when it is broken."""
+    if value is None:
+        raise RecordError("The record is empty (null): there is nothing to predict on.")
+    try:
+        return orjson.loads(value)
+    except orjson.JSONDecodeError as err:
+        raise RecordError(f"The record is not JSON: {err.msg} at line {err.lineno}, column {err.colno}.") from err
+
+
+def all_parsed(values: Sequence[bytes | None]) -> list[dict[str, Any]] | None:
+    """What each of them says, in less time than one by one; None unless all are JSON objects."""
+    loads = orjson.loads
+    try:
+        documents = [loads(value) for value in values]  # type: ignore[arg-type]  # of None it says that it is no JSON
+    except orjson.JSONDecodeError:
+        return None
+    return documents if set(map(type, documents)) <= {dict} else None
+
+
+def all_dumped(results: Sequence[Any]) -> list[bytes] | None:
+    """Each of them as JSON, in less time than one by one; None when one may hold what JSON cannot."""
+    dumps = orjson.dumps
+    try:
+        values = [dumps(result, _plain, WITH_NUMPY) for result in results]
+    except TypeError:
+        return None
+    # To orjson what is no number is null.
+    return None if b"null" in b"".join(values) else values
+
+
+def dumped(result: Mapping[str, Any]) -> bytes:
+    """A result as JSON; InferenceError when it holds what JSON cannot."""
+    try:
+        value = orjson.dumps(result, _plain, WITH_NUMPY)
+    except TypeError:
+        return _slowly_dumped(result)
+    # To orjson what is no number is null.
+    return _slowly_dumped(result) if b"null" in value else value
+
+
+def _slowly_dumped(result: Mapping[str, Any]) -> bytes:
+    """As the standard library does it, which knows whole numbers of any size and refuses NaN."""
+    try:
+        return json.dumps(result, separators=(",", ":"), allow_nan=False, default=_plain).encode()
+    except ValueError as err:
+        raise InferenceError("The model's result holds a number that is not one (NaN or infinite).", permanent=True) from err
+    except (TypeError, RecursionError) as err:
+        raise InferenceError(f"The model's result cannot be written as JSON: {err}.", permanent=True) from err
+
+
+def detections(found: tuple[Detection, ...]) -> dict[str, Any]:
+    """What a model sees in a picture, as a result."""
+    return {"predictions": [{name: value for name, value in asdict(item).items() if value is not None} for item in found]}
+
+
+def _plain(value: Any) -> Any:
+    """Numpy's scalars and arrays, and bytes, as JSON has them."""
+    if callable(to_list := getattr(value, "tolist", None)):
+        return to_list()
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    raise TypeError(f"a {type(value).__name__} has no form in JSON")

@@ -1,0 +1,117 @@
+"""The records worker: a lane for each model version between its topics of inputs, outputs and errors."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+from cameras.sources.credentials import redact_url
+from inference.record_plans import RecordPlan, record_plans
+from inference.runner.history import RecordSummary
+from inference.runner.metrics import LaneState
+from inference.runner.worker import LaneWorker, ModelLane
+from inference.runtimes.errors import InferenceError
+from inference.streams.predict import Answers
+from inference.streams.stream import RecordStream
+from sightline.base.backoff import Backoff
+from sightline.kafka import KafkaUnavailable, Producer, topics
+
+log = logging.getLogger(__name__)
+
+# Of the 15 s that the supervisor gives: a call of the model that lasts longer than this is answered again by the next worker.
+STOP_SECONDS: Final = 12.0
+
+
+class RecordLane(ModelLane[RecordPlan]):
+    """A thread that keeps one model version at its records."""
+
+    def __init__(self, plan: RecordPlan, producer: Producer, worker: str) -> None:
+        super().__init__(plan, producer, worker)
+        self.summary = RecordSummary(self.tracker)
+        self.stream: RecordStream | None = None
+        self._thread = threading.Thread(target=self._run, name=f"records-{plan.key}", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self, timeout: float) -> bool:
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def metrics(self) -> LaneState:
+        stream = self.stream
+        lag, queued = (None, 0) if stream is None else (stream.lag(), stream.outbox.queued)
+        return LaneState(self.status(), self.tracker, topics.records_group(self.plan.model, self.plan.version), lag, queued=queued)
+
+    def tell_history(self) -> None:
+        """Publish what was done since the last time."""
+        self.producer.send(topics.model_history(self.plan.model, self.plan.version), self.summary.take().to_json(), key=self.worker)
+
+    def _run(self) -> None:
+        """Again, after a while, when something unforeseen ends it."""
+        backoff = Backoff()
+        while not self.stopping.is_set():
+            try:
+                self._serve()
+            except KafkaUnavailable as err:
+                log.warning("records wait for kafka model=%s reason=%s", self.plan.key, err)
+                self.stopping.wait(backoff.next())
+            except Exception as err:
+                log.exception("record lane failed unexpectedly model=%s", self.plan.key)
+                self.tracker.unloadable(redact_url(f"{type(err).__name__}: {err}"))
+                self.stopping.wait(backoff.next())
+
+    def _serve(self) -> None:
+        answers = Answers(self.plan, self.stopping)
+        try:
+            if not self._load(answers):
+                return
+            stream = self.stream = RecordStream(self.plan, answers, self.tracker, self.stopping, self.worker)
+            try:
+                stream.open()
+                while not self.stopping.is_set():
+                    stream.step()
+            finally:
+                self.stream = None
+                stream.close()
+        finally:
+            answers.close()
+
+    def _load(self, answers: Answers) -> bool:
+        """Load the model, tried for ever, because what it lacks may come. False when the lane is stopped before."""
+        backoff = Backoff()
+        while not self.stopping.is_set():
+            self.tracker.loading()
+            reason = self.plan.objection or _reason_against(answers)
+            if not reason:
+                self.tracker.loaded()
+                return True
+            self.tracker.unloadable(redact_url(reason))
+            self.stopping.wait(backoff.next())
+        return False
+
+
+def _reason_against(answers: Answers) -> str:
+    """Load; why that fails, or ""."""
+    try:
+        answers.load()
+    except InferenceError as err:
+        return str(err)
+    except (Exception, SystemExit) as err:
+        log.debug("model does not load model=%s", answers.plan.key, exc_info=True)
+        return f"The model does not load. {type(err).__name__}: {err}"
+    return ""
+
+
+class RecordsWorker(LaneWorker[RecordPlan, RecordLane]):
+    """Follows the deployments on records. Several of these workers share each model version's partitions."""
+
+    role = "records"
+    stop_seconds = STOP_SECONDS
+
+    def plans(self) -> dict[str, RecordPlan]:
+        return record_plans()
+
+    def lane(self, plan: RecordPlan) -> RecordLane:
+        return RecordLane(plan, self.producer, self.name)

@@ -1,0 +1,74 @@
+"""The Celery application: ``celery -A sightline worker``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from celery import Celery
+from celery.beat import PersistentScheduler
+from celery.signals import beat_init, setup_logging, worker_init, worker_ready
+
+if TYPE_CHECKING:
+    from sightline.telemetry.health import Pulse
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "sightline.settings")
+
+app = Celery("sightline")
+app.config_from_object("django.conf:settings", namespace="CELERY")
+app.autodiscover_tasks(["cameras", "inference.deadletters"])
+app.conf.beat_schedule = {
+    "record-health": {"task": "cameras.tasks.record_health", "schedule": 10.0, "options": {"expires": 10}},
+    "prune-outages": {"task": "cameras.tasks.prune_outages", "schedule": 24 * 3600.0},
+}
+
+
+@setup_logging.connect
+def keep_django_logging(**_: object) -> None:
+    """Without a receiver Celery would replace the logging that the settings ask for."""
+
+
+@worker_init.connect
+@beat_init.connect
+def prepare_process(**_: object) -> None:
+    """As manage.py does it for its own processes."""
+    from sightline.base.process import prepare
+
+    prepare()
+
+
+@worker_init.connect
+def hear_heartbeats(**_: object) -> None:
+    """Who wants the worker's heartbeats must be there before the worker is made."""
+    import sightline.jobs.report  # noqa: F401
+
+
+@worker_ready.connect
+def report_jobs(**_: object) -> None:
+    """A process that runs jobs tells of itself as all workers do. Imported only there: the application alone needs no Kafka."""
+    from sightline.jobs.report import report
+
+    report()
+
+
+class Scheduler(PersistentScheduler):
+    """Celery's own, which shows that it looks at its schedule."""
+
+    pulse: Pulse | None = None
+
+    def tick(self, *args: Any, **options: Any) -> float:
+        """Send what is due; the seconds until there is more to do."""
+        if self.pulse is not None:
+            self.pulse.beat()
+        return float(super().tick(*args, **options))
+
+
+@beat_init.connect
+def serve_operations(**_: object) -> None:
+    """Health and metrics of the scheduler where it is a process of its own, on METRICS_PORT."""
+    from sightline.base.checks import redis_problem
+    from sightline.telemetry.health import Operations, Pulse
+
+    checks = {"redis": redis_problem} if app.conf.broker_url.startswith("redis") else {}
+    operations = Operations("scheduler", checks, pulse=Pulse(redis_problem)).start()
+    Scheduler.pulse = operations.pulse

@@ -1,0 +1,252 @@
+"""Sending for streams that must not lose anything: receipts for what the broker has acknowledged, and transactions."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
+from typing import Any
+
+import confluent_kafka
+from confluent_kafka import KafkaError, KafkaException
+from django.conf import settings
+
+from sightline.kafka.connection import Headers, Health, KafkaUnavailable, Partition, connection, made, next_offsets
+from sightline.kafka.consumer import Consumer
+from sightline.kafka.topics import HEADER_ROOM
+
+log = logging.getLogger(__name__)
+TRANSACTION_SECONDS = 10
+Outgoing = tuple[str, bytes | None, bytes | None, Headers, int]
+"""A record to be sent: topic, value, key, headers, partition."""
+
+
+class NotCommitted(Exception):
+    """A transaction came to nothing: neither its records nor its offsets count, and all of it can be done again."""
+
+
+class Receipt:
+    """Whether the broker has all of some records: ``left`` are still on their way, ``error`` is the first reason why one will not arrive.
+
+    To be given to ``Outbox.send`` with each of them. Within a transaction there is no need of it: that is kept only when all have arrived.
+    """
+
+    __slots__ = ("error", "left")
+
+    def __init__(self) -> None:
+        self.left = 0
+        self.error = ""
+
+    def __call__(self, error: KafkaError | None, _message: Any) -> None:
+        self.left -= 1
+        if error is not None:
+            self.error = self.error or error.str()
+
+
+class Ending:
+    """The end of a transaction, in a thread of its own, so that others can work meanwhile and need not wait for ever.
+
+    librdkafka ignores the time limit for sending offsets to a transaction, and waits for ever when the group's coordinator goes away just then
+    (its issues 5456 and 5511).
+    """
+
+    def __init__(self, call: Callable[[], None]) -> None:
+        self._call = call
+        self._result: Future[None] = Future()
+        self._deadline = time.monotonic() + TRANSACTION_SECONDS + 2
+        threading.Thread(target=self._run, name="transaction", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._call()
+        except BaseException as err:  # noqa: BLE001 - raised again by the thread that waits
+            self._result.set_exception(err)
+        else:
+            self._result.set_result(None)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether ``wait`` would not wait."""
+        return self._result.done() or time.monotonic() > self._deadline
+
+    def wait(self) -> None:
+        """Raises what the call has raised, or TimeoutError when it does not return in time."""
+        self._result.result(max(0.0, self._deadline - time.monotonic()))
+
+
+class Outbox:
+    """Sends records that must arrive: acknowledged by all replicas, in order, tried for as long as it takes. For one thread.
+
+    With a ``transactional_id`` all records between ``begin`` and ``commit`` arrive together with the offsets of what they were made of, or
+    not at all (Kafka's transactions). A newer Outbox of the same id ends the transactions of an older one.
+    """
+
+    def __init__(self, transactional_id: str = "") -> None:
+        self.transactional_id = transactional_id
+        self.health = Health()
+        self._client: confluent_kafka.Producer | None = None
+        self._ending: Ending | None = None
+
+    @property
+    def client(self) -> confluent_kafka.Producer:
+        """The connection, made on first use; KafkaUnavailable when transactions cannot begin."""
+        if self._client is None:
+            client = made(confluent_kafka.Producer, self._configuration())
+            if self.transactional_id:
+                _begin_transactions(client)
+            self._client = client
+        return self._client
+
+    def _configuration(self) -> dict[str, Any]:
+        own = (
+            {
+                "transactional.id": self.transactional_id,
+                "transaction.timeout.ms": TRANSACTION_SECONDS * 1000,
+                # A step that comes before Kafka is done with the one before is tried again: soon, not after 100 ms, then less and less often.
+                "retry.backoff.ms": 10,
+            }
+            if self.transactional_id
+            else {}
+        )
+        return {
+            **connection(self.health),
+            "enable.idempotence": True,
+            "linger.ms": 5,
+            # A transaction gives up when its time is over; without one there is no reason to ever give up.
+            "message.timeout.ms": TRANSACTION_SECONDS * 1000 if own else 0,
+            "queue.buffering.max.kbytes": 32 * 1024,
+            "message.max.bytes": settings.KAFKA_MAX_MESSAGE_BYTES + HEADER_ROOM,
+            **own,
+        }
+
+    def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers, partition: int, receipt: Receipt) -> bool:
+        """Queue a record. False when the queue is full: ``poll``, then try again. NotCommitted when it cannot be sent."""
+        return self.send_some([(topic, value, key, headers, partition)], receipt) == 1
+
+    def send_some(self, records: Iterable[Outgoing], receipt: Receipt | None = None) -> int:
+        """Queue records in their order; how many, which is fewer when the queue is full. NotCommitted when one cannot be sent."""
+        produce, sent = self.client.produce, 0
+        try:
+            for topic, value, key, headers, partition in records:
+                pairs: list[tuple[str, str | bytes | None]] = [*headers]
+                produce(topic, value, key, partition, receipt, headers=pairs)
+                sent += 1
+        except BufferError:
+            pass  # the rest has to wait
+        except KafkaException as err:
+            raise NotCommitted(err.args[0].str()) from err
+        if receipt is not None:
+            receipt.left += sent
+        return sent
+
+    def poll(self, timeout: float = 0.0) -> None:
+        """Learn what has arrived, waiting for news up to ``timeout`` seconds."""
+        if self._client is not None:
+            self._client.poll(timeout)
+
+    def connect(self) -> None:
+        """Make the connection, if there is none: after that, an earlier transaction of the same id has been kept or aborted."""
+        _ = self.client
+
+    def begin(self) -> None:
+        """Begin a transaction; NotCommitted when the broker does not let us, KafkaUnavailable when it is away."""
+        try:
+            self.client.begin_transaction()
+        except KafkaException as err:
+            self.abort()
+            raise NotCommitted(err.args[0].str()) from err
+
+    def commit(self, offsets: Mapping[Partition, int], consumer: Consumer) -> None:
+        """End the transaction: its records count, and ``offsets`` are where the consumer's group goes on. NotCommitted: nothing of it counts."""
+        self.begin_commit(offsets, consumer)
+        self.committed(wait=True)
+
+    def begin_commit(self, offsets: Mapping[Partition, int], consumer: Consumer) -> None:
+        """As ``commit``, without waiting. Until it is ``committed`` the outbox can do nothing else."""
+        client, places, metadata = self.client, next_offsets(offsets), consumer.client.consumer_group_metadata()
+
+        def end() -> None:
+            _retried(client.send_offsets_to_transaction, places, metadata)
+            _retried(client.commit_transaction)
+
+        self._ending = Ending(end)
+
+    def committed(self, *, wait: bool) -> bool:
+        """Whether nothing is left of what ``begin_commit`` began; NotCommitted as with ``commit``, once."""
+        ending = self._ending
+        if ending is None or not (wait or ending.is_over):
+            return ending is None
+        self._ending = None
+        try:
+            self._ended(ending, "kept")
+        except KafkaException as err:
+            self.abort()
+            raise NotCommitted(err.args[0].str()) from err
+        return True
+
+    def abort(self) -> None:
+        """End the transaction as if it had never been; when that fails, a new connection does it."""
+        with contextlib.suppress(NotCommitted):
+            self.committed(wait=True)
+        if (client := self._client) is None:
+            return
+        try:
+            self._ended(Ending(lambda: _retried(client.abort_transaction)), "aborted")
+        except NotCommitted:
+            return
+        except KafkaException as err:
+            log.info("kafka transactions begin anew id=%s reason=%s", self.transactional_id, err.args[0].str())
+            self.reset()
+
+    def _ended(self, ending: Ending, how: str) -> None:
+        try:
+            ending.wait()
+        except TimeoutError as err:
+            # Not even closed, which might not return either. What it holds is ended by the next connection of its id.
+            self._client = None
+            raise NotCommitted(f"the transaction could not be {how}: Kafka's client does not return") from err
+
+    def reset(self) -> None:
+        """Give up what is queued, and the connection; the next use makes a new one."""
+        if self._client is not None:
+            self._client.purge()
+            self._client.poll(0)
+            self._client = None
+
+    @property
+    def queued(self) -> int:
+        """The number of records under way, as far as their acknowledgements were polled for. For any thread."""
+        client = self._client
+        return 0 if client is None else len(client)
+
+    def flush(self, timeout: float) -> int:
+        """Wait until all is acknowledged or has failed, ``timeout`` seconds at most; the number still under way."""
+        return 0 if self._client is None else int(self._client.flush(timeout))
+
+    def close(self, timeout: float) -> None:
+        """Flush, and give up what is still under way after that."""
+        self.flush(timeout)
+        self.reset()
+
+
+def _begin_transactions(client: confluent_kafka.Producer) -> None:
+    try:
+        _retried(client.init_transactions)
+    except KafkaException as err:
+        raise KafkaUnavailable(f"Kafka begins no transactions: {err.args[0].str()}") from err
+
+
+def _retried(call: Callable[..., object], *arguments: object) -> None:
+    """A step of a transaction, again while Kafka says that it may be tried again; KafkaException after that."""
+    deadline = time.monotonic() + TRANSACTION_SECONDS
+    while True:
+        try:
+            call(*arguments, TRANSACTION_SECONDS / 2)
+        except KafkaException as err:
+            if not err.args[0].retriable() or time.monotonic() > deadline:
+                raise
+        else:
+            return

@@ -1,0 +1,50 @@
+"""A camera as the wall and its own page show it before anything arrives over the socket."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cameras.models import Camera
+from inference.plans import VersionPlan, version_plans
+from streaming.hub.hub import hub
+
+
+@dataclass(frozen=True, slots=True)
+class CameraCard:
+    """``width`` and ``height`` are 0 until known; ``models`` are names such as "qr 1"."""
+
+    pk: int
+    slug: str
+    name: str
+    enabled: bool
+    imprint: bool
+    width: int
+    height: int
+    models: tuple[str, ...]
+    groups: str = ""  # short names, with spaces between
+    included: bool = True  # in the layout that is open
+
+
+def deployed_plans() -> list[VersionPlan]:
+    """The model versions that look at cameras, second stages included, by name."""
+    return sorted(version_plans(disabled_cameras=True).values(), key=lambda plan: plan.key)
+
+
+def card_of(camera: Camera, plans: list[VersionPlan]) -> CameraCard:
+    """The card of a camera, with the live models among ``plans``."""
+    status = hub().status(camera.slug)
+    return CameraCard(
+        pk=camera.pk,
+        slug=camera.slug,
+        name=camera.name,
+        enabled=camera.enabled,
+        imprint=camera.imprint,
+        width=status.width if status else 0,
+        height=status.height if status else 0,
+        models=tuple(f"{plan.model} {plan.version}" for plan in plans if _is_live(plan, camera.slug)),
+    )
+
+
+def _is_live(plan: VersionPlan, camera: str) -> bool:
+    view = plan.view_of.get(camera)
+    return view is not None and view.role == "live"

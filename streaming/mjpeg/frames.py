@@ -1,0 +1,64 @@
+"""One frame of the past, by its place in the camera's frames topic, for as long as Kafka keeps it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from asgiref.sync import sync_to_async
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from sightline.kafka import Consumer, KafkaUnavailable, NoSuchTopic, topics
+from sightline.messages import Frame
+from sightline.messages.json import MessageError
+from streaming.mjpeg.request import NO_CAMERA, plain
+from streaming.visitors.tokens import refusal
+from streaming.visitors.visitor import DatabaseUnavailable, Visitor, in_database
+
+READ_SECONDS = 2.0
+KEPT_SECONDS = 30
+MOST_OFFSET = 2**63 - 1
+
+# A look at the past is a connection of its own: a few at a time.
+pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="streaming-frames")
+
+
+def fetch_frame(camera: str, offset: int) -> Frame | None:
+    """The frame at ``offset``; None when it is not there, or no longer. KafkaUnavailable when the broker does not answer in two seconds."""
+    topic = topics.frames(camera)
+    consumer = Consumer()
+    try:
+        first, following = consumer.range(topic, timeout=READ_SECONDS)
+        if not first <= offset < following:
+            return None
+        consumer.watch(topic, offset=offset)
+        until = time.monotonic() + READ_SECONDS
+        while (left := until - time.monotonic()) > 0:
+            if (record := consumer.poll(left)) is not None:
+                # What is deleted between the two questions moves the reader to a later record.
+                return Frame.from_record(camera, record.value, record.header_map, offset) if record.offset == offset else None
+        raise KafkaUnavailable("Kafka does not answer now. Try again.")
+    except (NoSuchTopic, MessageError):
+        return None
+    finally:
+        consumer.close()
+
+
+@require_safe
+async def frame(request: HttpRequest, slug: str, offset: int) -> HttpResponse:
+    """The camera's frame at an offset, as it is in the topic."""
+    if not (await request.auser()).is_authenticated:
+        return refusal("Log in, or send a token: Authorization: Bearer <token>.")
+    try:
+        camera = await in_database(Visitor.of_request(request).camera, slug)
+        if camera is None:
+            return plain(404, NO_CAMERA)
+        found = await sync_to_async(fetch_frame, thread_sensitive=False, executor=pool)(slug, min(offset, MOST_OFFSET))
+    except (DatabaseUnavailable, KafkaUnavailable) as err:
+        return plain(503, str(err))
+    if found is None:
+        return plain(404, f"This picture is no longer kept: pictures stay for about {settings.FRAMES_RETENTION} seconds.")
+    headers = {"Cache-Control": f"private, max-age={KEPT_SECONDS}", "Cross-Origin-Resource-Policy": "same-origin", "X-Frame-Seq": str(found.seq)}
+    return HttpResponse(found.jpeg, content_type="image/jpeg", headers=headers)

@@ -1,0 +1,143 @@
+"""Who asks for a camera's pictures, how they want them, and whether they may have them: by session, by token or by a signed link."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse, QueryDict
+
+from cameras.models import Camera
+from streaming.hub.channels import Feed, Kind
+from streaming.visitors.links import (
+    NOT_VALID,
+    PARAMETER,
+    Link,
+    LinkError,
+    LinkKind,
+    open_link,
+)
+from streaming.visitors.tokens import refusal
+from streaming.visitors.visitor import DatabaseUnavailable, Visitor, in_database
+from streaming.wall.protocol import (
+    LEAST_FPS,
+    LEAST_WIDTH,
+    MOST_FPS,
+    MOST_WIDTH,
+)
+
+NO_STORE = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
+NO_CAMERA = "There is no such camera."
+LINK_WITHOUT_RIGHTS = "This link opens nothing any more: its user may not see the camera, or the camera was removed."
+
+
+class ParameterError(ValueError):
+    """A query parameter that is not understood; the message is a sentence for who wrote it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the query asks for; ``fps`` and ``width`` None: as the camera delivers."""
+
+    overlay: bool = False
+    fps: float | None = None
+    width: int | None = None
+
+    @classmethod
+    def of(cls, query: QueryDict) -> Options:
+        """Read the query; ParameterError names what is wrong."""
+        overlay = query.get("overlay", "0")
+        if overlay not in ("0", "1"):
+            raise ParameterError("overlay is 1 (predictions drawn in) or 0.")
+        width = _number(query, "width", LEAST_WIDTH, MOST_WIDTH)
+        return cls(overlay == "1", _number(query, "fps", LEAST_FPS, MOST_FPS), None if width is None else int(width))
+
+    @property
+    def query(self) -> str:
+        """The same options as a query, in the one way in which we write them; empty when none is set."""
+        values = {"overlay": "1" if self.overlay else None, "fps": self.fps and f"{self.fps:g}", "width": self.width}
+        return urlencode({name: value for name, value in values.items() if value is not None})
+
+    def feed(self, camera: str) -> Feed:
+        """Where the pictures come from."""
+        return Feed(camera, Kind.ANNOTATED if self.overlay else Kind.FRAMES)
+
+    def refused_by(self, camera: Camera) -> tuple[int, str] | None:
+        """The status and the sentence with which this camera refuses, if it does."""
+        if not camera.enabled:
+            return 503, "This camera is switched off in its settings."
+        if self.overlay and not camera.imprint:
+            return 404, "This camera publishes no pictures with predictions drawn in: its imprint is switched off."
+        return None
+
+
+def _number(query: QueryDict, name: str, least: float, most: float) -> float | None:
+    text = query.get(name)
+    if text is None:
+        return None
+    try:
+        value = float(text)
+    except ValueError as err:
+        raise ParameterError(f"{name} is a number.") from err
+    if not least <= value <= most:
+        raise ParameterError(f"{name} is between {least:g} and {most:g}.")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request that may be answered with pictures."""
+
+    visitor: Visitor
+    slug: str
+    options: Options
+
+    @property
+    def feed(self) -> Feed:
+        """Where the pictures come from."""
+        return self.options.feed(self.slug)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """For the answer: never stored, and shown by the pages of other sites only where a link allows it."""
+        return {**NO_STORE, "Cross-Origin-Resource-Policy": "cross-origin" if self.visitor.link else "same-origin"}
+
+    def allowed(self) -> bool:
+        """Whether the camera may be shown now. Asks the database."""
+        camera = self.visitor.camera(self.slug)
+        return camera is not None and self.options.refused_by(camera) is None
+
+
+async def asked_for(request: HttpRequest, slug: str, kind: LinkKind) -> Asked | HttpResponse:
+    """What is asked for, or the refusal: 401, 403, 404, 400 or 503, with a sentence."""
+    linked = PARAMETER in request.GET
+    if not linked and not (await request.auser()).is_authenticated:
+        return refusal("Log in, or send a token: Authorization: Bearer <token>.")
+    try:
+        visitor = await in_database(_by_link, request.GET, slug, kind) if linked else Visitor.of_request(request)
+        camera = await in_database(visitor.camera, slug)
+    except DatabaseUnavailable as err:
+        return plain(503, str(err))
+    except LinkError as err:
+        return plain(403, str(err))
+    if camera is None:
+        return plain(403, LINK_WITHOUT_RIGHTS) if linked else plain(404, NO_CAMERA)
+    try:
+        options = Options.of(request.GET)
+    except ParameterError as err:
+        return plain(400, str(err))
+    refused = options.refused_by(camera)
+    return plain(*refused) if refused else Asked(visitor, slug, options)
+
+
+def _by_link(query: QueryDict, slug: str, kind: LinkKind) -> Visitor:
+    try:
+        link = Link(kind, slug, Options.of(query).query)
+    except ParameterError as err:
+        raise LinkError(NOT_VALID) from err
+    return Visitor(link=open_link(link, query.get(PARAMETER, "")))
+
+
+def plain(status: int, sentence: str) -> HttpResponse:
+    """A sentence for scripts and players."""
+    return HttpResponse(sentence + "\n", status=status, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})

@@ -1,0 +1,144 @@
+"""The pages about models, and what they ask for while somebody looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_required
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_safe
+
+from cameras.access import visible_cameras
+from inference.models import Model
+from sightline.kafka import KafkaUnavailable
+from streaming.cached_result import Late
+from streaming.hub.hub import Hub, hub
+from streaming.models_page import records as modelrecords
+from streaming.models_page.rows import (
+    Deployed,
+    ModelRow,
+    deployed_models,
+    model_row,
+    version_row,
+)
+
+P = ParamSpec("P")
+
+MOST_TILES: Final = 9
+NO_KAFKA: Final = "Kafka does not answer now. This shows again by itself when it is back."
+RECORDS_PERMISSION: Final = "inference.view_model"
+NOT_YOURS: Final = "Your account may not read records. Ask your administrator for the permission “Can view model”."
+
+
+@require_safe
+@never_cache
+@login_required
+def models(request: HttpRequest) -> HttpResponse:
+    """All models, each with its state, what it does and what it sees."""
+    return render(request, "streaming/models.html", {"models": _rows(request)})
+
+
+@require_safe
+@never_cache
+@login_required
+def model(request: HttpRequest, slug: str) -> HttpResponse:
+    """One model: its versions, how they do, what they see."""
+    found = _deployed(request, slug)
+    if found is None:
+        raise Http404("There is no such model.")
+    context = {
+        "model": found,
+        "row": model_row(found, listening()),
+        "versions": [(version, version_row(version, slug, listening())) for version in found.versions],
+        "tiles": found.cameras[:MOST_TILES],
+        "prefix": settings.TOPIC_PREFIX,
+        "may_read_records": request.user.has_perm(RECORDS_PERMISSION),
+        "may_edit": request.user.is_staff and request.user.has_perm(RECORDS_PERMISSION),
+    }
+    return render(request, "streaming/model.html", context)
+
+
+def answered(view: Callable[Concatenate[HttpRequest, P], dict[str, Any]]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """A view that gives JSON to who is logged in, and a sentence when Kafka or the database does not answer."""
+
+    @require_safe
+    @never_cache
+    @wraps(view)
+    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
+        try:
+            if not request.user.is_authenticated:
+                return JsonResponse({"error": "You have been logged out."}, status=401)
+            return JsonResponse(view(request, *args, **kwargs))
+        except Http404 as err:
+            return JsonResponse({"error": str(err)}, status=404)
+        except (KafkaUnavailable, Late):
+            return JsonResponse({"error": NO_KAFKA}, status=503)
+        except (OperationalError, InterfaceError):
+            return JsonResponse({"error": "The database does not answer now."}, status=503)
+
+    return guarded
+
+
+@answered
+def models_state(request: HttpRequest) -> dict[str, Any]:
+    """The rows of the list of models."""
+    return {"models": [row.as_json() for row in _rows(request)]}
+
+
+@answered
+def model_state(request: HttpRequest, slug: str) -> dict[str, Any]:
+    """How the versions of a model do now; of record streams, how far behind they are."""
+    found = _found(request, slug)
+    return {
+        "kafka": listening().kafka.reachable,
+        **model_row(found, listening()).as_json(),
+        "versions": [version_row(version, slug, listening()).as_json() | {"lag": modelrecords.lag(found, version)} for version in found.versions],
+    }
+
+
+@answered
+def model_records(request: HttpRequest, slug: str) -> dict[str, Any]:
+    """The newest outputs of the versions that take records, beside their inputs."""
+    found = _found(request, slug)
+    if not request.user.has_perm(RECORDS_PERMISSION):
+        return {"versions": [], "refused": NOT_YOURS}
+    return {"versions": [modelrecords.newest_outputs(found, version) for version in found.versions if version.takes_records]}
+
+
+@answered
+def model_letters(request: HttpRequest, slug: str) -> dict[str, Any]:
+    """How many dead letters each version has, and the newest by reason: for those who may see them in the admin."""
+    found = _found(request, slug)
+    if not (request.user.is_staff and request.user.has_perm(RECORDS_PERMISSION)):
+        raise Http404("There is no such page.")
+    seen = frozenset(visible_cameras(request.user).values_list("slug", flat=True))
+    return {"versions": [modelrecords.letters(found, version, seen) for version in found.versions]}
+
+
+def listening() -> Hub:
+    """This process's hub, reading what workers report."""
+    source = hub()
+    source.start()
+    return source
+
+
+def _rows(request: HttpRequest) -> list[ModelRow]:
+    return [model_row(item, listening()) for item in deployed_models(Model.objects.all(), visible_cameras(request.user))]
+
+
+def _deployed(request: HttpRequest, slug: str) -> Deployed | None:
+    found = deployed_models(Model.objects.filter(slug=slug), visible_cameras(request.user))
+    return found[0] if found else None
+
+
+def _found(request: HttpRequest, slug: str) -> Deployed:
+    found = _deployed(request, slug)
+    if found is None:
+        raise Http404("There is no such model.")
+    return found

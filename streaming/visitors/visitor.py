@@ -1,0 +1,88 @@
+"""Who is watching, asked again and again while a stream or a socket lasts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any, ParamSpec, TypeVar
+
+from channels.db import DatabaseSyncToAsync
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.auth.models import AnonymousUser, User
+from django.db import InterfaceError, OperationalError
+from django.http import HttpRequest, parse_cookie
+
+from cameras.access import visible_cameras
+from cameras.models import Camera
+from streaming.visitors.links import LinkHolder
+from streaming.visitors.tokens import bearer, user_of
+
+log = logging.getLogger(__name__)
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+# A few threads, and so a few database connections, for all streams and sockets; Django's own way is a thread for each.
+pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="streaming-database")
+
+
+class DatabaseUnavailable(Exception):
+    """The database does not answer; the message is a sentence for the viewer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Visitor:
+    """What a client identified itself with. Its methods ask the database anew each time."""
+
+    session_key: str = ""
+    token: str | None = None
+    link: LinkHolder | None = None
+
+    @classmethod
+    def of_request(cls, request: HttpRequest) -> Visitor:
+        """From a request that has passed the middleware."""
+        return cls(request.session.session_key or "", bearer(request.headers.get("Authorization", "")))
+
+    @classmethod
+    def of_headers(cls, headers: Iterable[tuple[bytes, bytes]]) -> Visitor:
+        """From the headers of a WebSocket handshake."""
+        values = {name.lower(): value.decode("latin1") for name, value in headers}
+        cookies = parse_cookie(values.get(b"cookie", ""))
+        return cls(cookies.get(settings.SESSION_COOKIE_NAME, ""), bearer(values.get(b"authorization", "")))
+
+    def user(self) -> User | AnonymousUser:
+        """Who it is now: anonymous after logging out, a changed password, the loss of the account, or the end of a link."""
+        if self.link is not None:
+            return self.link.user()
+        if self.token is not None:
+            return user_of(self.token) or AnonymousUser()
+        if not self.session_key:
+            return AnonymousUser()
+        request = HttpRequest()
+        request.session = import_module(settings.SESSION_ENGINE).SessionStore(self.session_key)
+        user = get_user(request)
+        assert isinstance(user, User | AnonymousUser)
+        return user
+
+    def cameras(self, slugs: Iterable[str]) -> dict[str, bool]:
+        """Those of these cameras that the visitor may see now, each with whether it is enabled."""
+        return dict(visible_cameras(self.user()).filter(slug__in=slugs).values_list("slug", "enabled"))
+
+    def camera(self, slug: str) -> Camera | None:
+        """The camera, if there is one of that name that the visitor may see now."""
+        return visible_cameras(self.user()).filter(slug=slug).first()
+
+
+async def in_database(function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
+    """Run what asks the database, without holding up the event loop. DatabaseUnavailable when it does not answer."""
+    call: Any = DatabaseSyncToAsync(function, thread_sensitive=False, executor=pool)
+    try:
+        result: Result = await call(*args, **kwargs)
+    except (OperationalError, InterfaceError) as err:
+        log.warning("database does not answer error=%s", err)
+        raise DatabaseUnavailable("The database does not answer now. Try again.") from err
+    return result

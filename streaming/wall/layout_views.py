@@ -1,0 +1,112 @@
+"""The layouts of the wall over HTTP, in JSON: each user has their own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec, cast
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_http_methods
+
+from streaming.models import Layout
+from streaming.wall import layouts
+from streaming.wall.layouts import LayoutError
+
+MOST_BYTES = 256 * 1024
+NOT_THERE = "You have no such layout. It may have been deleted in another window."
+
+Parameters = ParamSpec("Parameters")
+View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
+
+
+def _own(view: View[Parameters]) -> View[Parameters]:
+    """For who is logged in; what cannot be done is said as {"error": sentence}."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _refuse("You have been logged out. Log in again.", 401)
+        try:
+            return view(request, *args, **kwargs)
+        except LayoutError as err:
+            return _refuse(str(err), 400)
+        except Layout.DoesNotExist:
+            return _refuse(NOT_THERE, 404)
+
+    return cast("View[Parameters]", never_cache(answer))
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@_own
+def collection(request: HttpRequest) -> HttpResponse:
+    """All layouts of the user, or a new one."""
+    if request.method != "POST":
+        return JsonResponse({"layouts": [layouts.as_json(layout) for layout in layouts.named_layouts(_user(request))]})
+    document = _read(request)
+    with transaction.atomic():
+        # The row of the user stands for all of their layouts: two windows do not save the 51st at once.
+        user = User.objects.select_for_update().get(id=_user(request).id)
+        if layouts.named_layouts(user).count() >= layouts.MOST_LAYOUTS:
+            raise LayoutError(f"You have {layouts.MOST_LAYOUTS} layouts, which is the most. Delete one first.")
+        layout = Layout(user=user)
+        layouts.change(layout, document)
+        _save(layout)
+    return JsonResponse(layouts.as_json(layout), status=201)
+
+
+@require_http_methods(["GET", "HEAD", "PATCH", "DELETE"])
+@_own
+def item(request: HttpRequest, pk: int) -> HttpResponse:
+    """One layout of the user: read, change (only what is sent), delete."""
+    layout = layouts.named_layouts(_user(request)).get(pk=pk)
+    if request.method == "DELETE":
+        layout.delete()
+        return HttpResponse(status=204)
+    if request.method == "PATCH":
+        layouts.change(layout, _read(request))
+        _save(layout)
+    return JsonResponse(layouts.as_json(layout))
+
+
+@require_http_methods(["PATCH"])
+@_own
+def everyday(request: HttpRequest) -> HttpResponse:
+    """The order of cameras on the wall of all cameras."""
+    user = _user(request)
+    layout = Layout.objects.filter(user=user, name="").first() or Layout(user=user)
+    layouts.change_order(layout, _read(request))
+    Layout.objects.update_or_create(user=user, name="", defaults={"cameras": layout.cameras})
+    return JsonResponse({"cameras": layout.cameras})
+
+
+def _read(request: HttpRequest) -> Any:
+    if int(request.headers.get("Content-Length") or 0) > MOST_BYTES:
+        raise LayoutError("This is too much for a layout.")
+    try:
+        return json.loads(request.body)
+    except (ValueError, RecursionError) as err:
+        raise LayoutError("What was sent is not JSON.") from err
+
+
+def _save(layout: Layout) -> None:
+    try:
+        with transaction.atomic():
+            if layout.is_default:
+                Layout.objects.filter(user=layout.user, is_default=True).exclude(pk=layout.pk).update(is_default=False)
+            layout.save()
+    except IntegrityError as err:
+        raise layouts.name_taken(layout.name) from err
+
+
+def _refuse(sentence: str, status: int) -> JsonResponse:
+    return JsonResponse({"error": sentence}, status=status)

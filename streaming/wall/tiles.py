@@ -1,0 +1,106 @@
+"""One camera on one viewer's wall: which frame it may get next, and when."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from sightline.base.frame_rate import Pace
+from sightline.messages import Frame
+from streaming.hub.channels import Feed, Kind
+from streaming.hub.scaled_frame import narrower, sizes_below
+from streaming.hub.subscriptions import PREDICTIONS_PER_CAMERA, Predicted
+from streaming.wall.flow_control import Credit
+
+NOTHING = (-1, -1)
+
+
+@dataclass(slots=True)
+class Tile:
+    """What a viewer asked for and what was sent.
+
+    Without a pace it is no picture that the viewer follows, only states, each told once.
+    """
+
+    camera: str
+    width: int
+    pace: Pace | None
+    enabled: bool = True
+    told: object = None
+    offered: tuple[int, int] = NOTHING
+    sent: tuple[int, int] = NOTHING
+    waiting: deque[Predicted] = field(default_factory=lambda: deque(maxlen=PREDICTIONS_PER_CAMERA))
+    credit: Credit = field(default_factory=Credit)
+
+    @property
+    def frames(self) -> Feed:
+        """Where its pictures come from."""
+        return Feed(self.camera, Kind.FRAMES)
+
+    @property
+    def predictions(self) -> Feed:
+        """Where its predictions come from."""
+        return Feed(self.camera, Kind.PREDICTIONS)
+
+    @property
+    def status(self) -> Feed:
+        """Where its status comes from."""
+        return Feed(self.camera, Kind.STATUS)
+
+    @property
+    def models(self) -> Feed:
+        """Where the states of the models that look at it come from."""
+        return Feed(self.camera, Kind.MODELS)
+
+    @property
+    def feeds(self) -> tuple[Feed, ...]:
+        """All of these that are followed."""
+        return (self.status, self.models) if self.pace is None else (self.frames, self.predictions, self.status, self.models)
+
+    def offer(self, frame: Frame) -> bool:
+        """Whether the viewer gets this frame: it has not had it, and did not ask for fewer. What is left once is not offered again."""
+        identity = (frame.captured_at, frame.seq)
+        if self.pace is None or identity == self.offered:
+            return False
+        self.offered = identity
+        return self.pace.takes(frame.captured_at)
+
+    def reshape(self, fps: float, width: int) -> None:
+        """The viewer wants it otherwise, also a picture that stands still."""
+        self.width = width
+        self.offered = NOTHING
+        self.pace = Pace(fps) if fps else None
+        self.told = None
+
+    def tells(self, said: object) -> bool:
+        """Whether a state is to be told: always beside pictures, else only what was not told last."""
+        news = self.pace is not None or said != self.told
+        self.told = said
+        return news
+
+    def size_of(self, frame: Frame) -> int:
+        """The width at which it gets this frame: what it asked for, or less on a slow line."""
+        steps = self.credit.steps
+        return narrower(min(self.width, frame.width), steps) if steps else self.width
+
+    def went(self, frame: Frame, size: int, now: float) -> None:
+        """A frame was sent at a size that it was to get; what libjpeg made of that may be wider."""
+        self.sent = (frame.captured_at, frame.seq)
+        self.credit.went(frame.seq, now, smaller=sizes_below(min(size, frame.width)))
+
+    def due(self, predictions: Iterable[Predicted], now: float) -> list[str]:
+        """What of these, and of those that wait, is to be sent now.
+
+        All of it, but on a slow line only what was predicted for the picture that was sent last. What is for newer pictures waits for its own to be
+        sent: ten small messages a second for pictures that are left out would take up the line that the pictures need.
+        """
+        self.waiting.extend(predictions)
+        if not self.waiting:
+            return []
+        slow = self.credit.is_slow(now)
+        due = [item.text for item in self.waiting if item.frame == self.sent or not slow]
+        newer = [item for item in self.waiting if slow and item.frame > self.sent]
+        self.waiting.clear()
+        self.waiting.extend(newer)
+        return due

@@ -1,0 +1,215 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Protocol, Self
+
+import pytest
+from pytest_django import Settings
+
+from cameras.capture import reader as module
+from cameras.capture.reader import Grabber, Plan
+from cameras.sources.base import CorruptFrame, Jpeg, SourceError, SourceSettings
+from sightline.base.backoff import Backoff
+from sightline.kafka import Producer, topics
+from sightline.messages import CameraState
+from tests.servers.ports import free_port
+from tests.servers.waiting import wait_until
+from tests.support import reading
+
+JPEG = Jpeg(b"\xff\xd8picture\xff\xd9", 64, 36)
+
+
+@dataclass(frozen=True)
+class Grab:
+    captured_at: int
+    result: Jpeg | Exception = JPEG
+
+    def jpeg(self, quality: int, max_width: int | None) -> Jpeg:
+        if isinstance(self.result, Exception):
+            raise self.result
+        return self.result
+
+
+@dataclass
+class Script:
+    """A source that plays one script at each connection: grabs, and at last an error, or None: it waits to be stopped, as after all scripts.
+
+    An error of a camera that did not answer is raised as the source is opened.
+    """
+
+    attempts: list[list[Jpeg | Exception | None]]
+    paced: bool = True
+    codec: str = "script"
+    first_seqs: list[int] = field(default_factory=list)
+
+    def open(self, settings: SourceSettings, stop: threading.Event, check: object) -> Self:
+        self.first_seqs.append(settings.first_seq)
+        self.stop = stop
+        return self
+
+    def __enter__(self) -> Self:
+        match self.attempts:
+            case [[SourceError(answered=False) as err], *_]:
+                self.attempts.pop(0)
+                raise err
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Grab]:
+        for item in self.attempts.pop(0) if self.attempts else [None]:
+            if item is None:
+                self.stop.wait()
+                return
+            if isinstance(item, Exception) and not isinstance(item, CorruptFrame):
+                raise item
+            yield Grab(time.time_ns(), item)
+
+
+class Play(Protocol):
+    def __call__(self, script: Script, backoff: Backoff | None = None, knocks: Backoff | None = None) -> Grabber: ...
+
+
+@pytest.fixture
+def play(embedded: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
+    grabbers: list[Grabber] = []
+
+    def start(script: Script, backoff: Backoff | None = None, knocks: Backoff | None = None) -> Grabber:
+        monkeypatch.setattr(module, "open_source", script.open)
+        grabber = Grabber(Plan("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80), Producer(), "capture-1")
+        grabber.backoff = backoff or Backoff(first=0.01, most=0.01)
+        grabber.knocks = knocks or grabber.knocks
+        grabbers.append(grabber)
+        grabber.start()
+        return grabber
+
+    yield start
+    for grabber in grabbers:
+        grabber.stop()
+        assert grabber.join(10)
+
+
+def test_a_damaged_picture_leaves_a_gap_and_is_counted(play: Play) -> None:
+    grabber = play(Script([[JPEG, CorruptFrame("the picture is not a whole JPEG"), JPEG]]))
+
+    with reading(topics.frames("dock")) as reader:
+        records = reader.wait(2)
+
+    assert [record.header_map["seq"] for record in records] == [b"0", b"2"]
+    assert grabber.tracker.status().dropped == 1
+    assert grabber.tracker.status().frames == 2
+
+
+def test_losses_are_explained_in_a_sentence(play: Play) -> None:
+    grabber = play(Script([[*[CorruptFrame("the picture is not a whole JPEG")] * 3, None]]))
+    wait_until(lambda: grabber.tracker.status().dropped == 3)
+
+    assert grabber.tracker.status().state == CameraState.DEGRADED
+    assert grabber.tracker.status().detail == "3 of the last 3 pictures were lost. The last of them: the picture is not a whole JPEG."
+
+
+def test_it_connects_again_and_numbers_go_on(play: Play) -> None:
+    script = Script([[JPEG, JPEG, SourceError(CameraState.STALLED, "Nothing comes.")], [JPEG]])
+    play(script)
+
+    with reading(topics.frames("dock")) as reader:
+        records = reader.wait(3)
+
+    assert [record.header_map["seq"] for record in records] == [b"0", b"1", b"2"]
+    assert script.first_seqs[:2] == [0, 2]
+
+
+def test_the_reason_of_a_failure_is_reported(play: Play) -> None:
+    grabber = play(Script([[SourceError(CameraState.STALLED, "Nothing comes.")]]))
+
+    wait_until(lambda: grabber.tracker.status().state == CameraState.STALLED)
+    assert grabber.tracker.status().detail == "Nothing comes."
+
+
+def test_a_stream_that_ends_is_reported(play: Play) -> None:
+    grabber = play(Script([[]]))
+
+    wait_until(lambda: grabber.tracker.status().detail == "The camera ended the stream.")
+
+
+def test_an_unforeseen_error_is_logged_and_tried_again(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+    script = Script([[RuntimeError("boom")], [JPEG]])
+    play(script)
+
+    with reading(topics.frames("dock")) as reader:
+        reader.wait(1)
+    assert "camera failed unexpectedly camera=dock" in caplog.text
+    assert "boom" in caplog.text
+
+
+def test_a_refused_password_is_not_tried_again_soon(play: Play) -> None:
+    script = Script([[SourceError(CameraState.AUTH_FAILED, "Wrong password.")], [JPEG]])
+    grabber = play(script)
+
+    wait_until(lambda: grabber.tracker.status().state == CameraState.AUTH_FAILED)
+    grabber.stop()
+    assert grabber.join(5)
+    assert len(script.first_seqs) == 1
+
+
+def test_a_camera_that_does_not_answer_is_asked_again_soon_and_one_that_fails_is_not(play: Play) -> None:
+    away: list[Jpeg | Exception | None] = [SourceError(CameraState.UNREACHABLE, "Nobody answers.", answered=False)]
+    script = Script([*[away] * 10, [JPEG, SourceError(CameraState.UNREACHABLE, "It ends.")]])
+    grabber = play(script, backoff=Backoff(first=3600), knocks=Backoff(first=0.01, most=0.01))
+
+    wait_until(lambda: grabber.tracker.status().detail == "It ends.")
+    assert len(script.first_seqs) == 11
+    grabber.stop()
+    assert grabber.join(5)
+    assert len(script.first_seqs) == 11
+
+
+@pytest.mark.parametrize(("healthy_after", "failures"), [(60.0, 4), (0.0, 1)])
+def test_only_some_time_with_pictures_makes_a_camera_healthy(
+    play: Play, monkeypatch: pytest.MonkeyPatch, healthy_after: float, failures: int
+) -> None:
+    monkeypatch.setattr(module, "HEALTHY_SECONDS", healthy_after)
+    script = Script([[JPEG]] * 4)
+    grabber = play(script)
+
+    wait_until(lambda: len(script.first_seqs) == 5)
+    assert grabber.backoff.failures == failures
+
+
+def test_only_unpaced_sources_are_thinned_out(play: Play) -> None:
+    grabber = play(Script([[JPEG] * 20], paced=False))
+    wait_until(lambda: "ended" in grabber.tracker.status().detail)
+    assert grabber.seq <= 2
+
+    grabber = play(Script([[JPEG] * 20], paced=True))
+    wait_until(lambda: grabber.seq == 20)
+
+
+def test_what_kafka_does_not_take_leaves_a_gap_and_degrades_the_camera(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+    settings.KAFKA_BOOTSTRAP_SERVERS = f"127.0.0.1:{free_port()}"
+    script = Script([[JPEG] * 10])
+    monkeypatch.setattr(module, "open_source", script.open)
+    producer = Producer(**{"queue.buffering.max.messages": 4})
+    grabber = Grabber(Plan("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80), producer, "capture-1")
+    monkeypatch.setattr(grabber, "_failed", lambda *_: 60.0)
+
+    grabber.start()
+    wait_until(lambda: grabber.seq == 10 and grabber.tracker.status().dropped == 6)
+    grabber.stop()
+
+    assert grabber.join(5)
+    assert grabber.tracker.status().state == CameraState.DEGRADED
+    assert grabber.tracker.status().detail.endswith("Kafka did not take them: the queue to Kafka is full.")
+
+
+def test_it_stops_at_once_also_before_it_started(play: Play) -> None:
+    grabber = play(Script([]))
+    grabber.stop()
+    assert grabber.join(5)
+
+    idle = Grabber(grabber.plan, grabber.producer, "capture-1")
+    assert idle.join(0)

@@ -1,0 +1,52 @@
+"""Several capture workers share the cameras, and take over from one that ends. Rebalancing a group takes seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from cameras.capture.worker import CaptureWorker
+from cameras.models import Camera
+from sightline.kafka import topics
+from sightline.messages import Frame
+from tests.servers.waiting import wait_until
+from tests.support import Reader, reading
+
+pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+
+
+def until(workers: list[CaptureWorker], condition: Callable[[], object], what: str) -> None:
+    def step() -> object:
+        for worker in workers:
+            worker.step()
+        return condition()
+
+    wait_until(step, 40, what)
+
+
+def new_frame(reader: Reader, camera: str) -> bool:
+    before = len(reader.records)
+    return len(reader.read()) > before and Frame.from_record(camera, reader.records[-1].value, reader.records[-1].header_map, 0).seq >= 0
+
+
+@pytest.mark.usefixtures("embedded")
+def test_two_workers_share_the_cameras_and_one_takes_over() -> None:
+    slugs = {f"camera-{number}" for number in range(8)}
+    for slug in slugs:
+        Camera.objects.create(slug=slug, name=slug, kind="demo", url="demo:conveyor?size=640x360", fps=2)
+    first, second = CaptureWorker(), CaptureWorker()
+
+    until([first], lambda: first.grabbers.keys() == slugs, "the first to run all")
+    until([first, second], lambda: second.grabbers and first.grabbers.keys() | second.grabbers.keys() == slugs, "the second to run some")
+
+    assert not first.grabbers.keys() & second.grabbers.keys()
+    assert first.grabbers
+    moved = set(first.grabbers)
+    first.close()
+    until([second], lambda: second.grabbers.keys() == slugs, "the second to take over")
+    camera = min(moved)
+    with reading(topics.frames(camera)) as reader:
+        reader.read()
+        until([second], lambda: new_frame(reader, camera), "frames of a camera that moved")
+    second.close()

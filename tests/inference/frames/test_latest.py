@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import threading
+import time
+
+from inference.frames.latest import Slots, Waiting
+from sightline.kafka import Record
+from sightline.messages import Detection
+from tests.support import frame
+
+
+def waiting(camera: str, seq: int, jpeg: bytes = b"jpeg", found: bool = False) -> Waiting:
+    record = Record(f"p.cameras.{camera}.frames", 0, seq, 0, None, jpeg, ())
+    box = (Detection("face", 0.9, (0.1, 0.1, 0.5, 0.5)),) if found else ()
+    return Waiting(frame(camera, jpeg, seq=seq), record, time.time_ns(), box)
+
+
+def names(items: list[Waiting]) -> list[tuple[str, int]]:
+    return [(item.frame.camera, item.frame.seq) for item in items]
+
+
+def taken(slots: Slots, most: int = 1, timeout: float = 0) -> list[tuple[str, int]]:
+    return names(slots.take(most, timeout))
+
+
+def test_only_the_newest_frame_waits_and_the_rest_are_counted() -> None:
+    slots = Slots()
+    for seq in range(5):
+        slots.put(waiting("dock", seq))
+
+    assert taken(slots) == [("dock", 4)]
+    assert slots.skipped == 4
+    assert taken(slots) == []
+
+
+def test_cameras_take_turns_whatever_their_rate() -> None:
+    slots = Slots()
+    for camera in ("fast", "slow", "third"):
+        slots.put(waiting(camera, 0))
+    turns = []
+    for seq in range(1, 7):
+        turns += taken(slots)
+        for _ in range(10):
+            slots.put(waiting("fast", seq))
+        slots.put(waiting("slow", seq))
+        slots.put(waiting("third", seq))
+
+    assert [camera for camera, _ in turns] == ["fast", "slow", "third"] * 2
+    assert turns[3] == ("fast", 3)
+
+
+def test_a_batch_holds_one_frame_a_camera() -> None:
+    slots = Slots()
+    for camera in ("a", "b", "c"):
+        slots.put(waiting(camera, 1))
+
+    assert taken(slots, most=2) == [("a", 1), ("b", 1)]
+    assert taken(slots, most=2) == [("c", 1)]
+
+
+def test_taking_waits_for_a_frame() -> None:
+    slots = Slots()
+    threading.Timer(0.05, slots.put, [waiting("dock", 1)]).start()
+
+    assert taken(slots, timeout=10) == [("dock", 1)]
+
+
+def test_frames_of_other_cameras_are_forgotten() -> None:
+    slots = Slots()
+    slots.put(waiting("dock", 1))
+    slots.put(waiting("gate", 1))
+
+    slots.keep(frozenset({"gate"}))
+
+    assert taken(slots, most=5) == [("gate", 1)]
+    assert slots.skipped == 0
+
+
+def test_a_full_batch_is_not_kept_waiting() -> None:
+    slots = Slots()
+    for camera in ("gate", "yard"):
+        slots.put(waiting(camera, 1))
+    started = time.monotonic()
+    assert len(slots.take(2, 5, patience=60)) == 2
+    assert time.monotonic() - started < 30
+
+
+def test_the_first_waits_for_the_others_but_not_longer_than_its_patience() -> None:
+    slots = Slots()
+    slots.put(waiting("gate", 1))
+    timer = threading.Timer(0.05, slots.put, [waiting("yard", 1)])
+    timer.start()
+    assert names(slots.take(2, 5, patience=30)) == [("gate", 1), ("yard", 1)]
+    timer.join()
+    slots.put(waiting("gate", 1))
+    assert names(slots.take(2, 5, patience=0.01)) == [("gate", 1)]
+
+
+def test_nothing_comes_of_nothing() -> None:
+    assert Slots().take(3, 0.01, patience=5) == []
+
+
+def test_it_knows_who_waits_and_counts_what_others_left_out() -> None:
+    slots = Slots()
+    slots.put(waiting("dock", 1))
+    assert slots.cameras() == {"dock"}
+    slots.put(waiting("dock", 2))
+    slots.skip(["dock", "gate"])
+    assert slots.skipped == 3
+    assert slots.skips() == {"dock": 2, "gate": 1}

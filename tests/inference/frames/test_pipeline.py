@@ -1,0 +1,325 @@
+"""A lane on the embedded broker. One lane serves all tests: joining its group takes seconds."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+
+import pytest
+
+from inference import runtimes
+from inference.frames import pipeline as lane_module
+from inference.frames.pipeline import Lane
+from inference.plans import View
+from inference.runtimes.base import Picture
+from inference.runtimes.errors import InferenceError
+from sightline.kafka import Producer, Record, topics
+from sightline.messages import Detection, Frame, ModelState
+from tests.inference.fakes import SEEN, FakeRuntime, plan
+from tests.inference.pictures import blank, encode
+from tests.servers.waiting import wait_until
+from tests.support import frame, own_topics, reading, send_frame
+
+JPEG = encode(blank(64, 36))
+CAMERAS = ("dock", "gate", "roof")
+
+
+@pytest.fixture(scope="module")
+def runtime() -> FakeRuntime:
+    return FakeRuntime()
+
+
+@pytest.fixture(scope="module")
+def lane(embedded_address: str, runtime: FakeRuntime) -> Iterator[Lane]:
+    with own_topics(embedded_address), pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runtimes, "create", lambda *_, **__: runtime)
+        lane = Lane(plan(*CAMERAS), Producer())
+        lane.start()
+        wait_until(lambda: send(lane, "roof") and lane.predicted, 20, "the lane to join")
+        yield lane
+        lane.stop()
+        assert lane.join(10)
+        assert runtime.closes == 1
+
+
+@pytest.fixture(autouse=True)
+def as_new(lane: Lane, runtime: FakeRuntime) -> None:
+    runtime.answer = lambda _: SEEN
+    lane.update(plan(*CAMERAS))
+
+
+_numbers = itertools.count(100)
+
+
+def send(lane: Lane, camera: str = "dock", jpeg: bytes = JPEG) -> Frame:
+    sent = frame(camera, jpeg, seq=next(_numbers))
+    send_frame(lane.producer, sent)
+    return sent
+
+
+def prediction_of(sent: Frame) -> Record:
+    """The record about a frame, once it is there."""
+
+    def about(record: Record) -> bool:
+        return bool(json.loads(record.value or b"")["frame"]["seq"] == sent.seq)
+
+    with reading(topics.predictions(sent.camera)) as reader:
+        return wait_until(lambda: list(filter(about, reader.read())), 15, "the prediction")[0]
+
+
+def letter_of(sent: Frame) -> Record:
+    """The dead letter of a frame, once it is there."""
+
+    def about(record: Record) -> bool:
+        return record.header_map.get("seq") == b"%d" % sent.seq
+
+    with reading(topics.errors("fake", "1")) as reader:
+        return wait_until(lambda: list(filter(about, reader.read())), 15, "the dead letter")[0]
+
+
+def test_predictions_are_what_others_rely_on(lane: Lane) -> None:
+    before = time.time_ns()
+    sent = send(lane)
+
+    record = prediction_of(sent)
+
+    assert record.key == b"fake@1"
+    document = json.loads(record.value or b"")
+    timing, offset = document.pop("timing"), document["frame"].pop("offset")
+    assert document == {
+        "camera": "dock",
+        "model": "fake",
+        "version": "1",
+        "role": "live",
+        "frame": {"seq": sent.seq, "captured_at": sent.captured_at, "width": 64, "height": 36},
+        "predictions": [
+            {"label": "person", "score": 0.9, "box": [0.1, 0.2, 0.3, 0.4], "track": 3},
+            {"label": "person", "score": 0.3, "box": [0.5, 0.5, 0.6, 0.6]},
+        ],
+    }
+    assert timing.keys() == {"consumed_at", "started_at", "finished_at"}
+    assert before < timing["consumed_at"] <= timing["started_at"] <= timing["finished_at"] < time.time_ns()
+    with reading(topics.frames("dock")) as reader:
+        assert reader.wait(offset + 1)[offset].header_map["seq"] == b"%d" % sent.seq
+
+
+def test_the_size_is_the_pictures_own_whatever_its_headers_say(lane: Lane) -> None:
+    sent = send(lane, jpeg=encode(blank(128, 96)))
+
+    said = json.loads(prediction_of(sent).value or b"")["frame"]
+
+    assert (sent.width, sent.height) == (64, 36)
+    assert (said["width"], said["height"]) == (128, 96)
+
+
+def test_the_model_is_given_the_picture(lane: Lane, runtime: FakeRuntime) -> None:
+    sent = send(lane)
+    prediction_of(sent)
+
+    seen = next(picture for picture in runtime.seen if picture.seq == sent.seq)
+    assert (seen.camera, seen.captured_at, seen.jpeg) == ("dock", sent.captured_at, JPEG)
+
+
+def test_threshold_and_role_are_those_of_the_deployment(lane: Lane, runtime: FakeRuntime) -> None:
+    changed = replace(plan(*CAMERAS), views=(("dock", View("shadow", 0.5)), ("gate", View("live", 0.0)), ("roof", View("live", 0.95))))
+    lane.update(changed)
+
+    documents = [json.loads(prediction_of(send(lane, camera)).value or b"") for camera in CAMERAS]
+
+    assert [document["role"] for document in documents] == ["shadow", "live", "live"]
+    assert [len(document["predictions"]) for document in documents] == [1, 2, 0]
+    assert runtime.loads == 1
+
+
+@pytest.mark.parametrize("jpeg", [b"\xff\xd8 cut off", b"no picture at all"])
+def test_a_corrupt_frame_goes_to_the_errors_unchanged_and_the_next_is_processed(lane: Lane, runtime: FakeRuntime, jpeg: bytes) -> None:
+    def decode(picture: Picture) -> tuple[Detection, ...]:
+        picture.gray()
+        return SEEN
+
+    runtime.answer = decode
+    sent = send(lane, jpeg=jpeg)
+    letter = letter_of(sent)
+
+    assert (letter.key, letter.value) == (b"dock", jpeg)
+    headers = letter.header_map
+    assert sent.headers().items() <= headers.items()
+    assert headers["dlt-original-topic"].decode() == topics.frames("dock").name
+    assert (headers["dlt-original-partition"], headers["dlt-delivery-attempt"]) == (b"0", b"1")
+    assert headers["dlt-original-timestamp"] == b"%d" % (sent.captured_at // 1_000_000)
+    assert headers["dlt-consumer-group"].decode() == topics.inference_group("fake", "1")
+    assert headers["dlt-exception-fqcn"] == b"inference.runtimes.errors.InferenceError"
+    assert headers["dlt-exception-message"]
+    assert b"Traceback" in headers["dlt-exception-stacktrace"]
+    assert (headers["dlt-model"], headers["dlt-version"]) == (b"fake", b"1")
+    with reading(topics.frames("dock")) as reader:
+        offset = int(headers["dlt-original-offset"])
+        assert reader.wait(offset + 1)[offset].value == jpeg
+    prediction_of(send(lane))
+
+
+@pytest.mark.parametrize("value", [b"", None])
+def test_a_record_without_a_picture_goes_to_the_errors(lane: Lane, value: bytes | None) -> None:
+    sent = frame("dock", seq=next(_numbers))
+    lane.producer.send(topics.frames("dock"), value, key="dock", headers=sent.headers())
+
+    letter = letter_of(sent)
+
+    assert letter.value == value
+    assert letter.header_map["dlt-exception-message"] == b"the record has no picture"
+    prediction_of(send(lane))
+
+
+def test_a_record_without_headers_goes_to_the_errors(lane: Lane) -> None:
+    seq = b"%d" % next(_numbers)
+    lane.producer.send(topics.frames("dock"), JPEG, key="dock", headers={"seq": seq})
+
+    letter = letter_of(frame("dock", seq=int(seq)))
+
+    assert letter.value == JPEG
+    assert b"headers are incomplete" in letter.header_map["dlt-exception-message"]
+
+
+class OddError(Exception):
+    """An exception that cannot even be shown."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def raising(error: BaseException) -> Callable[[Picture], tuple[Detection, ...]]:
+    def answer(_: Picture) -> tuple[Detection, ...]:
+        raise error
+
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("error", "name"),
+    [
+        (ValueError("what?"), b"builtins.ValueError"),
+        (MemoryError(), b"builtins.MemoryError"),
+        (SystemExit(1), b"builtins.SystemExit"),
+        (InferenceError("The model server is away.", permanent=False), b"inference.runtimes.errors.InferenceError"),
+        (RuntimeError("bad \udcff text"), b"builtins.RuntimeError"),
+        (OddError(), b"OddError"),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_whatever_a_model_raises_costs_one_frame(lane: Lane, runtime: FakeRuntime, error: BaseException, name: bytes) -> None:
+    runtime.answer = raising(error)
+    letter = letter_of(send(lane))
+    runtime.answer = lambda _: SEEN
+
+    assert letter.value == JPEG
+    assert letter.header_map["dlt-exception-fqcn"].endswith(name)
+    prediction_of(send(lane))
+
+
+def has_failed(lane: Lane, times: int) -> bool:
+    return lane.failed >= times
+
+
+def test_a_model_that_fails_on_every_frame_does_not_flood_the_dead_letters(lane: Lane, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_module, "LETTERS_IN_A_ROW", 3)
+    monkeypatch.setattr(lane_module, "LETTER_SECONDS", 1000.0)
+    runtime.answer = raising(ValueError("always"))
+    with reading(topics.errors("fake", "1")) as reader:
+        before = lane.failed
+        for number in range(1, 7):
+            send(lane)
+            wait_until(partial(has_failed, lane, before + number), 15, "the failure")
+        runtime.answer = lambda _: SEEN
+        prediction_of(send(lane))
+        assert 1 <= sum(b"always" in record.header_map["dlt-exception-message"] for record in reader.read()) <= 3
+
+
+def test_secrets_do_not_travel_with_dead_letters(lane: Lane, runtime: FakeRuntime) -> None:
+    runtime.answer = raising(ConnectionError("cannot reach https://operator:s3cret@models.example/v1?token=s3cret"))
+    headers = letter_of(send(lane)).header_map
+
+    assert b"models.example" in headers["dlt-exception-message"]
+    assert b"models.example" in headers["dlt-exception-stacktrace"]
+    assert not any(b"s3cret" in value for value in headers.values())
+
+
+@pytest.mark.parametrize("score", [math.nan, math.inf])
+def test_a_score_that_is_no_number_is_an_error(lane: Lane, runtime: FakeRuntime, score: float) -> None:
+    runtime.answer = lambda _: (Detection("person", score),)
+
+    assert b"score" in letter_of(send(lane)).header_map["dlt-exception-message"]
+
+
+def test_a_box_that_is_no_number_is_an_error(lane: Lane, runtime: FakeRuntime) -> None:
+    runtime.answer = lambda _: (Detection("person", 0.5, (0.0, math.nan, 1.0, 1.0)),)
+
+    assert b"box" in letter_of(send(lane)).header_map["dlt-exception-message"]
+
+
+def test_a_label_that_is_no_text_is_an_error(lane: Lane, runtime: FakeRuntime) -> None:
+    runtime.answer = lambda _: (Detection(object(), 0.5),)  # type: ignore[arg-type]
+
+    assert letter_of(send(lane)).value == JPEG
+    runtime.answer = lambda _: SEEN
+    prediction_of(send(lane))
+
+
+def test_an_answer_that_is_none_is_an_error(lane: Lane, runtime: FakeRuntime) -> None:
+    runtime.answer = lambda _: None  # type: ignore[assignment,return-value]
+
+    assert letter_of(send(lane)).value == JPEG
+
+
+def test_a_slow_model_skips_frames_and_goes_on_with_the_newest(lane: Lane, runtime: FakeRuntime) -> None:
+    prediction_of(send(lane))  # what came before is done with
+    skipped = lane.skipped
+    runtime.free.clear()
+    first = send(lane)
+    wait_until(lambda: runtime.seen[-1].seq == first.seq, what="the model to be busy")
+    frames = [send(lane, camera) for _ in range(20) for camera in ("dock", "gate")]
+    wait_until(lambda: lane.skipped - skipped + len(lane.prefetch._ready) + len(lane.slots._slots) == 40, what="all frames to be read")
+    wait_until(lambda: all(item.is_old() for item in lane.prefetch._ready), what="these to be old")
+    runtime.free.set()
+
+    prediction_of(frames[-1])
+    prediction_of(frames[-2])
+    prediction_of(send(lane))
+    assert lane.skipped - skipped == 38
+    tail = [picture.seq for picture in runtime.seen][-4:-1]
+    assert tail[0] == first.seq
+    assert sorted(tail[1:]) == [frames[-2].seq, frames[-1].seq]
+
+
+def test_frames_of_a_camera_that_is_taken_away_are_left_alone(lane: Lane, runtime: FakeRuntime) -> None:
+    lane.update(plan("dock"))
+    away = send(lane, "gate")
+    prediction_of(send(lane, "dock"))
+
+    assert away.seq not in {picture.seq for picture in runtime.seen}
+
+
+def test_a_model_that_does_not_load_is_tried_again(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime = FakeRuntime()
+    answers: list[FakeRuntime | None] = [None, runtime]
+
+    def create(*_: object, **__: object) -> FakeRuntime:
+        if (answer := answers.pop(0)) is None:
+            raise InferenceError("The file is not there.", permanent=True)
+        return answer
+
+    monkeypatch.setattr(runtimes, "create", create)
+    other = Lane(plan("dock", model="late"), lane.producer)
+    other.start()
+    wait_until(lambda: other.status().detail == "The file is not there.")
+    assert other.status().state is ModelState.FAILING
+    wait_until(lambda: runtime.loads == 1)
+    wait_until(lambda: other.status().state is ModelState.RUNNING)
+    other.stop()
+
+    assert other.join(10)
+    assert runtime.closes == 1

@@ -1,0 +1,147 @@
+"""Lanes at work on the embedded broker, with frames from the test and models that do as the test says."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import pytest
+
+from inference import runtimes
+from inference.frames.pipeline import Lane
+from inference.plans import VersionPlan, View
+from sightline.kafka import Admin, Consumer, Producer, Record, topics
+from sightline.kafka.topics import Topic
+from sightline.messages import Frame, ModelState, ModelStatus, Prediction
+from tests.inference.pictures import encode, noise
+from tests.inference.stub import KIND, Mind, Stub
+from tests.servers.waiting import wait_until
+from tests.support import MILLISECOND, send_frame
+
+LIVE = View("live", 0.0)
+PICTURE = encode(noise())
+SECONDS = 20.0
+
+_seqs = itertools.count(1)
+
+
+class Reader:
+    """Reads a topic from where it is now on and keeps the records."""
+
+    def __init__(self, topic: Topic) -> None:
+        self.consumer = Consumer()
+        self.consumer.watch(topic, offset=0)
+        self.records: list[Record] = []
+
+    def read(self) -> list[Record]:
+        """All records so far."""
+        while (record := self.consumer.poll(0.01)) is not None:
+            self.records.append(record)
+        return self.records
+
+
+class Bench:
+    """Cameras, lanes and what comes out of them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> None:
+        monkeypatch.setitem(runtimes.RUNTIMES, "stub", KIND)
+        monkeypatch.setattr(Stub, "minds", {})
+        self.stack = stack
+        self.producer = Producer()
+        self.stack.callback(self.producer.flush, 5)
+        self.readers: dict[str, Reader] = {}
+        self.fed: list[Lane] = []
+
+    def plan(self, model: str, views: Mapping[str, View], **fields: Any) -> VersionPlan:
+        """A plan for a stub with the mind of that name."""
+        Stub.minds.setdefault(model, Mind())
+        return VersionPlan(model, "1", "stub", json.dumps({"name": model}), tuple(sorted(views.items())), **fields)
+
+    def lane(self, model: str, *cameras: str, **fields: Any) -> Lane:
+        """A running lane that sees the cameras."""
+        return self.start(self.plan(model, dict.fromkeys(cameras, LIVE), **fields))
+
+    def start(self, plan: VersionPlan) -> Lane:
+        """A lane that runs its model and is given frames by the test itself: joining a group takes seconds."""
+        lane = Lane(plan, self.producer, "worker-1")
+        lane.intake.cameras = plan.cameras
+        self.fed.append(lane)
+        for thread in lane.threads[1:]:
+            thread.start()
+            self.stack.callback(thread.join, 10)
+        self.stack.callback(lane.stop)
+        return lane
+
+    def start_on_kafka(self, *plans: VersionPlan) -> list[Lane]:
+        """Lanes that read Kafka themselves, once their groups have given them all cameras."""
+        Admin().ensure(topic for plan in plans for camera in plan.cameras for topic in topics.camera_topics(camera, imprint=False))
+        lanes = [Lane(plan, self.producer, "worker-1") for plan in plans]
+        for lane in lanes:
+            lane.start()
+            self.stack.callback(lane.join, 10)
+        for lane in lanes:
+            self.stack.callback(lane.stop)
+        wait_until(lambda: all(lane.intake.cameras == lane.plan.cameras for lane in lanes), SECONDS, "the groups to give all cameras")
+        return lanes
+
+    def show(self, camera: str, jpeg: bytes = PICTURE) -> Frame:
+        """A frame of the camera."""
+        frame = Frame(camera, next(_seqs), time.time_ns(), 640, 360, jpeg)
+        if self.fed:
+            headers = tuple(frame.headers().items())
+            record = Record(topics.frames(camera).name, 0, frame.seq, frame.captured_at // MILLISECOND, camera.encode(), jpeg, headers)
+            for lane in self.fed:
+                lane.intake.take_frame(record)
+        else:
+            send_frame(self.producer, frame)
+        return frame
+
+    def reader(self, topic: Topic) -> Reader:
+        """The reader of a topic."""
+        if topic.name not in self.readers:
+            self.readers[topic.name] = Reader(topic)
+            self.stack.callback(self.readers[topic.name].consumer.close)
+        return self.readers[topic.name]
+
+    def predictions(self, camera: str, model: str) -> list[Prediction]:
+        """What the model has said of the camera so far."""
+        said = [Prediction.from_json(record.value) for record in self.reader(topics.predictions(camera)).read()]
+        return [prediction for prediction in said if prediction.model == model]
+
+    def errors(self, model: str) -> list[Record]:
+        """The model's dead letters so far."""
+        return self.reader(topics.errors(model, "1")).read()
+
+    def states(self, model: str) -> list[ModelStatus]:
+        """The states that the model has reported so far."""
+        records = self.reader(topics.status()).read()
+        return [ModelStatus.from_json(record.value) for record in records if record.key == f"model/{model}@1".encode() and record.value]
+
+    def predict(self, camera: str, model: str, jpeg: bytes = PICTURE) -> Prediction:
+        """What the model says of a frame of the camera; frames are shown until it says something."""
+        shown: list[Frame] = []
+
+        def answer() -> Prediction | None:
+            shown.append(self.show(camera, jpeg))
+            ours = {(frame.seq, frame.captured_at) for frame in shown}
+            return next((said for said in self.predictions(camera, model) if (said.frame.seq, said.frame.captured_at) in ours), None)
+
+        found = wait_until(answer, SECONDS, f"a prediction of {model}", interval=0.1)
+        assert found
+        return found
+
+    def until_state(self, lane: Lane, state: ModelState) -> ModelStatus:
+        """The lane's status once it is in that state."""
+        wait_until(lambda: lane.status().state is state, SECONDS, f"the model to be {state}")
+        return lane.status()
+
+
+@contextmanager
+def bench_of(monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A bench for the length of the block."""
+    with ExitStack() as stack:
+        yield Bench(monkeypatch, stack)

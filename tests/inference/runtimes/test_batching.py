@@ -1,0 +1,77 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+
+from inference.runtimes.base import Picture
+from inference.runtimes.batching import ask
+from inference.runtimes.errors import InferenceError, ServerUnavailable
+from sightline.messages import Detection
+from tests.inference.pictures import picture
+
+AWAY = ServerUnavailable("The model server is away.")
+BROKEN = InferenceError("Broken.", permanent=True)
+
+
+class Model:
+    """Says the number of a picture; raises for those in ``bad``. ``calls`` are the numbers of the pictures of each call."""
+
+    def __init__(self, bad: dict[int, BaseException] | None = None) -> None:
+        self.bad = bad or {}
+        self.calls: list[list[int]] = []
+
+    def load(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def predict(self, batch: Sequence[Picture]) -> list[tuple[Detection, ...]]:
+        self.calls.append([item.seq for item in batch])
+        for item in batch:
+            if item.seq in self.bad:
+                raise self.bad[item.seq]
+        return [(Detection(str(item.seq), 1.0),) for item in batch]
+
+
+def pictures(count: int) -> list[Picture]:
+    return [picture(b"jpeg", seq=number) for number in range(count)]
+
+
+def words(answers: Sequence[object]) -> list[str]:
+    return [answer[0].label if isinstance(answer, tuple) else str(answer) for answer in answers]
+
+
+def test_every_picture_gets_its_own_answer() -> None:
+    model = Model()
+    assert words(ask(model, pictures(5), most=2)) == ["0", "1", "2", "3", "4"]
+    assert model.calls == [[0, 1], [2, 3], [4]]
+
+
+def test_no_pictures_are_no_call() -> None:
+    model = Model()
+    assert ask(model, [], most=4) == []
+    assert model.calls == []
+
+
+@pytest.mark.parametrize("bad", [0, 1, 3])
+def test_a_bad_picture_costs_only_itself(bad: int) -> None:
+    model = Model({bad: BROKEN})
+    assert words(ask(model, pictures(4), most=4)) == ["Broken." if number == bad else str(number) for number in range(4)]
+    assert model.calls == [[0, 1, 2, 3], [0], [1], [2], [3]]
+
+
+def test_a_server_that_is_away_is_asked_once() -> None:
+    model = Model({1: AWAY})
+    assert words(ask(model, pictures(5), most=2)) == [str(AWAY)] * 5
+    assert model.calls == [[0, 1]]
+
+
+def test_answers_before_a_server_went_away_are_kept() -> None:
+    assert words(ask(Model({2: AWAY}), pictures(5), most=2)) == ["0", "1", *[str(AWAY)] * 3]
+    assert words(ask(Model({0: BROKEN, 2: AWAY}), pictures(4), most=2)) == ["Broken.", "1", str(AWAY), str(AWAY)]
+
+
+def test_another_number_of_answers_is_an_error_of_the_model() -> None:
+    model = Model()
+    model.predict = lambda batch: []  # type: ignore[method-assign]
+    assert words(ask(model, pictures(2), most=2)) == ["The model gave 0 answers for 1 pictures."] * 2

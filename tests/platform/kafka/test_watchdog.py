@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from sightline.kafka import (
+    Admin,
+    Producer,
+    TopicKeeper,
+    topics,
+)
+from sightline.kafka import (
+    watchdog as keeper,
+)
+from sightline.kafka.watchdog import STUCK_SECONDS
+from tests.servers.waiting import wait_until
+
+DOCK = topics.frames("dock")
+
+
+def test_what_is_delivered_is_not_stuck_because_its_sender_looks_seldom(embedded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[Admin] = []
+
+    def admin() -> Admin:
+        asked.append(Admin())
+        return asked[-1]
+
+    monkeypatch.setattr(keeper, "Admin", admin)
+    producer = Producer()
+    looks = TopicKeeper(producer)
+    producer.send(DOCK, b"")
+    wait_until(lambda: producer.serve(0.1) and producer.delivered, 20, "the topic to be there")
+
+    producer.send(DOCK, b"")
+    until = time.monotonic() + 2 * STUCK_SECONDS
+    while time.monotonic() < until:
+        looks.look()
+    assert producer.delivered == 2
+    assert asked == []
+
+
+def test_a_record_that_is_refused_waits_for_nothing(embedded: str) -> None:
+    producer = Producer()
+    assert not producer.send(DOCK, bytes(64 * 1024 * 1024))
+    assert producer.take_stuck(0) == []
+    producer.flush(5)
