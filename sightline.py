@@ -1,7 +1,8 @@
 """The import name of the folder ``platform/``.
 
-The ground of the project lives in ``platform/``, but a package of that name would shadow the standard library's module ``platform``.
-So the folder has no ``__init__.py`` and is imported under this name: ``sightline.kafka.topics`` is ``platform/kafka/topics.py``.
+The ground of the project lives in ``platform/``, but a package of that name would shadow the
+standard library's module ``platform``. So the folder has no ``__init__.py`` and is imported
+under this name: ``sightline.kafka.topics`` is ``platform/kafka/topics.py``.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ app: Celery
 
 
 def __getattr__(name: str) -> Any:
-    """Bind the Celery application (``celery -A sightline``) on first use: most processes never need Celery."""
+    """Bind the Celery application (``celery -A sightline``) on first use: most processes never
+    need Celery.
+    """
     if name == "app":
         from sightline.jobs.app import app
 

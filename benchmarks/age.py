@@ -1,10 +1,12 @@
-"""How old is a frame when it reaches a viewer, and does memory stay flat? Prints both, for four 720p demo cameras on this machine.
+"""How old is a frame when it reaches a viewer, and does memory stay flat? Prints both, for four
+720p demo cameras on this machine.
 
     python -m benchmarks.age [--seconds 30] [--cameras 4] [--viewers 1]
 
-Every camera is read by the QR and the motion model, so the processor is as busy as a real wall makes it. The age is from the moment the frame left
-the camera's decoder to the moment the viewer has it in hand. In the same run the same frames are read straight from Kafka: what the web stage adds
-is the ratio of the two.
+Every camera is read by the QR and the motion model, so the processor is as busy as a real wall
+makes it. The age is from the moment the frame left the camera's decoder to the moment the viewer
+has it in hand. In the same run the same frames are read straight from Kafka: what the web stage
+adds is the ratio of the two.
 """
 
 from __future__ import annotations
@@ -39,12 +41,20 @@ class Tally:
     predictions: dict[str, list[float]] = field(default_factory=dict)
 
 
-async def view(stack: Stack, cookies: str, cameras: Sequence[str], tally: Tally, until: float) -> None:
-    """One viewer: watches all cameras, acknowledges every frame at once, notes ages until the monotonic time ``until``."""
+async def view(
+    stack: Stack, cookies: str, cameras: Sequence[str], tally: Tally, until: float
+) -> None:
+    """One viewer: watches all cameras, acknowledges every frame at once, notes ages until the
+    monotonic time ``until``.
+    """
     headers = {"Cookie": cookies, "Origin": stack.url}
-    async with websockets.connect(f"ws://localhost:{stack.port}/ws/wall/", additional_headers=headers, max_size=None) as socket:
+    async with websockets.connect(
+        f"ws://localhost:{stack.port}/ws/wall/", additional_headers=headers, max_size=None
+    ) as socket:
         for camera in cameras:
-            await socket.send(json.dumps({"type": "watch", "camera": camera, "fps": 10, "width": 1280}))
+            await socket.send(
+                json.dumps({"type": "watch", "camera": camera, "fps": 10, "width": 1280})
+            )
         while (left := until - time.monotonic()) > 0:
             try:
                 message = await asyncio.wait_for(socket.recv(), left)
@@ -55,7 +65,9 @@ async def view(stack: Stack, cookies: str, cameras: Sequence[str], tally: Tally,
                 (length,) = struct.unpack(">I", message[:4])
                 header = json.loads(message[4 : 4 + length])
                 tally.ages.append((now - header["captured_at"]) / 1e6)
-                await socket.send(json.dumps({"type": "ack", "camera": header["camera"], "seq": header["seq"]}))
+                await socket.send(
+                    json.dumps({"type": "ack", "camera": header["camera"], "seq": header["seq"]})
+                )
             else:
                 note(json.loads(message), tally, now)
 
@@ -65,15 +77,29 @@ def note(message: dict[str, object], tally: Tally, now: int) -> None:
     if message["type"] == "predictions":
         frame = message["frame"]
         assert isinstance(frame, dict)
-        tally.predictions.setdefault(str(message["model"]), []).append((now - frame["captured_at"]) / 1e6)
+        tally.predictions.setdefault(str(message["model"]), []).append(
+            (now - frame["captured_at"]) / 1e6
+        )
 
 
 def read_kafka(stack: Stack, cameras: Sequence[str], ages: list[float], until: float) -> None:
     """The rival in the same run: a bare consumer of the same frames, without the web stage."""
     consumer = confluent_kafka.Consumer(
-        {"bootstrap.servers": stack.bootstrap, "group.id": "benchmark", "fetch.wait.max.ms": 5, "socket.nagle.disable": True}
+        {
+            "bootstrap.servers": stack.bootstrap,
+            "group.id": "benchmark",
+            "fetch.wait.max.ms": 5,
+            "socket.nagle.disable": True,
+        }
     )
-    consumer.assign([confluent_kafka.TopicPartition(f"sightline.cameras.{camera}.frames", 0, confluent_kafka.OFFSET_END) for camera in cameras])
+    consumer.assign(
+        [
+            confluent_kafka.TopicPartition(
+                f"sightline.cameras.{camera}.frames", 0, confluent_kafka.OFFSET_END
+            )
+            for camera in cameras
+        ]
+    )
     while time.monotonic() < until:
         message = consumer.poll(0.2)
         if message is not None and message.error() is None:
@@ -111,30 +137,50 @@ async def measure(stack: Stack, cameras: Sequence[str], seconds: float, viewers:
 
 
 def report(
-    tallies: Sequence[Tally], direct: Sequence[float], samples: Sequence[dict[str, int]], used: dict[str, float], seconds: float, cameras: int
+    tallies: Sequence[Tally],
+    direct: Sequence[float],
+    samples: Sequence[dict[str, int]],
+    used: dict[str, float],
+    seconds: float,
+    cameras: int,
 ) -> None:
     """Print what was measured."""
     ages = [age for tally in tallies for age in tally.ages]
     rate = len(ages) / seconds / len(tallies)
-    print(f"\n{cameras} cameras, {len(tallies)} viewers, {seconds:g} s, {len(ages)} frames seen, {rate:.1f} a second a viewer")
+    print(
+        f"\n{cameras} cameras, {len(tallies)} viewers, {seconds:g} s, {len(ages)} frames seen,"
+        f" {rate:.1f} a second a viewer"
+    )
     print(f"frame age at the viewer      {quantiles(ages)}")
     print(
-        f"frame age in a bare consumer {quantiles(direct)}   web stage / bare: {sorted(ages)[len(ages) // 2] / sorted(direct)[len(direct) // 2]:.2f}"
+        f"frame age in a bare consumer {quantiles(direct)}   web stage / bare:"
+        f" {sorted(ages)[len(ages) // 2] / sorted(direct)[len(direct) // 2]:.2f}"
     )
     for model, values in sorted(tallies[0].predictions.items()):
-        print(f"prediction age, {model:<12} {quantiles(values)}   {len(values) / seconds / cameras:.1f} a second a camera")
+        print(
+            f"prediction age, {model:<12} {quantiles(values)}  "
+            f" {len(values) / seconds / cameras:.1f} a second a camera"
+        )
     for name in PROCESSES:
         memory = [entry[name] / MIB for entry in samples]
-        print(f"{name:<8} {used[name] / seconds * 100:5.1f} % of a core  {memory[-1]:6.1f} MiB  {slope(memory, SAMPLE_SECONDS):+7.1f} MiB/h")
+        print(
+            f"{name:<8} {used[name] / seconds * 100:5.1f} % of a core  {memory[-1]:6.1f} MiB "
+            f" {slope(memory, SAMPLE_SECONDS):+7.1f} MiB/h"
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--viewers", type=int, default=1)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder, Stack(Path(folder)) as stack:
+    with (
+        tempfile.TemporaryDirectory(prefix="sightline-bench-") as folder,
+        Stack(Path(folder)) as stack,
+    ):
         cameras = ["conveyor", *(f"conveyor-{number}" for number in range(2, options.cameras + 1))]
         operator = stack.operator()
         for number, camera in enumerate(cameras[1:], start=2):

@@ -1,8 +1,10 @@
-"""The rival of benchmarks.viewers: the least that a Daphne application can do to send a camera's pictures to all who connect.
+"""The rival of benchmarks.viewers: the least that a Daphne application can do to send a camera's
+pictures to all who connect.
 
     python -m benchmarks.bare PORT BOOTSTRAP TOPIC
 
-No login, no back-pressure, no frame rate, no width: every picture from Kafka goes to everyone, as a multipart stream or in WebSocket messages.
+No login, no back-pressure, no frame rate, no width: every picture from Kafka goes to everyone,
+as a multipart stream or in WebSocket messages.
 """
 
 from __future__ import annotations
@@ -21,14 +23,27 @@ from twisted.internet import reactor as installed
 
 # The wall's socket also says how the camera is, as often as it reports.
 STATUS_EVERY = 10
-STATUS = json.dumps({"type": "status", "camera": "gate", "state": "live", "since": 10**18, "at": 10**18, "detail": "", "fps": 10.0, "codec": "demo"})
+STATUS = json.dumps(
+    {
+        "type": "status",
+        "camera": "gate",
+        "state": "live",
+        "since": 10**18,
+        "at": 10**18,
+        "detail": "",
+        "fps": 10.0,
+        "codec": "demo",
+    }
+)
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
 class Source:
-    """The newest picture as both kinds of viewers get it; reading it is the same work as in Sightline."""
+    """The newest picture as both kinds of viewers get it; reading it is the same work as in
+    Sightline.
+    """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, bootstrap: str, topic: str) -> None:
         self.loop = loop
@@ -38,20 +53,34 @@ class Source:
         threading.Thread(target=self._read, args=(bootstrap, topic), daemon=True).start()
 
     def _read(self, bootstrap: str, topic: str) -> None:
-        consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": "bare", "fetch.wait.max.ms": 5})
+        consumer = confluent_kafka.Consumer(
+            {"bootstrap.servers": bootstrap, "group.id": "bare", "fetch.wait.max.ms": 5}
+        )
         consumer.assign([confluent_kafka.TopicPartition(topic, 0, confluent_kafka.OFFSET_END)])
         while True:
             record = consumer.poll(0.05)
             if record is not None and record.error() is None:
-                self.loop.call_soon_threadsafe(self._publish, record.value() or b"", dict(record.headers() or ()))
+                self.loop.call_soon_threadsafe(
+                    self._publish, record.value() or b"", dict(record.headers() or ())
+                )
 
     def _publish(self, jpeg: bytes, headers: dict[str, Any]) -> None:
         seq, captured_at = int(headers["seq"]), int(headers["captured_at"])
         self.seq = seq
-        lines = f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\nX-Timestamp: {captured_at / 1e9:.6f}\r\nX-Frame-Seq: {seq}\r\n\r\n"
+        lines = (
+            f"Content-Type: image/jpeg\r\nContent-Length: {len(jpeg)}\r\nX-Timestamp:"
+            f" {captured_at / 1e9:.6f}\r\nX-Frame-Seq: {seq}\r\n\r\n"
+        )
         self.part = lines.encode() + jpeg + b"\r\n--frame\r\n"
         header = json.dumps(
-            {"camera": "gate", "seq": seq, "captured_at": captured_at, "width": 1280, "height": 720, "sent_at": time.time_ns()}
+            {
+                "camera": "gate",
+                "seq": seq,
+                "captured_at": captured_at,
+                "width": 1280,
+                "height": 720,
+                "sent_at": time.time_ns(),
+            }
         ).encode()
         self.message = len(header).to_bytes(4, "big") + header + jpeg
         arrived, self.arrived = self.arrived, self.loop.create_future()
@@ -68,7 +97,9 @@ class Bare:
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if self.source is None:
             self.source = Source(asyncio.get_running_loop(), *self.where)
-        await (self._stream if scope["type"] == "http" else self._socket)(self.source, receive, send)
+        await (self._stream if scope["type"] == "http" else self._socket)(
+            self.source, receive, send
+        )
 
     async def _stream(self, source: Source, receive: Receive, send: Send) -> None:
         headers = [(b"Content-Type", b"multipart/x-mixed-replace; boundary=frame")]
@@ -97,7 +128,9 @@ def main() -> None:
     port, bootstrap, topic = sys.argv[1:]
     reactor: Any = installed
     del reactor
-    Server(Bare(bootstrap, topic), endpoints=[f"tcp:port={port}:interface=127.0.0.1"], server_name="").run()
+    Server(
+        Bare(bootstrap, topic), endpoints=[f"tcp:port={port}:interface=127.0.0.1"], server_name=""
+    ).run()
 
 
 if __name__ == "__main__":

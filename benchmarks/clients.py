@@ -1,4 +1,6 @@
-"""Viewers for the benchmarks: many connections in one process of its own, so that their cost is not the server's."""
+"""Viewers for the benchmarks: many connections in one process of its own, so that their cost is
+not the server's.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,13 @@ from multiprocessing.connection import Connection
 from types import TracebackType
 from typing import Self
 
-HANDSHAKE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13")
-MOST_AGES = 200_000
+HANDSHAKE = (
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version: 13",
+)
+MAX_AGES = 200_000
 
 
 def said(message: dict[str, object]) -> bytes:
@@ -31,7 +38,9 @@ def watching(camera: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Who connects where: ``socket`` True for the wall's WebSocket with one tile, False for the MJPEG stream."""
+    """Who connects where: ``socket`` True for the wall's WebSocket with one tile, False for the
+    MJPEG stream.
+    """
 
     port: int
     camera: str
@@ -49,7 +58,7 @@ class Tally:
     def note(self, captured_at: float) -> None:
         """A frame that was captured at this time (s) is here."""
         self.frames += 1
-        if len(self.ages) < MOST_AGES:
+        if len(self.ages) < MAX_AGES:
             self.ages.append((time.time() - captured_at) * 1e3)
 
 
@@ -68,7 +77,12 @@ class Viewer(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
         path = "/ws/wall/" if self.wanted.socket else f"/cameras/{self.wanted.camera}/stream.mjpg"
-        lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{self.wanted.port}", *self.wanted.headers, *(HANDSHAKE if self.wanted.socket else ())]
+        lines = [
+            f"GET {path} HTTP/1.1",
+            f"Host: 127.0.0.1:{self.wanted.port}",
+            *self.wanted.headers,
+            *(HANDSHAKE if self.wanted.socket else ()),
+        ]
         transport.write(("\r\n".join(lines) + "\r\n\r\n").encode())
 
     def data_received(self, data: bytes) -> None:
@@ -93,7 +107,9 @@ class Viewer(asyncio.Protocol):
         return True
 
     def _read_part(self) -> bool:
-        """One picture of the stream; what is between two pictures, the chunks' lengths too, is passed over."""
+        """One picture of the stream; what is between two pictures, the chunks' lengths too, is
+        passed over.
+        """
         start = self.buffer.find(b"Content-Length: ")
         end = self.buffer.find(b"\r\n\r\n", start)
         if start < 0 or end < 0:
@@ -156,7 +172,12 @@ class Clients:
         self.process.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        err: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.process.kill()
         self.process.join()
 
@@ -169,7 +190,9 @@ async def _watch(wanted: Wanted, count: int, orders: Connection) -> None:
     loop = asyncio.get_running_loop()
     tally = Tally()
     for _ in range(count):
-        await loop.create_connection(lambda: Viewer(wanted, lambda: tally), "127.0.0.1", wanted.port)
+        await loop.create_connection(
+            lambda: Viewer(wanted, lambda: tally), "127.0.0.1", wanted.port
+        )
     while await asyncio.to_thread(orders.recv):
         orders.send(tally)
         tally = Tally()

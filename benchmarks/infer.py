@@ -1,11 +1,13 @@
-"""How much of a model's own speed is left when it looks at live video? Prints both, and their ratio.
+"""How much of a model's own speed is left when it looks at live video? Prints both, and their
+ratio.
 
     python -m benchmarks.infer [--seconds 6] [--cameras 8] [--fps 75]
 
-The rival in the same run is the model's bare loop: the same model, called again and again with a picture that is already decoded. Over Kafka the
-frames are 720p JPEGs of several cameras, more of them than the model can take. `sleep` models wait, as one on an accelerator or a server does;
-`busy` ones compute in Python and hold its lock. Models look at pictures 640 wide. At last a network in ONNX that profits from batches, whose
-pictures are of different cameras.
+The rival in the same run is the model's bare loop: the same model, called again and again with a
+picture that is already decoded. Over Kafka the frames are 720p JPEGs of several cameras, more of
+them than the model can take. `sleep` models wait, as one on an accelerator or a server does;
+`busy` ones compute in Python and hold its lock. Models look at pictures 640 wide. At last a
+network in ONNX that profits from batches, whose pictures are of different cameras.
 """
 
 from __future__ import annotations
@@ -28,7 +30,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from inference.frames.pipeline import Lane
+    from inference.frames.pipeline import FramePipeline
     from inference.runtimes.base import Picture
     from sightline.messages import Detection
 
@@ -70,14 +72,24 @@ class Timed:
 
 
 def network(path: Path) -> None:
-    """A convolutional network with large dense layers, as VGG has: reading their 150 MB of weights costs more than using them once."""
+    """A convolutional network with large dense layers, as VGG has: reading their 150 MB of
+    weights costs more than using them once.
+    """
     import numpy as np
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
     random = np.random.default_rng(7)
-    shapes = {"filters": (16, 3, 4, 4), "dense": (4096, 4096), "denser": (4096, 4096), "last": (4096, 1000)}
-    weights = {name: (random.standard_normal(shape) / 64).astype(np.float32) for name, shape in shapes.items()}
+    shapes = {
+        "filters": (16, 3, 4, 4),
+        "dense": (4096, 4096),
+        "denser": (4096, 4096),
+        "last": (4096, 1000),
+    }
+    weights = {
+        name: (random.standard_normal(shape) / 64).astype(np.float32)
+        for name, shape in shapes.items()
+    }
     nodes = [
         helper.make_node("Conv", ["image", "filters"], ["seen"], strides=[4, 4]),
         helper.make_node("Relu", ["seen"], ["bright"]),
@@ -91,7 +103,9 @@ def network(path: Path) -> None:
     scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, ["batch", 1000])
     initializers = [numpy_helper.from_array(array, name) for name, array in weights.items()]
     graph = helper.make_graph(nodes, "benchmark", [image], [scores], initializers)
-    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path)
+    onnx.save(
+        helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9), path
+    )
 
 
 def camera_names(count: int) -> list[str]:
@@ -111,7 +125,9 @@ def photograph() -> bytes:
 
 
 def feed(cameras: int, fps: float) -> None:
-    """A process with the broker and the cameras: says where the broker is, then sends until its standard input ends."""
+    """A process with the broker and the cameras: says where the broker is, then sends until its
+    standard input ends.
+    """
     from sightline.kafka import Producer, embedded_broker, topics
     from sightline.messages import Frame
 
@@ -151,8 +167,19 @@ def setup(address: str) -> None:
 @contextmanager
 def fed(cameras: int, fps: float) -> Iterator[None]:
     """Cameras and a broker in a process of their own."""
-    command = [sys.executable, "-m", "benchmarks.infer", "--feed", "--cameras", str(cameras), "--fps", str(fps)]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.infer",
+        "--feed",
+        "--cameras",
+        str(cameras),
+        "--fps",
+        str(fps),
+    ]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdin
         assert process.stdout
         setup(process.stdout.readline().strip())
@@ -161,16 +188,31 @@ def fed(cameras: int, fps: float) -> Iterator[None]:
 
 
 @contextmanager
-def running(cameras: int, batch: int, runtime: str, options: dict[str, Any], file: str = "") -> Iterator[Lane]:
+def running(
+    cameras: int, batch: int, runtime: str, options: dict[str, Any], file: str = ""
+) -> Iterator[FramePipeline]:
     """A lane that has predicted for a while already."""
-    from inference.frames.pipeline import Lane
+    from inference.frames.pipeline import FramePipeline
     from inference.plans import VersionPlan, View
     from sightline.kafka import Admin, Producer, topics
 
     names = camera_names(cameras)
-    Admin().ensure(topic for camera in names for topic in topics.camera_topics(camera, imprint=False))
+    Admin().ensure(
+        topic for camera in names for topic in topics.camera_topics(camera, imprint=False)
+    )
     views = tuple((camera, View("live", 0.0)) for camera in names)
-    lane = Lane(VersionPlan(f"model-{time.monotonic_ns()}", "1", runtime, json.dumps(options), views, file, batch=batch), Producer())
+    lane = FramePipeline(
+        VersionPlan(
+            f"model-{time.monotonic_ns()}",
+            "1",
+            runtime,
+            json.dumps(options),
+            views,
+            file,
+            batch=batch,
+        ),
+        Producer(),
+    )
     lane.start()
     while lane.predicted == 0:
         assert lane.failed == lane.errors == 0, lane.status().detail
@@ -183,7 +225,9 @@ def running(cameras: int, batch: int, runtime: str, options: dict[str, Any], fil
         lane.join(10)
 
 
-def on_video(cameras: int, batch: int, seconds: float, runtime: str, options: dict[str, Any], file: str = "") -> float:
+def on_video(
+    cameras: int, batch: int, seconds: float, runtime: str, options: dict[str, Any], file: str = ""
+) -> float:
     """Frames a second that a model answers on live video."""
     with running(cameras, batch, runtime, options, file) as lane:
         started, before = time.perf_counter(), lane.predicted
@@ -204,7 +248,9 @@ def bare(batch: int, seconds: float, runtime: str, options: dict[str, Any]) -> f
     model = runtimes.create(runtime, options)
     model.load()
     jpeg = photograph()
-    pictures = [Picture(Frame("camera", number, number, WIDTH, HEIGHT, jpeg)) for number in range(batch)]
+    pictures = [
+        Picture(Frame("camera", number, number, WIDTH, HEIGHT, jpeg)) for number in range(batch)
+    ]
     model.predict(pictures)
     calls, started = 0, time.perf_counter()
     while (elapsed := time.perf_counter() - started) < seconds:
@@ -218,20 +264,34 @@ def compare(title: str, goal: float, cameras: int, seconds: float, options: dict
     """Print a model's speed on video and in its bare loop."""
     alone = bare(1, seconds / 2, "timed", options)
     video = on_video(cameras, 1, seconds, "timed", options)
-    print(f"{title:<28} bare loop {alone:7.1f} /s   on video {video:7.1f} /s   ratio {video / alone:.3f}   goal {goal:.2f}", flush=True)
+    print(
+        f"{title:<28} bare loop {alone:7.1f} /s   on video {video:7.1f} /s   ratio"
+        f" {video / alone:.3f}   goal {goal:.2f}",
+        flush=True,
+    )
 
 
 def compare_batches(cameras: int, seconds: float, file: Path) -> None:
-    """Print the speed of an ONNX network on video, picture by picture and in batches across the cameras."""
+    """Print the speed of an ONNX network on video, picture by picture and in batches across the
+    cameras.
+    """
     network(file)
-    options = {"threads": 1, "input": {"fit": "stretch"}, "output": {"adapter": "classification", "scores": "softmax"}}
-    single, batched = (on_video(cameras, batch, seconds, "onnx", options, str(file)) for batch in (1, cameras))
+    options = {
+        "threads": 1,
+        "input": {"fit": "stretch"},
+        "output": {"adapter": "classification", "scores": "softmax"},
+    }
+    single, batched = (
+        on_video(cameras, batch, seconds, "onnx", options, str(file)) for batch in (1, cameras)
+    )
     rates = f"batch 1   {single:7.1f} /s   batch {cameras:<2} {batched:7.1f} /s"
     print(f"{'ONNX CNN':<28} {rates}   ratio {batched / single:.3f}   goal 2.00")
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=6)
     parser.add_argument("--cameras", type=int, default=8)
     parser.add_argument("--fps", type=float, default=75)
@@ -248,11 +308,20 @@ def main() -> None:
 
             runtimes.RUNTIMES["timed"] = runtimes.Kind("Timed", "benchmarks.infer", "Timed")  # type: ignore[index]
             logging.getLogger("inference").setLevel(logging.WARNING)
-            print(f"{options.cameras} cameras, {options.fps:g} frames a second each, {len(photograph()) / 1000:.0f} kB a frame")
+            print(
+                f"{options.cameras} cameras, {options.fps:g} frames a second each,"
+                f" {len(photograph()) / 1000:.0f} kB a frame"
+            )
             for busy in (False, True):
                 name = "busy" if busy else "sleep"
                 for milliseconds, goal in ((20.0, 0.95), (2.0, 0.85)):
-                    compare(f"{name}, {milliseconds:g} ms", goal, options.cameras, options.seconds, {"base": milliseconds, "busy": busy})
+                    compare(
+                        f"{name}, {milliseconds:g} ms",
+                        goal,
+                        options.cameras,
+                        options.seconds,
+                        {"base": milliseconds, "busy": busy},
+                    )
             compare_batches(options.cameras, options.seconds, Path(folder) / "network.onnx")
 
 

@@ -1,8 +1,10 @@
-"""How soon does the wall, in a real Chromium, say that a camera is gone, and how soon is all well again?
+"""How soon does the wall, in a real Chromium, say that a camera is gone, and how soon is all well
+again?
 
     python -m benchmarks.outages [--rounds 3]
 
-A camera's RTSP server is stopped and started again, then the web process is killed and its supervisor starts it again. Each line names the promise.
+A camera's RTSP server is stopped and started again, then the web process is killed and its
+supervisor starts it again. Each line names the promise.
 """
 
 from __future__ import annotations
@@ -27,7 +29,8 @@ from tests.servers.waiting import wait_until
 FLINCHES = """
 (tile) => {
   window.flinches = 0;
-  new MutationObserver(() => (window.flinches += tile.dataset.state !== "live")).observe(tile, { attributeFilter: ["data-state"] });
+  const flinch = () => (window.flinches += tile.dataset.state !== "live");
+  new MutationObserver(flinch).observe(tile, { attributeFilter: ["data-state"] });
 }
 """
 
@@ -56,7 +59,8 @@ def unplug(page: Page, server: RtspServer) -> None:
     back = seconds_until(lambda: is_live(porch), "the camera to be back")
     flinches = page.evaluate("window.flinches")
     print(
-        f"camera unplugged: said after {gone:.1f} s (goal 10), live {back:.1f} s after it was back (goal 5), the other tile flinched {flinches} times"
+        f"camera unplugged: said after {gone:.1f} s (goal 10), live {back:.1f} s after it was back"
+        f" (goal 5), the other tile flinched {flinches} times"
     )
 
 
@@ -67,16 +71,26 @@ def restart_web(page: Page, stack: Stack) -> None:
     os.kill(stack.pid("web"), signal.SIGKILL)
     gone = seconds_until(lambda: not is_live(tile), "the tile to be greyed")
     back = gone + seconds_until(lambda: is_live(tile), "the page to be back")
-    print(f"web process killed: tile greyed after {gone:.1f} s, page live again after {back:.1f} s (goal 10)", flush=True)
+    print(
+        f"web process killed: tile greyed after {gone:.1f} s, page live again after {back:.1f} s"
+        " (goal 10)",
+        flush=True,
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sightline-bench-") as name:
         folder = Path(name)
-        with RtspServer(face_video(folder / "face.mp4"), log=folder / "rtsp.log") as server, Stack(folder) as stack, chromium() as browser:
+        with (
+            RtspServer(face_video(folder / "face.mp4"), log=folder / "rtsp.log") as server,
+            Stack(folder) as stack,
+            chromium() as browser,
+        ):
             stack.operator().add_camera("porch", "rtsp", server.url)
             page = browser.new_page()
             log_in(page, stack)

@@ -10,7 +10,9 @@ MIB = 2**20
 
 
 def processor_seconds(pid: int) -> float:
-    """The processor time that the threads of a process have used, to the nanosecond; those that have ended do not count."""
+    """The processor time that the threads of a process have used, to the nanosecond; those that
+    have ended do not count.
+    """
     total = 0
     for task in Path(f"/proc/{pid}/task").iterdir():
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):
@@ -29,7 +31,9 @@ def descendants(pid: int) -> list[int]:
 
 
 def proportional_bytes(pid: int) -> int:
-    """What a process occupies, its part of shared pages included (Linux's PSS); 0 when it has ended."""
+    """What a process occupies, its part of shared pages included (Linux's PSS); 0 when it has
+    ended.
+    """
     with contextlib.suppress(FileNotFoundError, ProcessLookupError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):
@@ -49,7 +53,9 @@ def quantile(values: Sequence[float], share: int) -> float:
 
 
 def slope(values: Sequence[float], seconds: float) -> float:
-    """Growth an hour of a value noted every ``seconds``: the median of the last third against that of the first third."""
+    """Growth an hour of a value noted every ``seconds``: the median of the last third against
+    that of the first third.
+    """
     third = max(1, len(values) // 3)
     growth = sorted(values[-third:])[third // 2] - sorted(values[:third])[third // 2]
     return growth * 3600 / (max(1, len(values) - third) * seconds)

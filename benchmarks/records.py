@@ -1,12 +1,15 @@
-"""How many records a second does a record stream answer? Prints it beside two rivals, measured in the same run.
+"""How many records a second does a record stream answer? Prints it beside two rivals, measured in
+the same run.
 
     python -m benchmarks.records [--records 100000] [--kafka HOST:PORT]
 
-The first rival is the loop that most people write first: read a record, ask the model, send the answer, wait until Kafka has it. The model costs
-nothing there, so that the loops alone are compared. The second is the model's own bare loop, without Kafka, JSON and schema: what is left of its
-speed when it answers a stream. That model keeps the processor for 100 µs a record. A turn ends when Kafka has the last answer, which takes as long
-after few records as after many; so there are many. Without --kafka the embedded broker serves, in a process of its own; exactly-once needs a real
-one.
+The first rival is the loop that most people write first: read a record, ask the model, send the
+answer, wait until Kafka has it. The model costs nothing there, so that the loops alone are
+compared. The second is the model's own bare loop, without Kafka, JSON and schema: what is left
+of its speed when it answers a stream. That model keeps the processor for 100 µs a record. A turn
+ends when Kafka has the last answer, which takes as long after few records as after many; so
+there are many. Without --kafka the embedded broker serves, in a process of its own; exactly-once
+needs a real one.
 """
 
 from __future__ import annotations
@@ -35,15 +38,19 @@ TURNS = 5
 GOAL_NAIVE = 10.0
 GOAL_BARE = 0.9
 RECORD = {"sepal_length": 5.1, "sepal_width": 3, "petal_length": 1.4, "petal_width": 0.2}
-SCHEMA = {"type": "object", "properties": {name: {"type": "number"} for name in RECORD}, "required": list(RECORD)}
+SCHEMA = {
+    "type": "object",
+    "properties": {name: {"type": "number"} for name in RECORD},
+    "required": list(RECORD),
+}
 
 
 def fill(model: str, records: int) -> None:
     """Put ``records`` records into the model's inputs."""
-    from sightline.kafka import Admin, Outbox, Receipt, topics
+    from sightline.kafka import Admin, DeliveryReport, ReliableProducer, topics
 
     Admin().ensure(topics.record_topics(model, "1"))
-    outbox, receipt, topic = Outbox(), Receipt(), topics.inputs(model, "1").name
+    outbox, receipt, topic = ReliableProducer(), DeliveryReport(), topics.inputs(model, "1").name
     for number in range(records):
         value = json.dumps({"id": number, **RECORD}).encode()
         while not outbox.send(topic, value, b"key", [("source", b"benchmark")], 0, receipt):
@@ -61,7 +68,9 @@ def stream(plan: RecordPlan, records: int) -> float:
     stopping = threading.Event()
     answers = Answers(plan, stopping)
     answers.load()
-    running = RecordStream(plan, answers, ModelTracker(plan.model, plan.version), stopping, "benchmark")
+    running = RecordStream(
+        plan, answers, ModelTracker(plan.model, plan.version), stopping, "benchmark"
+    )
     running.open()
     while not running.delivery.answered:
         running.step(0.01)
@@ -89,7 +98,12 @@ def naive(model: str, predict: Callable[[dict[str, object]], dict[str, object]])
             continue
         if not count:
             started = time.perf_counter()
-        producer.send(outputs, json.dumps(predict(json.loads(record.value))).encode(), key=record.key, headers=record.headers)
+        producer.send(
+            outputs,
+            json.dumps(predict(json.loads(record.value))).encode(),
+            key=record.key,
+            headers=record.headers,
+        )
         producer.flush(10)
         consumer.commit([record])
         count += 1
@@ -111,7 +125,14 @@ def plan(model: str, name: str, *, exactly_once: bool = False) -> RecordPlan:
     """A model version of the tests' classes."""
     from inference.record_plans import RecordPlan
 
-    return RecordPlan(model, "1", "python", json.dumps({"model": name}), input_schema=json.dumps(SCHEMA), exactly_once=exactly_once)
+    return RecordPlan(
+        model,
+        "1",
+        "python",
+        json.dumps({"model": name}),
+        input_schema=json.dumps(SCHEMA),
+        exactly_once=exactly_once,
+    )
 
 
 def against_waiting(title: str, records: int, exactly_once: bool) -> bool:
@@ -122,12 +143,17 @@ def against_waiting(title: str, records: int, exactly_once: bool) -> bool:
     fill(f"free-{title}", records)
     slow = naive(f"naive-{title}", FreeModel().predict)
     fast = stream(plan(f"free-{title}", "free_model", exactly_once=exactly_once), records)
-    print(f"{title:<12}  free model    {fast:9,.0f} records/s; waiting for each answer {slow:9,.0f}: {fast / slow:5.1f} x (goal {GOAL_NAIVE:g})")
+    print(
+        f"{title:<12}  free model    {fast:9,.0f} records/s; waiting for each answer {slow:9,.0f}:"
+        f" {fast / slow:5.1f} x (goal {GOAL_NAIVE:g})"
+    )
     return fast >= GOAL_NAIVE * slow
 
 
 def against_bare(title: str, records: int, exactly_once: bool) -> bool:
-    """The 100 µs model, beside its bare loop; whether the goal is met. In turns, because other work on the machine slows down both."""
+    """The 100 µs model, beside its bare loop; whether the goal is met. In turns, because other
+    work on the machine slows down both.
+    """
     from tests.models_for_tests import BusyModel
 
     ratios, speeds = [], []
@@ -140,13 +166,16 @@ def against_bare(title: str, records: int, exactly_once: bool) -> bool:
     ratio = statistics.median(ratios)
     shown = ", ".join(f"{value:.2f}" for value in ratios)
     print(
-        f"{title:<12}  100 µs model  {statistics.median(speeds):9,.0f} records/s; of the bare loop {ratio:.2f} (goal {GOAL_BARE:g}; turns: {shown})"
+        f"{title:<12}  100 µs model  {statistics.median(speeds):9,.0f} records/s; of the bare loop"
+        f" {ratio:.2f} (goal {GOAL_BARE:g}; turns: {shown})"
     )
     return ratio >= GOAL_BARE
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--kafka", default="", help="a real Kafka instead of the embedded broker")
     options = parser.parse_args()
@@ -164,7 +193,11 @@ def main() -> None:
         import django
 
         django.setup()
-        with Child([sys.executable, "-m", "sightline.kafka.broker", str(port)], Path(folder) / "broker.log", cwd=HOME) as broker:
+        with Child(
+            [sys.executable, "-m", "sightline.kafka.broker", str(port)],
+            Path(folder) / "broker.log",
+            cwd=HOME,
+        ) as broker:
             broker.wait_until(lambda: is_listening(port))
             met = [
                 against(title, options.records, title == "exactly-once")

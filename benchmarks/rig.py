@@ -1,4 +1,6 @@
-"""A web process with one camera that sends the same picture again and again: what the benchmarks of viewers measure."""
+"""A web process with one camera that sends the same picture again and again: what the benchmarks
+of viewers measure.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,15 @@ PREFIX = "sightline"
 
 @contextlib.contextmanager
 def web(folder: Path, fps: float, size: int) -> Iterator[Site]:
-    """The web process on an embedded broker; its camera sends ``fps`` pictures of ``size`` bytes a second. Sets up Django in this process, once."""
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "sightline.settings", "DATA_DIR": str(folder / "own"), "KAFKA_EMBEDDED": "1", "TOPIC_PREFIX": PREFIX}
+    """The web process on an embedded broker; its camera sends ``fps`` pictures of ``size`` bytes
+    a second. Sets up Django in this process, once.
+    """
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "sightline.settings",
+        "DATA_DIR": str(folder / "own"),
+        "KAFKA_EMBEDDED": "1",
+        "TOPIC_PREFIX": PREFIX,
+    }
     django.setup()
     from django.conf import settings
 
@@ -32,7 +41,9 @@ def web(folder: Path, fps: float, size: int) -> Iterator[Site]:
         settings.KAFKA_BOOTSTRAP_SERVERS = broker.address
         site = Site(folder, bootstrap=broker.address, prefix=PREFIX, RECHECK_SECONDS="15")
         site.prepare()
-        running.enter_context(Rolling(Camera(CAMERA, Producer()), fps=fps, jpeg=noise(size), width=1280))
+        running.enter_context(
+            Rolling(Camera(CAMERA, Producer()), fps=fps, jpeg=noise(size), width=1280)
+        )
         site.start()
         running.callback(site.child.stop)
         yield site

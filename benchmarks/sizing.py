@@ -1,10 +1,13 @@
-"""What does a camera cost? Processor time, memory and bytes of each process for a 720p RTSP camera: the figures of docs/deploy.md.
+"""What does a camera cost? Processor time, memory and bytes of each process for a 720p RTSP camera:
+the figures of docs/deploy.md.
 
     python -m benchmarks.sizing [--cameras 4] [--seconds 20]
 
-Real H.264 (a photograph that moves, 25 fps) from a real RTSP server is captured at 5 and at 10 fps; then one viewer watches all cameras at full
-width; then a model looks at them. Each cost is what a process uses with it less what it used without it. It is given for each picture, too: a busy
-machine takes fewer pictures, but not much less time for each. Afterwards: how long the questions to the database take that are asked again and again.
+Real H.264 (a photograph that moves, 25 fps) from a real RTSP server is captured at 5 and at 10
+fps; then one viewer watches all cameras at full width; then a model looks at them. Each cost is
+what a process uses with it less what it used without it. It is given for each picture, too: a
+busy machine takes fewer pictures, but not much less time for each. Afterwards: how long the
+questions to the database take that are asked again and again.
 """
 
 from __future__ import annotations
@@ -54,10 +57,19 @@ class Period:
     predictions: float
 
     def show(self, title: str, process: str, before: Period, rate: float, cameras: int) -> None:
-        """Print what a process uses more than before, for each of ``rate`` pictures a second and for each camera."""
+        """Print what a process uses more than before, for each of ``rate`` pictures a second and
+        for each camera.
+        """
         now, then = self.uses[process], before.uses[process]
-        each, memory = (now.share - then.share) / rate * 1000, (now.memory - then.memory) / cameras / MIB
-        print(f"{title:<36} {process:<8} {each:6.2f} ms each, {rate / cameras:5.1f} a second, {memory:6.1f} MiB a camera", flush=True)
+        each, memory = (
+            (now.share - then.share) / rate * 1000,
+            (now.memory - then.memory) / cameras / MIB,
+        )
+        print(
+            f"{title:<36} {process:<8} {each:6.2f} ms each, {rate / cameras:5.1f} a second,"
+            f" {memory:6.1f} MiB a camera",
+            flush=True,
+        )
 
 
 class Meter:
@@ -66,25 +78,39 @@ class Meter:
     def __init__(self, stack: Stack, seconds: float) -> None:
         self.stack = stack
         self.seconds = seconds
-        self.consumer = confluent_kafka.Consumer({"bootstrap.servers": stack.bootstrap, "group.id": "benchmark"})
+        self.consumer = confluent_kafka.Consumer(
+            {"bootstrap.servers": stack.bootstrap, "group.id": "benchmark"}
+        )
         self.cameras: list[str] = []
 
     def period(self, meanwhile: Callable[[float], None] = time.sleep) -> Period:
         """Let some time pass, then measure."""
         meanwhile(WARM_UP_SECONDS)
         pids = {name: self.stack.pid(name) for name in PROCESSES}
-        before, counted, started = {name: processor_seconds(pid) for name, pid in pids.items()}, self._counted(), time.monotonic()
+        before, counted, started = (
+            {name: processor_seconds(pid) for name, pid in pids.items()},
+            self._counted(),
+            time.monotonic(),
+        )
         meanwhile(self.seconds)
         passed = time.monotonic() - started
-        uses = {name: Use((processor_seconds(pid) - before[name]) / passed, resident_bytes(pid)) for name, pid in pids.items()}
-        pictures, predictions = ((now - then) / passed for now, then in zip(self._counted(), counted, strict=True))
+        uses = {
+            name: Use((processor_seconds(pid) - before[name]) / passed, resident_bytes(pid))
+            for name, pid in pids.items()
+        }
+        pictures, predictions = (
+            (now - then) / passed for now, then in zip(self._counted(), counted, strict=True)
+        )
         return Period(uses, pictures, predictions)
 
     def _counted(self) -> tuple[int, int]:
         return self._ends("frames"), self._ends("predictions")
 
     def _ends(self, kind: str) -> int:
-        topics = [confluent_kafka.TopicPartition(f"sightline.cameras.{camera}.{kind}", 0) for camera in self.cameras]
+        topics = [
+            confluent_kafka.TopicPartition(f"sightline.cameras.{camera}.{kind}", 0)
+            for camera in self.cameras
+        ]
         return sum(self.consumer.get_watermark_offsets(topic, timeout=10)[1] for topic in topics)
 
 
@@ -98,8 +124,12 @@ def moving_photograph(frames: int = 100) -> Iterator[Rgb]:
 
 def watching(stack: Stack, cameras: Sequence[str], tally: Tally) -> Callable[[float], None]:
     """One viewer of all cameras at full width."""
-    cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in stack.operator().session.cookies)
-    return lambda seconds: asyncio.run(view(stack, cookies, cameras, tally, time.monotonic() + seconds))
+    cookies = "; ".join(
+        f"{cookie.name}={cookie.value}" for cookie in stack.operator().session.cookies
+    )
+    return lambda seconds: asyncio.run(
+        view(stack, cookies, cameras, tally, time.monotonic() + seconds)
+    )
 
 
 def measure(stack: Stack, url: str, count: int, seconds: float) -> None:
@@ -107,7 +137,13 @@ def measure(stack: Stack, url: str, count: int, seconds: float) -> None:
     operator, meter = stack.operator(), Meter(stack, seconds)
     operator.change_camera("conveyor", enabled=None)
     empty = meter.period()
-    print("without cameras: " + ", ".join(f"{name} {use.share * 100:.1f} % of a core {use.memory / MIB:.0f} MiB" for name, use in empty.uses.items()))
+    print(
+        "without cameras: "
+        + ", ".join(
+            f"{name} {use.share * 100:.1f} % of a core {use.memory / MIB:.0f} MiB"
+            for name, use in empty.uses.items()
+        )
+    )
     meter.cameras = [f"gate-{number}" for number in range(1, count + 1)]
     for camera in meter.cameras:
         operator.add_camera(camera, "rtsp", url, fps="5")
@@ -119,7 +155,13 @@ def measure(stack: Stack, url: str, count: int, seconds: float) -> None:
     alone.show("a picture captured, camera at 10 fps", "capture", empty, alone.pictures, count)
     tally = Tally()
     watched = meter.period(watching(stack, meter.cameras, tally))
-    watched.show("a picture sent to one viewer", "web", alone, len(tally.ages) / (seconds + WARM_UP_SECONDS), count)
+    watched.show(
+        "a picture sent to one viewer",
+        "web",
+        alone,
+        len(tally.ages) / (seconds + WARM_UP_SECONDS),
+        count,
+    )
     for model in MODELS:
         operator.extend_deployment(model, *meter.cameras)
         now = meter.period()
@@ -127,12 +169,21 @@ def measure(stack: Stack, url: str, count: int, seconds: float) -> None:
         operator.extend_deployment(model, "conveyor")
     history = operator.get(f"/cameras/{meter.cameras[0]}/history.json?minutes=2").json()["capture"]
     rates = [(kbps, fps) for kbps, fps in zip(history["kbps"], history["fps"], strict=True) if fps]
-    print(f"a picture has {sum(kbps for kbps, _ in rates) / sum(fps for _, fps in rates) / 8:.0f} kB", flush=True)
+    print(
+        f"a picture has {sum(kbps for kbps, _ in rates) / sum(fps for _, fps in rates) / 8:.0f} kB",
+        flush=True,
+    )
 
 
 def questions(folder: Path, counts: Sequence[int]) -> None:
-    """How long the questions take that each worker, and the jobs, ask of the database; SQLite in memory, so that only the work itself counts."""
-    os.environ |= {"DJANGO_SETTINGS_MODULE": "sightline.settings", "DATABASE_URL": "sqlite://:memory:", "DATA_DIR": str(folder / "own")}
+    """How long the questions take that each worker, and the jobs, ask of the database; SQLite in
+    memory, so that only the work itself counts.
+    """
+    os.environ |= {
+        "DJANGO_SETTINGS_MODULE": "sightline.settings",
+        "DATABASE_URL": "sqlite://:memory:",
+        "DATA_DIR": str(folder / "own"),
+    }
     import django
 
     django.setup()
@@ -148,7 +199,11 @@ def questions(folder: Path, counts: Sequence[int]) -> None:
             _record(camera, None)
 
     call_command("migrate", verbosity=0)
-    version = ModelVersion.objects.create(model=Model.objects.create(slug="motion", name="Motion"), version="1", runtime="builtin-motion")
+    version = ModelVersion.objects.create(
+        model=Model.objects.create(slug="motion", name="Motion"),
+        version="1",
+        runtime="builtin-motion",
+    )
     deployment = Deployment.objects.create(version=version)
     asked: dict[str, Callable[[], object]] = {
         "each capture worker, every 2 s": lambda: list(Camera.objects.all()),
@@ -157,9 +212,18 @@ def questions(folder: Path, counts: Sequence[int]) -> None:
     }
     for count in counts:
         Camera.objects.all().delete()
-        Camera.objects.bulk_create(Camera(slug=f"gate-{n}", name=f"Gate {n}", url=f"rtsp://192.168.1.20/{n}") for n in range(count))
+        Camera.objects.bulk_create(
+            Camera(slug=f"gate-{n}", name=f"Gate {n}", url=f"rtsp://192.168.1.20/{n}")
+            for n in range(count)
+        )
         deployment.cameras.set(Camera.objects.all())
-        print(f"{count} cameras: " + ", ".join(f"{name} {least(question) * 1000:.1f} ms" for name, question in asked.items()), flush=True)
+        print(
+            f"{count} cameras: "
+            + ", ".join(
+                f"{name} {least(question) * 1000:.1f} ms" for name, question in asked.items()
+            ),
+            flush=True,
+        )
 
 
 def least(question: Callable[[], object]) -> float:
@@ -173,7 +237,9 @@ def least(question: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cameras", type=int, default=4)
     parser.add_argument("--seconds", type=float, default=20)
     options = parser.parse_args()

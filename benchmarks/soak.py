@@ -1,12 +1,15 @@
-"""Does Sightline stay as it is for as long as it runs? Memory, descriptors and threads of all its processes, on a real Kafka, while it works.
+"""Does Sightline stay as it is for as long as it runs? Memory, descriptors and threads of all its
+processes, on a real Kafka, while it works.
 
     python -m benchmarks.soak [--seconds 1800] [--cameras 6]
 
-Demo cameras, each seen by the QR and the motion model, one with boxes drawn into its stream; a stream of records, of which some are none; a viewer
-who stays, viewers who come and go (some without a farewell), pages that are looked at. The warm-up begins with a rush, as many visits as in the hour
-after it: what visits leave behind in the web's memory, holes between what is used, would otherwise be mistaken for growth while it finds its level.
-Every minute a line. At the end the slopes after the warm-up. The promise: memory grows by less than 1 MiB an hour, descriptors and threads stay as
-many as they are. Status 1 when a process grows, or ended.
+Demo cameras, each seen by the QR and the motion model, one with boxes drawn into its stream; a
+stream of records, of which some are none; a viewer who stays, viewers who come and go (some
+without a farewell), pages that are looked at. The warm-up begins with a rush, as many visits as
+in the hour after it: what visits leave behind in the web's memory, holes between what is used,
+would otherwise be mistaken for growth while it finds its level. Every minute a line. At the end
+the slopes after the warm-up. The promise: memory grows by less than 1 MiB an hour, descriptors
+and threads stay as many as they are. Status 1 when a process grows, or ended.
 """
 
 from __future__ import annotations
@@ -33,7 +36,8 @@ from tests.servers.kafka import KafkaServer
 from tests.servers.stack import Operator, Stack
 
 PROCESSES = ("web", "capture", "infer", "imprint", "records", "jobs")
-# Processes give memory back once a minute and take it again in seconds: what they hold in between is read often enough to be seen.
+# Processes give memory back once a minute and take it again in seconds: what they hold in between
+# is read often enough to be seen.
 SAMPLE_SECONDS = 1.0
 WARM_UP_SECONDS = 300.0
 VISITORS, VISIT_SECONDS = 2, 15.0
@@ -41,12 +45,24 @@ RUSH_VISITORS, RUSH_VISIT_SECONDS, RUSH_SECONDS = 6, 2.0, 240.0
 RECORDS_A_SECOND = 20
 POISON_EVERY = 50
 IMPRINTED = "conveyor"
-PAGES = ("/", "/cameras/conveyor/", "/models/", "/models/qr/", "/system/", "/system/state.json", "/cameras/conveyor/snapshot.jpg", "/admin/")
-INPUTS, OUTPUTS, ERRORS = (f"sightline.models.free.1.{kind}" for kind in ("inputs", "outputs", "errors"))
+PAGES = (
+    "/",
+    "/cameras/conveyor/",
+    "/models/",
+    "/models/qr/",
+    "/system/",
+    "/system/state.json",
+    "/cameras/conveyor/snapshot.jpg",
+    "/admin/",
+)
+INPUTS, OUTPUTS, ERRORS = (
+    f"sightline.models.free.1.{kind}" for kind in ("inputs", "outputs", "errors")
+)
 RECORD_STREAM = """
 from inference.models import Deployment, Model, ModelVersion
 model = Model.objects.create(slug="free", name="Free")
-version = ModelVersion.objects.create(model=model, version="1", runtime="python", options={"model": "free_model"})
+options = {"model": "free_model"}
+version = ModelVersion.objects.create(model=model, version="1", runtime="python", options=options)
 Deployment.objects.create(version=version, kind="records", delivery="every")
 """
 
@@ -56,7 +72,9 @@ class Records:
 
     def __init__(self, bootstrap: str) -> None:
         self.producer = confluent_kafka.Producer({"bootstrap.servers": bootstrap, "acks": "all"})
-        self.consumer = confluent_kafka.Consumer({"bootstrap.servers": bootstrap, "group.id": "soak"})
+        self.consumer = confluent_kafka.Consumer(
+            {"bootstrap.servers": bootstrap, "group.id": "soak"}
+        )
         self.sent = 0
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._send, name="records", daemon=True)
@@ -67,12 +85,20 @@ class Records:
     def _send(self) -> None:
         while not self._ended.wait(1 / RECORDS_A_SECOND):
             self.sent += 1
-            self.producer.produce(INPUTS, b"{" if self.sent % POISON_EVERY == 0 else json.dumps({"id": self.sent}).encode())
+            self.producer.produce(
+                INPUTS,
+                b"{" if self.sent % POISON_EVERY == 0 else json.dumps({"id": self.sent}).encode(),
+            )
             self.producer.poll(0)
 
     def answered(self) -> int:
         """Outputs and dead letters so far."""
-        ends = [self.consumer.get_watermark_offsets(confluent_kafka.TopicPartition(topic, 0), timeout=10)[1] for topic in (OUTPUTS, ERRORS)]
+        ends = [
+            self.consumer.get_watermark_offsets(
+                confluent_kafka.TopicPartition(topic, 0), timeout=10
+            )[1]
+            for topic in (OUTPUTS, ERRORS)
+        ]
         return sum(ends)
 
     def stop(self) -> None:
@@ -103,7 +129,9 @@ class Crowd:
 
     @property
     def cookies(self) -> str:
-        return "; ".join(f"{cookie.name}={cookie.value}" for cookie in self.operator.session.cookies)
+        return "; ".join(
+            f"{cookie.name}={cookie.value}" for cookie in self.operator.session.cookies
+        )
 
     async def stay(self) -> None:
         """Watch all cameras to the end; a connection that breaks off is counted and made anew."""
@@ -117,7 +145,9 @@ class Crowd:
     async def come_and_go(self, rush: float) -> None:
         """Visitors for a while each, many of them for the first ``rush`` seconds."""
         rush_until = time.monotonic() + rush
-        await asyncio.gather(*(self._visit(RUSH_VISIT_SECONDS, rush_until) for _ in range(RUSH_VISITORS)))
+        await asyncio.gather(
+            *(self._visit(RUSH_VISIT_SECONDS, rush_until) for _ in range(RUSH_VISITORS))
+        )
         await asyncio.gather(*(self._visit(VISIT_SECONDS, self.until) for _ in range(VISITORS)))
 
     async def _visit(self, longest: float, until: float) -> None:
@@ -133,7 +163,13 @@ class Crowd:
             self.visits += 1
 
     async def _wall(self, until: float) -> None:
-        await view(self.stack, self.cookies, random.sample(self.cameras, random.randint(1, len(self.cameras))), Tally(), until)
+        await view(
+            self.stack,
+            self.cookies,
+            random.sample(self.cameras, random.randint(1, len(self.cameras))),
+            Tally(),
+            until,
+        )
 
     async def _stream(self, until: float) -> None:
         """A stream that is torn off: the connection is reset."""
@@ -141,7 +177,10 @@ class Crowd:
         camera = random.choice(self.cameras)
         overlay = random.randint(0, 1) if camera == IMPRINTED else 0
         path = f"/cameras/{camera}/stream.mjpg?overlay={overlay}"
-        writer.write(f"GET {path} HTTP/1.1\r\nHost: localhost:{self.stack.port}\r\nCookie: {self.cookies}\r\n\r\n".encode())
+        writer.write(
+            f"GET {path} HTTP/1.1\r\nHost: localhost:{self.stack.port}\r\nCookie:"
+            f" {self.cookies}\r\n\r\n".encode()
+        )
         reply = await reader.readline()
         if b" 200 " not in reply:
             raise RuntimeError(f"{path}: {reply.decode().strip()}")
@@ -166,10 +205,16 @@ class Soak:
         self.started = time.monotonic()
 
     def _pids(self) -> dict[str, int]:
-        return {"up": self.stack.child.pid, **{name: self.stack.pid(name) for name in PROCESSES}, "kafka": self.kafka.pid}
+        return {
+            "up": self.stack.child.pid,
+            **{name: self.stack.pid(name) for name in PROCESSES},
+            "kafka": self.kafka.pid,
+        }
 
     async def sample(self) -> None:
-        """Note what the processes hold; one that was replaced is noted as ended, and its course begins anew."""
+        """Note what the processes hold; one that was replaced is noted as ended, and its course
+        begins anew.
+        """
         due = 1
         while (now := time.monotonic()) < self.crowd.until:
             for name, pid in self._pids().items():
@@ -188,14 +233,27 @@ class Soak:
     def _tell(self, minute: int) -> None:
         ages, self.crowd.tally.ages = self.crowd.tally.ages, []
         self.crowd.tally.predictions.clear()
-        memory = "  ".join(f"{name} {course.seen[-1][1].own / MIB:.0f}" for name, course in self.courses.items() if course.seen)
-        age = f"{len(ages) / 60:.0f} frames/s, p95 {quantile(ages, 95):.0f} ms" if ages else "no frames"
+        memory = "  ".join(
+            f"{name} {course.seen[-1][1].own / MIB:.0f}"
+            for name, course in self.courses.items()
+            if course.seen
+        )
+        age = (
+            f"{len(ages) / 60:.0f} frames/s, p95 {quantile(ages, 95):.0f} ms"
+            if ages
+            else "no frames"
+        )
         answered = f"{self.records.answered():,} of {self.records.sent:,} records"
-        visits = f"{self.crowd.visits} visits, {self.crowd.breaks} broken off, {len(self.ended)} processes ended"
+        visits = (
+            f"{self.crowd.visits} visits, {self.crowd.breaks} broken off, {len(self.ended)}"
+            " processes ended"
+        )
         print(f"{minute:>3} min  {age}; {answered}; {visits}; MiB: {memory}", flush=True)
 
     def judged(self, warm_up: float) -> bool:
-        """Print the slopes; whether nothing grows and nothing ended. Kafka's own memory is its own affair."""
+        """Print the slopes; whether nothing grows and nothing ended. Kafka's own memory is its
+        own affair.
+        """
         print(f"\nafter {warm_up:.0f} s of warm-up, the lowest value of each minute:\n{HEADING}")
         well = not self.ended
         for name, course in self.courses.items():
@@ -224,7 +282,9 @@ async def work(soak: Soak, rush: float) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=1800)
     parser.add_argument("--cameras", type=int, default=6)
     options = parser.parse_args()
@@ -240,7 +300,12 @@ def main() -> None:
             cameras = prepare(stack, operator, options.cameras)
             records = Records(kafka.bootstrap)
             records.start()
-            soak = Soak(stack, kafka, records, Crowd(stack, operator, cameras, time.monotonic() + options.seconds))
+            soak = Soak(
+                stack,
+                kafka,
+                records,
+                Crowd(stack, operator, cameras, time.monotonic() + options.seconds),
+            )
             asyncio.run(work(soak, RUSH_SECONDS * warm_up / WARM_UP_SECONDS))
             records.stop()
             unanswered = records.settle(20)

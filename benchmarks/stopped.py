@@ -1,9 +1,11 @@
-"""Twenty viewers, one of whom stops reading: what does it cost the web process, and what the others? Then viewers come and go a thousand times.
+"""Twenty viewers, one of whom stops reading: what does it cost the web process, and what the
+others? Then viewers come and go a thousand times.
 
     python -m benchmarks.stopped [--seconds 300] [--visits 1000] [--kind socket]
 
-Both for MJPEG streams and for the wall's socket. The camera sends 20 pictures of 80 kB a second, so that a viewer who stops would soon fill the
-memory of a server that queues. The goals: 8 MiB more, and ages (p95) of the others that grow by 10 % at most.
+Both for MJPEG streams and for the wall's socket. The camera sends 20 pictures of 80 kB a second,
+so that a viewer who stops would soon fill the memory of a server that queues. The goals: 8 MiB
+more, and ages (p95) of the others that grow by 10 % at most.
 """
 
 from __future__ import annotations
@@ -59,15 +61,18 @@ def stop_one(site: Site, by_socket: bool, seconds: float) -> None:
         reference += clients.take().ages
     alone, together = quantile(reference, 95), quantile(ages, 95)
     print(
-        f"{_kind(by_socket)}: one of {OTHERS + 1} stopped for {seconds:g} s: memory {(most - before) / MIB:+.1f} MiB at most (goal 8), "
-        f"p95 age of the others {together:.1f} ms, without it {alone:.1f} ms: {(together / alone - 1) * 100:+.0f} % (goal +10)",
+        f"{_kind(by_socket)}: one of {OTHERS + 1} stopped for {seconds:g} s: memory"
+        f" {(most - before) / MIB:+.1f} MiB at most (goal 8), p95 age of the others {together:.1f}"
+        f" ms, without it {alone:.1f} ms: {(together / alone - 1) * 100:+.0f} % (goal +10)",
         flush=True,
     )
 
 
 def come_and_go(site: Site, by_socket: bool, visits: int) -> None:
     """Connect and drop, half of them without a farewell."""
-    for _ in range(2):  # the first make what is kept: threads of the pools, connections to the database
+    for _ in range(
+        2
+    ):  # the first make what is kept: threads of the pools, connections to the database
         _batch(site, by_socket, BATCH)
     sockets, threads, memory = site.sockets, site.threads, site.memory
     started = time.monotonic()
@@ -76,8 +81,8 @@ def come_and_go(site: Site, by_socket: bool, visits: int) -> None:
     passed = time.monotonic() - started
     wait_until(lambda: site.sockets <= sockets, 30, "the sockets to be closed")
     print(
-        f"{_kind(by_socket)}: {visits} came and went in {passed:.0f} s: {site.sockets - sockets:+d} sockets, {site.threads - threads:+d} threads, "
-        f"{(site.memory - memory) / MIB:+.1f} MiB",
+        f"{_kind(by_socket)}: {visits} came and went in {passed:.0f} s: {site.sockets - sockets:+d}"
+        f" sockets, {site.threads - threads:+d} threads, {(site.memory - memory) / MIB:+.1f} MiB",
         flush=True,
     )
 
@@ -98,13 +103,20 @@ def _kind(by_socket: bool) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--seconds", type=float, default=300)
     parser.add_argument("--visits", type=int, default=1000)
-    parser.add_argument("--kind", choices=("mjpeg", "socket"), help="only this kind of viewer (default: both)")
+    parser.add_argument(
+        "--kind", choices=("mjpeg", "socket"), help="only this kind of viewer (default: both)"
+    )
     options = parser.parse_args()
     kinds = [options.kind == "socket"] if options.kind else [False, True]
-    with tempfile.TemporaryDirectory(prefix="sightline-bench-") as name, web(Path(name), 20, 80_000) as site:
+    with (
+        tempfile.TemporaryDirectory(prefix="sightline-bench-") as name,
+        web(Path(name), 20, 80_000) as site,
+    ):
         for by_socket in kinds:
             come_and_go(site, by_socket, options.visits)
         for by_socket in kinds:

@@ -90,15 +90,22 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
     actions = ("probe_again", "enable", "disable")
     fieldsets = (
         (None, {"fields": ("name", "slug", "enabled", "groups")}),
-        ("Connection", {"fields": ("kind", "url", "username", "new_password", "forget_password", "transport")}),
+        (
+            "Connection",
+            {"fields": ("kind", "url", "username", "new_password", "forget_password", "transport")},
+        ),
         ("Pictures", {"fields": ("fps", "max_width", "quality", "watch_picture", "imprint")}),
         ("What it does", {"fields": ("state", "probe_result", "picture")}),
     )
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Camera | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Camera | None = None
+    ) -> tuple[str, ...]:
         return (*self.readonly_fields, "slug") if obj else self.readonly_fields
 
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Camera | None = None) -> dict[str, Any]:
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Camera | None = None
+    ) -> dict[str, Any]:
         return {} if obj else dict(self.prepopulated_fields)
 
     def get_inlines(self, request: HttpRequest, obj: Camera | None) -> list[Any]:
@@ -123,7 +130,10 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
         when = f"{health.probed_at:%Y-%m-%d %H:%M:%S} UTC"
         if health.probe_error:
             return f"{health.probe_error} ({when})"
-        return f"{health.codec}, {health.width}×{health.height}, {health.fps:g} frames a second ({when})"
+        return (
+            f"{health.codec}, {health.width}×{health.height}, {health.fps:g} frames a second"
+            f" ({when})"
+        )
 
     @admin.display(description="picture")
     def picture(self, camera: Camera) -> str | SafeString:
@@ -132,13 +142,22 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
         if health is None or not health.thumbnail:
             return "–"
         data = base64.b64encode(bytes(health.thumbnail)).decode()
-        return format_html('<img class="thumbnail" src="data:image/jpeg;base64,{}" alt="Picture of {}" width="160">', data, camera.name)
+        return format_html(
+            '<img class="thumbnail" src="data:image/jpeg;base64,{}" alt="Picture of {}"'
+            ' width="160">',
+            data,
+            camera.name,
+        )
 
     @admin.action(description="Probe again")
     def probe_again(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
         """Queue a probe of each selected camera."""
         queued = sum(queue_probe(camera) for camera in queryset)
-        self.message_user(request, f"{queued} cameras are being probed. Load their pages again in a few seconds.", messages.INFO)
+        self.message_user(
+            request,
+            f"{queued} cameras are being probed. Load their pages again in a few seconds.",
+            messages.INFO,
+        )
 
     @admin.action(description="Enable")
     def enable(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:

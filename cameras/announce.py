@@ -1,4 +1,6 @@
-"""Tells capture workers that a camera was added, changed or removed, so that they look at once instead of at their next round."""
+"""Tells capture workers that a camera was added, changed or removed, so that they look at once
+instead of at their next round.
+"""
 
 from __future__ import annotations
 
@@ -15,5 +17,7 @@ def _producer() -> Producer:
 
 
 def announce(camera: str) -> None:
-    """Send the camera's name to whoever owns it. If Kafka is away, workers find the change in the database two seconds later."""
+    """Send the camera's name to whoever owns it. If Kafka is away, workers find the change in
+    the database two seconds later.
+    """
     _producer().send(topics.assignments(), b"{}", key=camera, partition=ANY_PARTITION)

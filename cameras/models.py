@@ -29,11 +29,13 @@ def secret_box() -> SecretBox:
 
 
 KIND_NOT_ALLOWED = "The settings of this server do not allow cameras of this kind."
-LEAST_READ_SECONDS = 5.0
+MIN_READ_SECONDS = 5.0
 
 
 def check_address(host: str, port: int) -> None:
-    """Refuse, by AddressError, a destination that no camera of this server may have; a name is resolved, and all that it stands for is asked."""
+    """Refuse, by AddressError, a destination that no camera of this server may have; a name is
+    resolved, and all that it stands for is asked.
+    """
     networks = [ipaddress.ip_network(text) for text in settings.CAMERA_ALLOWED_NETWORKS]
     check_destination(host, port, allowed_networks=networks)
 
@@ -50,7 +52,9 @@ class Kind(models.TextChoices):
 
 
 def allowed_kinds() -> list[Kind]:
-    """The kinds that this server's settings allow: files and devices of the server only where they say so."""
+    """The kinds that this server's settings allow: files and devices of the server only where
+    they say so.
+    """
     allowed = {Kind.FILE: settings.CAMERA_ALLOW_FILE, Kind.DEVICE: settings.CAMERA_ALLOW_DEVICE}
     return [kind for kind in Kind if allowed.get(kind, True)]
 
@@ -69,21 +73,35 @@ class Camera(models.Model):
         max_length=63,
         unique=True,
         validators=[validate_slug],
-        help_text="Part of the camera's page address and of its Kafka topics. It cannot be changed later.",
-        error_messages={"unique": "There is already a camera with this short name. Choose another."},
+        help_text=(
+            "Part of the camera's page address and of its Kafka topics. It cannot be changed later."
+        ),
+        error_messages={
+            "unique": "There is already a camera with this short name. Choose another."
+        },
     )
     name = models.CharField(max_length=100, help_text="What operators read on the wall.")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.RTSP)
     url = models.CharField(
         "address",
         max_length=2048,
-        help_text="For example rtsp://192.168.1.20:554/stream1, http://192.168.1.21/video.mjpg or demo:conveyor. "
-        "User name and password go into their own fields.",
+        help_text=(
+            "For example rtsp://192.168.1.20:554/stream1, http://192.168.1.21/video.mjpg or"
+            " demo:conveyor. User name and password go into their own fields."
+        ),
     )
     username = models.CharField("user name", max_length=200, blank=True)
     password_sealed = models.TextField(blank=True, editable=False)
-    transport = models.CharField(max_length=3, choices=Transport, default=Transport.TCP, help_text="RTSP only. UDP only if the camera cannot do TCP.")
-    enabled = models.BooleanField(default=True, help_text="A disabled camera is not connected to and stays on the wall as disabled.")
+    transport = models.CharField(
+        max_length=3,
+        choices=Transport,
+        default=Transport.TCP,
+        help_text="RTSP only. UDP only if the camera cannot do TCP.",
+    )
+    enabled = models.BooleanField(
+        default=True,
+        help_text="A disabled camera is not connected to and stays on the wall as disabled.",
+    )
     fps = models.FloatField(
         "frames per second",
         default=10,
@@ -94,19 +112,32 @@ class Camera(models.Model):
         "greatest width",
         default=1280,
         validators=[MinValueValidator(64), MaxValueValidator(7680)],
-        help_text="Wider pictures are scaled down to this many pixels. MJPEG pictures within it are passed on untouched.",
+        help_text=(
+            "Wider pictures are scaled down to this many pixels. MJPEG pictures within it are"
+            " passed on untouched."
+        ),
     )
     quality = models.PositiveSmallIntegerField(
-        "JPEG quality", default=80, validators=[MinValueValidator(10), MaxValueValidator(100)], help_text="10 to 100; 80 suits most."
+        "JPEG quality",
+        default=80,
+        validators=[MinValueValidator(10), MaxValueValidator(100)],
+        help_text="10 to 100; 80 suits most.",
     )
     watch_picture = models.BooleanField(
         "watch for a frozen or black picture",
         default=True,
-        help_text="The camera counts as frozen when it sends the same picture again and again, and as black when it sends nothing but darkness. "
-        "Switch this off where the view is meant to be dark or perfectly still.",
+        help_text=(
+            "The camera counts as frozen when it sends the same picture again and again, and as"
+            " black when it sends nothing but darkness. Switch this off where the view is meant to"
+            " be dark or perfectly still."
+        ),
     )
     imprint = models.BooleanField(
-        default=False, help_text="Also publish a stream with the predictions drawn into the pictures (costs a decode and an encode a frame)."
+        default=False,
+        help_text=(
+            "Also publish a stream with the predictions drawn into the pictures (costs a decode and"
+            " an encode a frame)."
+        ),
     )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
@@ -118,8 +149,13 @@ class Camera(models.Model):
         return self.name or self.slug
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None and Camera.objects.filter(pk=self.pk).exclude(slug=self.slug).exists():
-            raise ValidationError({"slug": "The short name cannot be changed: topics and links are named by it."})
+        if (
+            self.pk is not None
+            and Camera.objects.filter(pk=self.pk).exclude(slug=self.slug).exists()
+        ):
+            raise ValidationError(
+                {"slug": "The short name cannot be changed: topics and links are named by it."}
+            )
         super().save(*args, **kwargs)
 
     def get_absolute_url(self) -> str:
@@ -135,7 +171,8 @@ class Camera(models.Model):
                 allow_file=settings.CAMERA_ALLOW_FILE,
                 allow_device=settings.CAMERA_ALLOW_DEVICE,
             )
-            # A name is looked up at each connection, because it can be re-pointed; what a number means is known now.
+            # A name is looked up at each connection, because it can be re-pointed; what a number
+            # means is known now.
             if is_number(address.host):
                 check_address(address.host, address.port)
         except AddressError as err:
@@ -161,14 +198,18 @@ class Camera(models.Model):
             transport=self.transport,
             first_seq=first_seq,
             # A camera that is meant to send a picture every ten seconds is not silent after five.
-            read_timeout=max(LEAST_READ_SECONDS, 3 / self.fps),
+            read_timeout=max(MIN_READ_SECONDS, 3 / self.fps),
         )
 
 
 class CameraGroup(models.Model):
     """Cameras that are looked at together: a filter of the wall. The slug is part of addresses."""
 
-    name = models.CharField(max_length=60, unique=True, error_messages={"unique": "There is already a group with this name. Choose another."})
+    name = models.CharField(
+        max_length=60,
+        unique=True,
+        error_messages={"unique": "There is already a group with this name. Choose another."},
+    )
     slug = models.CharField(
         "short name",
         max_length=63,
@@ -177,7 +218,10 @@ class CameraGroup(models.Model):
         help_text="Part of the address of the group's wall, for example /?group=dock.",
         error_messages={"unique": "There is already a group with this short name. Choose another."},
     )
-    order = models.PositiveSmallIntegerField(default=0, help_text="Groups stand on the wall in this order, and by name where it is the same.")
+    order = models.PositiveSmallIntegerField(
+        default=0,
+        help_text="Groups stand on the wall in this order, and by name where it is the same.",
+    )
     cameras = models.ManyToManyField(Camera, related_name="groups", blank=True)
 
     class Meta:
@@ -190,7 +234,9 @@ class CameraGroup(models.Model):
 
 
 class Health(models.Model):
-    """What the last probe found, and the state as last recorded: shown where nobody is watching live."""
+    """What the last probe found, and the state as last recorded: shown where nobody is watching
+    live.
+    """
 
     camera = models.OneToOneField(Camera, on_delete=models.CASCADE, related_name="health")
     state = models.CharField(max_length=20, default=CameraState.CONNECTING)
@@ -212,7 +258,9 @@ class Health(models.Model):
 
 
 class Outage(models.Model):
-    """A time in which a camera that should be live was not; ``ended_at`` is empty while it lasts."""
+    """A time in which a camera that should be live was not; ``ended_at`` is empty while it
+    lasts.
+    """
 
     camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="outages")
     state = models.CharField(max_length=20)
@@ -222,7 +270,13 @@ class Outage(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-started_at"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["camera"], condition=models.Q(ended_at=None), name="one_open_outage_per_camera")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["camera"],
+                condition=models.Q(ended_at=None),
+                name="one_open_outage_per_camera",
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.camera}: {self.state} since {self.started_at:%Y-%m-%d %H:%M:%S}"

@@ -19,7 +19,9 @@ PROBE_QUALITY = 90
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a probe found: the camera's own width and height and frames a second, or ``error``, one plain sentence."""
+    """What a probe found: the camera's own width and height and frames a second, or ``error``,
+    one plain sentence.
+    """
 
     error: str = ""
     codec: str = ""
@@ -34,7 +36,9 @@ def probe(camera: Camera) -> Finding:
     try:
         if camera.kind not in allowed_kinds():
             return Finding(error=KIND_NOT_ALLOWED)
-        with open_source(camera.source_settings(), threading.Event(), check=check_address) as source:
+        with open_source(
+            camera.source_settings(), threading.Event(), check=check_address
+        ) as source:
             return _watch(source)
     except (SourceError, SecretError) as err:
         return Finding(error=str(err))
@@ -61,7 +65,13 @@ def _watch(source: Source) -> Finding:
             if damaged
             else "The camera connects, but sends no pictures."
         )
-    return Finding(codec=source.codec, width=picture.width, height=picture.height, fps=_rate(times), thumbnail=thumbnail)
+    return Finding(
+        codec=source.codec,
+        width=picture.width,
+        height=picture.height,
+        fps=_rate(times),
+        thumbnail=thumbnail,
+    )
 
 
 def _rate(times: list[int]) -> float:

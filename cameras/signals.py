@@ -1,4 +1,6 @@
-"""What follows when a camera is saved or deleted, wherever that happens: workers are told, and the camera is probed."""
+"""What follows when a camera is saved or deleted, wherever that happens: workers are told, and
+the camera is probed.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The newest states of all cameras, read from the status topic by who has no standing connection to it."""
+"""The newest states of all cameras, read from the status topic by who has no standing connection
+to it.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +12,13 @@ from sightline.messages import CameraStatus
 from sightline.messages.json import MessageError
 
 RECORDS_A_CAMERA = 8
-LEAST_RECORDS = 256
+MIN_RECORDS = 256
 READ_SECONDS = 10.0
 
 
 def latest_states(cameras: int) -> dict[str, CameraStatus]:
-    """The newest status of each camera among the last records of the topic; enough of them are read for ``cameras`` cameras.
+    """The newest status of each camera among the last records of the topic; enough of them are read
+    for ``cameras`` cameras.
 
     KafkaUnavailable when the broker does not answer.
     """
@@ -23,7 +26,7 @@ def latest_states(cameras: int) -> dict[str, CameraStatus]:
     topic = topics.status()
     try:
         low, high = consumer.range(topic)
-        start = max(low, high - max(LEAST_RECORDS, cameras * RECORDS_A_CAMERA))
+        start = max(low, high - max(MIN_RECORDS, cameras * RECORDS_A_CAMERA))
         if start >= high:
             return {}
         consumer.watch(topic, offset=start)
@@ -41,7 +44,9 @@ def _read(consumer: Consumer, high: int) -> dict[str, CameraStatus]:
             continue
         key = (record.key or b"").decode(errors="replace")
         if key.startswith("camera/"):
-            found.pop(key.removeprefix("camera/"), None)  # a record without a value: the camera was deleted
+            found.pop(
+                key.removeprefix("camera/"), None
+            )  # a record without a value: the camera was deleted
             with contextlib.suppress(MessageError):
                 status = CameraStatus.from_json(record.value)
                 found[status.camera] = status

@@ -66,8 +66,11 @@ def _record(camera: Camera, status: CameraStatus | None) -> None:
         if not Camera.objects.filter(pk=camera.pk).exists():
             return
         before = Health.objects.filter(camera=camera).values_list("state", flat=True).first()
-        Health.objects.update_or_create(camera=camera, defaults={"state": state, "since": since, "detail": detail[:500]})
-        # Workers that have just been started need a moment before they report: only a second silent round is an outage.
+        Health.objects.update_or_create(
+            camera=camera, defaults={"state": state, "since": since, "detail": detail[:500]}
+        )
+        # Workers that have just been started need a moment before they report: only a second silent
+        # round is an outage.
         if state != UNKNOWN or before == UNKNOWN:
             _record_outage(camera, state, since, detail)
 
@@ -76,7 +79,11 @@ def _judged(camera: Camera, status: CameraStatus | None) -> tuple[str, datetime,
     """State, since when, and why: as reported, unless nobody has reported it lately."""
     now = timezone.now()
     if not camera.enabled:
-        return CameraState.DISABLED, _time(status.since) if status and status.state == CameraState.DISABLED else now, ""
+        return (
+            CameraState.DISABLED,
+            _time(status.since) if status and status.state == CameraState.DISABLED else now,
+            "",
+        )
     if status is None:
         return UNKNOWN, now, NO_WORKER
     last = _time(status.at)
@@ -89,7 +96,8 @@ def _record_outage(camera: Camera, state: str, since: datetime, detail: str) -> 
     up = state in (CameraState.LIVE, CameraState.DEGRADED, CameraState.DISABLED)
     running = Outage.objects.filter(camera=camera, ended_at=None)
     if up:
-        # A camera whose worker was out of reach may have been live all the time: the outage then ends with the news of it.
+        # A camera whose worker was out of reach may have been live all the time: the outage then
+        # ends with the news of it.
         running.filter(started_at__gte=since).update(ended_at=timezone.now())
         running.update(ended_at=since)
     elif state != CameraState.CONNECTING and not running.update(state=state, detail=detail[:500]):

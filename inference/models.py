@@ -30,9 +30,13 @@ VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
 
 def validate_version(value: str) -> None:
-    """ValidationError unless ``value`` can be part of a topic's name: no dot, which separates the name's parts."""
+    """ValidationError unless ``value`` can be part of a topic's name: no dot, which separates
+    the name's parts.
+    """
     if not VERSION.fullmatch(value):
-        raise ValidationError("Use letters, digits, hyphens and underscores, 32 at most: 1, 2-1, 2026-05.")
+        raise ValidationError(
+            "Use letters, digits, hyphens and underscores, 32 at most: 1, 2-1, 2026-05."
+        )
 
 
 def runtime_choices() -> list[tuple[str, str]]:
@@ -52,7 +56,10 @@ class Delivery(models.TextChoices):
 
     LATEST = "latest", "Latest: always the newest frame, the rest are skipped"
     EVERY = "every", "Every: each record once, in order; after a crash some again"
-    EXACTLY_ONCE = "exactly-once", "Exactly once: each record once, by Kafka transactions; in-process models only"
+    EXACTLY_ONCE = (
+        "exactly-once",
+        "Exactly once: each record once, by Kafka transactions; in-process models only",
+    )
 
 
 class Kind(models.TextChoices):
@@ -87,8 +94,13 @@ class Model(models.Model):
         return self.name or self.slug
 
     def save(self, *args: Any, **kwargs: Any) -> None:
-        if self.pk is not None and Model.objects.filter(pk=self.pk).exclude(slug=self.slug).exists():
-            raise ValidationError({"slug": "The short name cannot be changed: topics are named by it."})
+        if (
+            self.pk is not None
+            and Model.objects.filter(pk=self.pk).exclude(slug=self.slug).exists()
+        ):
+            raise ValidationError(
+                {"slug": "The short name cannot be changed: topics are named by it."}
+            )
         super().save(*args, **kwargs)
 
 
@@ -98,16 +110,32 @@ class ModelVersion(models.Model):
     model = models.ForeignKey(Model, on_delete=models.CASCADE, related_name="versions")
     version = models.CharField(max_length=32, default="1", validators=[validate_version])
     runtime = models.CharField(max_length=20, choices=runtime_choices)
-    options = models.JSONField(default=dict, blank=True, help_text='Options of the runtime as JSON, for example {"width": 640}. Empty: defaults.')
-    file = models.FileField(upload_to="models/", blank=True, help_text="ONNX only: the model itself.")
+    options = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text='Options of the runtime as JSON, for example {"width": 640}. Empty: defaults.',
+    )
+    file = models.FileField(
+        upload_to="models/", blank=True, help_text="ONNX only: the model itself."
+    )
     sha256 = models.CharField("SHA-256", max_length=64, blank=True, editable=False)
-    input_schema = models.JSONField(default=dict, blank=True, help_text="Records only: a JSON schema that each input must fit. Empty: any object.")
-    output_schema = models.JSONField(default=dict, blank=True, help_text="Records only: a JSON schema of the outputs, for those who read them.")
+    input_schema = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Records only: a JSON schema that each input must fit. Empty: any object.",
+    )
+    output_schema = models.JSONField(
+        default=dict,
+        blank=True,
+        help_text="Records only: a JSON schema of the outputs, for those who read them.",
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering: ClassVar = ["model__slug", "version"]
-        constraints: ClassVar = [models.UniqueConstraint(fields=["model", "version"], name="version_once_per_model")]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["model", "version"], name="version_once_per_model")
+        ]
 
     def __str__(self) -> str:
         return f"{self.model.slug} {self.version}"
@@ -127,7 +155,9 @@ class Deployment(models.Model):
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="deployments")
     kind = models.CharField(max_length=10, choices=Kind, default=Kind.PICTURES)
-    cameras = models.ManyToManyField(Camera, related_name="deployments", blank=True, help_text="Pictures only.")
+    cameras = models.ManyToManyField(
+        Camera, related_name="deployments", blank=True, help_text="Pictures only."
+    )
     crops_of = models.ForeignKey(
         "self",
         # Without its first stage it would see whole frames.
@@ -135,13 +165,20 @@ class Deployment(models.Model):
         null=True,
         blank=True,
         related_name="crops",
-        help_text="Two-stage: see not the whole frame but the boxes that this deployment finds in it.",
+        help_text=(
+            "Two-stage: see not the whole frame but the boxes that this deployment finds in it."
+        ),
     )
-    crop_label = models.CharField(max_length=100, blank=True, help_text="Two-stage: only boxes with this label. Empty: all.")
+    crop_label = models.CharField(
+        max_length=100, blank=True, help_text="Two-stage: only boxes with this label. Empty: all."
+    )
     batch = models.PositiveSmallIntegerField(
         default=1,
         validators=[MinValueValidator(1), MaxValueValidator(256)],
-        help_text="Up to this many pictures (of several cameras) or records in one call, if the model takes batches.",
+        help_text=(
+            "Up to this many pictures (of several cameras) or records in one call, if the model"
+            " takes batches."
+        ),
     )
     batch_ms = models.PositiveSmallIntegerField(
         "batch wait",
@@ -165,13 +202,24 @@ class Deployment(models.Model):
         return f"{self.version} ({self.role})"
 
     def clean(self) -> None:
-        """A second stage sees the boxes of pictures, and never its own, not even in a roundabout way."""
+        """A second stage sees the boxes of pictures, and never its own, not even in a roundabout
+        way.
+        """
         if self.crops_of is None:
             return
         if Kind.RECORDS in (self.kind, self.crops_of.kind):
-            raise ValidationError({"crops_of": "Only pictures have boxes to see: both deployments must be of the kind pictures."})
+            raise ValidationError(
+                {
+                    "crops_of": (
+                        "Only pictures have boxes to see: both deployments must be of the kind"
+                        " pictures."
+                    )
+                }
+            )
         if any(self._is_same_model(stage) for stage in self._stages_before()):
-            raise ValidationError({"crops_of": "A model cannot see what it finds itself. Choose another deployment."})
+            raise ValidationError(
+                {"crops_of": "A model cannot see what it finds itself. Choose another deployment."}
+            )
 
     def _is_same_model(self, stage: Deployment) -> bool:
         return stage.pk == self.pk or stage.version_id == self.version_id
@@ -186,22 +234,31 @@ class Deployment(models.Model):
 
 
 class RetriedLetter(models.Model):
-    """A dead letter that was given back to a model, and how that went: ``succeeded`` is None while it is under way."""
+    """A dead letter that was given back to a model, and how that went: ``succeeded`` is None
+    while it is under way.
+    """
 
-    model_version = models.ForeignKey("inference.ModelVersion", on_delete=models.CASCADE, related_name="retried_letters")
+    model_version = models.ForeignKey(
+        "inference.ModelVersion", on_delete=models.CASCADE, related_name="retried_letters"
+    )
     topic = models.CharField(max_length=255)
     partition = models.PositiveIntegerField()
     offset = models.BigIntegerField()
     timestamp = models.BigIntegerField(help_text="The dead letter's own, in ms since the epoch.")
     retried_at = models.DateTimeField()
-    by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+")
+    by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.SET_NULL, null=True, related_name="+"
+    )
     against = models.CharField(max_length=100)
     succeeded = models.BooleanField(null=True)
     detail = models.CharField(max_length=DETAIL_LIMIT, blank=True)
 
     class Meta:
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["model_version", "topic", "partition", "offset", "timestamp"], name="letter_retried_once"),
+            models.UniqueConstraint(
+                fields=["model_version", "topic", "partition", "offset", "timestamp"],
+                name="letter_retried_once",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -213,17 +270,35 @@ class RetriedLetter(models.Model):
         return self.partition, self.offset, self.timestamp
 
     @classmethod
-    def claim(cls, version_pk: int, topic: str, mark: Mark, *, by: int | None, against: str, again: bool) -> RetriedLetter | None:
-        """The letter's row, now under way; None when another is at it, or it was retried with success and is not to be retried ``again``."""
+    def claim(
+        cls, version_pk: int, topic: str, mark: Mark, *, by: int | None, against: str, again: bool
+    ) -> RetriedLetter | None:
+        """The letter's row, now under way; None when another is at it, or it was retried with
+        success and is not to be retried ``again``.
+        """
         now = timezone.now()
         news = {"retried_at": now, "by_id": by, "against": against, "succeeded": None, "detail": ""}
         partition, offset, timestamp = mark
-        place = {"model_version_id": version_pk, "topic": topic, "partition": partition, "offset": offset, "timestamp": timestamp}
+        place = {
+            "model_version_id": version_pk,
+            "topic": topic,
+            "partition": partition,
+            "offset": offset,
+            "timestamp": timestamp,
+        }
         row, created = cls.objects.get_or_create(**place, defaults=news)
         if created:
             return row
-        free = Q(succeeded=False) | Q(succeeded=None, retried_at__lt=now - CLAIM_LASTS) | (Q(succeeded=True) if again else Q())
-        return cls.objects.get(pk=row.pk) if cls.objects.filter(free, pk=row.pk).update(**news) else None
+        free = (
+            Q(succeeded=False)
+            | Q(succeeded=None, retried_at__lt=now - CLAIM_LASTS)
+            | (Q(succeeded=True) if again else Q())
+        )
+        return (
+            cls.objects.get(pk=row.pk)
+            if cls.objects.filter(free, pk=row.pk).update(**news)
+            else None
+        )
 
     def settle(self, *, succeeded: bool, detail: str) -> None:
         """Note how it went."""
@@ -239,5 +314,7 @@ class RetriedLetter(models.Model):
 
 def marks_of(version_pk: int, topic: str, offsets: Iterable[int]) -> dict[Mark, RetriedLetter]:
     """What is known of the letters at these offsets."""
-    rows = RetriedLetter.objects.filter(model_version_id=version_pk, topic=topic, offset__in=list(offsets)).select_related("by")
+    rows = RetriedLetter.objects.filter(
+        model_version_id=version_pk, topic=topic, offset__in=list(offsets)
+    ).select_related("by")
     return {row.mark: row for row in rows}

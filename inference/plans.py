@@ -22,7 +22,8 @@ DEFAULT_BATCH_MS = 5
 class View:
     """How one model version sees one camera.
 
-    ``crops_of``: the ``model@version`` whose boxes it sees, "" = the whole frame. ``crop_label``: only boxes with this label, "" = all.
+    ``crops_of``: the ``model@version`` whose boxes it sees, "" = the whole frame.
+    ``crop_label``: only boxes with this label, "" = all.
     """
 
     role: str
@@ -33,9 +34,11 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class VersionPlan:
-    """One model version, what runs it, and the cameras that it sees. ``options`` is JSON text, so that plans compare and hash.
+    """One model version, what runs it, and the cameras that it sees. ``options`` is JSON text, so
+    that plans compare and hash.
 
-    ``batch`` pictures at most go into one call; the first of them waits ``batch_ms`` milliseconds at most for the others.
+    ``batch`` pictures at most go into one call; the first of them waits ``batch_ms``
+    milliseconds at most for the others.
     """
 
     model: str
@@ -71,10 +74,14 @@ class VersionPlan:
 
     def create(self) -> Runtime:
         """The runtime, not yet loaded; InferenceError when the options are wrong."""
-        return runtimes.create(self.runtime, self.option_values, file=Path(self.file) if self.file else None)
+        return runtimes.create(
+            self.runtime, self.option_values, file=Path(self.file) if self.file else None
+        )
 
     def runs_as(self, other: VersionPlan) -> bool:
-        """Whether a model that runs by this plan can go over to the other one without being loaded again."""
+        """Whether a model that runs by this plan can go over to the other one without being
+        loaded again.
+        """
         return _bare(self) == _bare(other)
 
 
@@ -83,8 +90,14 @@ def _bare(plan: VersionPlan) -> VersionPlan:
 
 
 def version_plans(*, disabled_cameras: bool = False) -> dict[str, VersionPlan]:
-    """A plan for each model version with an enabled deployment on pictures of a camera, by its key; cameras that are switched off on request."""
-    deployments = Deployment.objects.filter(enabled=True, kind=Kind.PICTURES).select_related("version__model").prefetch_related("cameras")
+    """A plan for each model version with an enabled deployment on pictures of a camera, by its
+    key; cameras that are switched off on request.
+    """
+    deployments = (
+        Deployment.objects.filter(enabled=True, kind=Kind.PICTURES)
+        .select_related("version__model")
+        .prefetch_related("cameras")
+    )
     by_pk = {deployment.pk: deployment for deployment in deployments}
     grouped: dict[int, list[Deployment]] = defaultdict(list)
     for deployment in by_pk.values():
@@ -93,7 +106,9 @@ def version_plans(*, disabled_cameras: bool = False) -> dict[str, VersionPlan]:
     return {plan.key: plan for plan in plans if plan.views}
 
 
-def _plan(deployments: list[Deployment], by_pk: Mapping[int, Deployment], disabled_cameras: bool) -> VersionPlan:
+def _plan(
+    deployments: list[Deployment], by_pk: Mapping[int, Deployment], disabled_cameras: bool
+) -> VersionPlan:
     version = deployments[0].version
     return VersionPlan(
         model=version.model.slug,
@@ -108,23 +123,39 @@ def _plan(deployments: list[Deployment], by_pk: Mapping[int, Deployment], disabl
     )
 
 
-def _views(deployments: Iterable[Deployment], by_pk: Mapping[int, Deployment], disabled_cameras: bool) -> dict[str, View]:
+def _views(
+    deployments: Iterable[Deployment], by_pk: Mapping[int, Deployment], disabled_cameras: bool
+) -> dict[str, View]:
     """Of several deployments of one version on one camera, a live one counts."""
     views: dict[str, View] = {}
     for deployment in sorted(deployments, key=lambda item: item.role == Role.LIVE):
         first = by_pk.get(deployment.crops_of_id or 0)
-        view = View(deployment.role, deployment.threshold, _key(first.version) if first else "", deployment.crop_label if first else "")
-        views |= {slug: view for slug, enabled in _cameras(deployment, by_pk).items() if enabled or disabled_cameras}
+        view = View(
+            deployment.role,
+            deployment.threshold,
+            _key(first.version) if first else "",
+            deployment.crop_label if first else "",
+        )
+        views |= {
+            slug: view
+            for slug, enabled in _cameras(deployment, by_pk).items()
+            if enabled or disabled_cameras
+        }
     return views
 
 
-def _cameras(deployment: Deployment, by_pk: Mapping[int, Deployment], depth: int = 0) -> dict[str, bool]:
-    """The cameras that a deployment sees, and whether each is enabled. A second stage sees its first stage's; of these, its own if it has any."""
+def _cameras(
+    deployment: Deployment, by_pk: Mapping[int, Deployment], depth: int = 0
+) -> dict[str, bool]:
+    """The cameras that a deployment sees, and whether each is enabled. A second stage sees its
+    first stage's; of these, its own if it has any.
+    """
     own = {camera.slug: camera.enabled for camera in deployment.cameras.all()}
     if deployment.crops_of_id is None:
         return own
     first = by_pk.get(deployment.crops_of_id)
-    # A first stage that is switched off finds nothing; one that leads back here would be followed for ever.
+    # A first stage that is switched off finds nothing; one that leads back here would be followed
+    # for ever.
     if first is None or depth > len(by_pk):
         return {}
     seen = _cameras(first, by_pk, depth + 1)

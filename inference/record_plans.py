@@ -1,4 +1,6 @@
-"""Which record streams the database says should run: plain values that workers compare and act on."""
+"""Which record streams the database says should run: plain values that workers compare and act
+on.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +16,11 @@ from inference.runtimes import RUNTIMES
 
 @dataclass(frozen=True, slots=True)
 class RecordPlan:
-    """One model version between its topics. ``options`` and ``input_schema`` are JSON text, so that plans compare and hash.
+    """One model version between its topics. ``options`` and ``input_schema`` are JSON text, so that
+    plans compare and hash.
 
-    ``batch`` records at most go into one call of the model; ``partitions`` are those of the topics of inputs and outputs.
+    ``batch`` records at most go into one call of the model; ``partitions`` are those of the
+    topics of inputs and outputs.
     """
 
     model: str
@@ -55,13 +59,20 @@ class RecordPlan:
 def objection(runtime: str, exactly_once: bool) -> str:
     """Why a runtime cannot be had with ``exactly-once``; "" when it can. For forms, too."""
     if exactly_once and runtime in RUNTIMES and RUNTIMES[runtime].remote:
-        return "Exactly once is for models that run in the worker itself: what a server does cannot be undone. Choose the delivery “every”."
+        return (
+            "Exactly once is for models that run in the worker itself: what a server does cannot be"
+            " undone. Choose the delivery “every”."
+        )
     return ""
 
 
 def record_plans() -> dict[str, RecordPlan]:
     """A plan for each model version with an enabled deployment on records, by its key."""
-    deployments = Deployment.objects.filter(enabled=True, kind=Kind.RECORDS).select_related("version__model").order_by("pk")
+    deployments = (
+        Deployment.objects.filter(enabled=True, kind=Kind.RECORDS)
+        .select_related("version__model")
+        .order_by("pk")
+    )
     grouped: dict[int, list[Deployment]] = {}
     for deployment in deployments:
         grouped.setdefault(deployment.version_id, []).append(deployment)
@@ -81,7 +92,9 @@ def _plan(deployments: Iterable[Deployment]) -> RecordPlan:
         file=version.file.path if version.file else "",
         sha256=version.sha256,
         input_schema=json.dumps(version.input_schema, sort_keys=True),
-        exactly_once=any(deployment.delivery == Delivery.EXACTLY_ONCE for deployment in deployments),
+        exactly_once=any(
+            deployment.delivery == Delivery.EXACTLY_ONCE for deployment in deployments
+        ),
         batch=max(deployment.batch for deployment in deployments),
         partitions=version.model.partitions,
     )

@@ -23,7 +23,9 @@ PROBES = {"/healthz": health.healthz, "/readyz": health.readyz}
 
 
 class Handler(ASGIHandler):
-    """Django's handler; a picture leaves it in one piece, and probes, which name the process by its bare address, are answered whatever the host."""
+    """Django's handler; a picture leaves it in one piece, and probes, which name the process by
+    its bare address, are answered whatever the host.
+    """
 
     chunk_size = 2**20
 
@@ -34,4 +36,6 @@ class Handler(ASGIHandler):
         return await super().get_response_async(request)
 
 
-application = holding_back(ProtocolTypeRouter({"http": Handler(), "websocket": URLRouter(websocket_urlpatterns)}))
+application = holding_back(
+    ProtocolTypeRouter({"http": Handler(), "websocket": URLRouter(websocket_urlpatterns)})
+)

@@ -1,4 +1,6 @@
-"""Reads settings from environment variables: ``NAME``, or ``NAME_FILE`` naming a file that holds the value (for secrets)."""
+"""Reads settings from environment variables: ``NAME``, or ``NAME_FILE`` naming a file that holds
+the value (for secrets).
+"""
 
 from __future__ import annotations
 
@@ -13,20 +15,28 @@ FALSE = {"0", "false", "no", "off"}
 
 
 class Environment:
-    """Typed access to environment variables; a wrong one raises ImproperlyConfigured with a hint."""
+    """Typed access to environment variables; a wrong one raises ImproperlyConfigured with a
+    hint.
+    """
 
     def __init__(self, variables: Mapping[str, str] | None = None) -> None:
         self.variables = os.environ if variables is None else variables
 
     def text(self, name: str, default: str = "") -> str:
-        """The variable, or what the file in ``NAME_FILE`` holds, without the white space around it. An empty one counts as not set."""
+        """The variable, or what the file in ``NAME_FILE`` holds, without the white space around
+        it. An empty one counts as not set.
+        """
         if path := self.variables.get(f"{name}_FILE"):
             try:
                 return Path(path).read_text(encoding="utf-8").strip() or default
             except OSError as err:
-                raise ImproperlyConfigured(f"{name}_FILE names {path}, which cannot be read: {err.strerror}.") from err
+                raise ImproperlyConfigured(
+                    f"{name}_FILE names {path}, which cannot be read: {err.strerror}."
+                ) from err
             except UnicodeDecodeError as err:
-                raise ImproperlyConfigured(f"{name}_FILE names {path}, which is not text in UTF-8.") from err
+                raise ImproperlyConfigured(
+                    f"{name}_FILE names {path}, which is not text in UTF-8."
+                ) from err
         return self.variables.get(name, "").strip() or default
 
     def number(self, name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
@@ -50,7 +60,9 @@ class Environment:
         return text in TRUE
 
     def checked(self, name: str, default: str, check: Callable[[str], object], wanted: str) -> str:
-        """Text for which ``check`` raises no ValueError, KeyError or OSError; ``wanted`` says what it must be. Its value is not repeated."""
+        """Text for which ``check`` raises no ValueError, KeyError or OSError; ``wanted`` says
+        what it must be. Its value is not repeated.
+        """
         text = self.text(name, default)
         self._check(name, text, check, wanted)
         return text
@@ -73,7 +85,9 @@ class Environment:
         """One of ``choices``, which are in capitals; the variable may be in small letters."""
         text = self.text(name, default).upper()
         if text not in choices:
-            raise ImproperlyConfigured(f"{name} is {text!r}; it must be one of {', '.join(choices)}.")
+            raise ImproperlyConfigured(
+                f"{name} is {text!r}; it must be one of {', '.join(choices)}."
+            )
         return text
 
     def items(self, name: str, default: str = "") -> list[str]:
@@ -81,6 +95,10 @@ class Environment:
         return [item.strip() for item in self.text(name, default).split(",") if item.strip()]
 
     def prefixed(self, prefix: str) -> dict[str, str]:
-        """All variables that begin with ``prefix``, without it, files resolved; empty ones count as not set."""
+        """All variables that begin with ``prefix``, without it, files resolved; empty ones count
+        as not set.
+        """
         names = {name.removesuffix("_FILE") for name in self.variables if name.startswith(prefix)}
-        return {name.removeprefix(prefix): value for name in sorted(names) if (value := self.text(name))}
+        return {
+            name.removeprefix(prefix): value for name in sorted(names) if (value := self.text(name))
+        }

@@ -1,4 +1,6 @@
-"""Django's and Sightline's settings: read from the environment, once, here. docs/settings.md lists them."""
+"""Django's and Sightline's settings: read from the environment, once, here. docs/settings.md
+lists them.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,16 @@ from sightline.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment()
-django_stubs_ext.monkeypatch()  # makes Django's generic classes take their type parameters at run time, too
+# Django's generic classes take their type parameters at run time, too.
+django_stubs_ext.monkeypatch()
 
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).absolute()
 try:
     DATA_DIR.mkdir(parents=True, exist_ok=True)
 except OSError as _err:
-    raise ImproperlyConfigured(f"DATA_DIR is {DATA_DIR}, which cannot be made: {_err.strerror}.") from _err
+    raise ImproperlyConfigured(
+        f"DATA_DIR is {DATA_DIR}, which cannot be made: {_err.strerror}."
+    ) from _err
 
 
 def _kept_secret(name: str, make: str) -> str:
@@ -38,7 +43,9 @@ def _kept_secret(name: str, make: str) -> str:
     except FileExistsError:
         return path.read_text(encoding="utf-8").strip()
     except OSError as err:
-        raise ImproperlyConfigured(f"{path} cannot be written: {err.strerror}. Set DATA_DIR to a folder of your own.") from err
+        raise ImproperlyConfigured(
+            f"{path} cannot be written: {err.strerror}. Set DATA_DIR to a folder of your own."
+        ) from err
     return make
 
 
@@ -49,10 +56,11 @@ def _matches(pattern: str, text: str) -> None:
 
 DEBUG = env.flag("DEBUG")
 SECRET_KEY = env.text("SECRET_KEY") or _kept_secret("secret.key", secrets.token_urlsafe(50))
-# Newest first: the first key encrypts, all of them decrypt. Kept out of the database, so that a copy of it opens no camera.
-CREDENTIAL_KEYS = env.checked_items("CREDENTIAL_KEYS", Fernet, "keys of 32 bytes in URL-safe base64, separated by commas") or [
-    _kept_secret("credential.key", Fernet.generate_key().decode())
-]
+# Newest first: the first key encrypts, all of them decrypt. Kept out of the database, so that a
+# copy of it opens no camera.
+CREDENTIAL_KEYS = env.checked_items(
+    "CREDENTIAL_KEYS", Fernet, "keys of 32 bytes in URL-safe base64, separated by commas"
+) or [_kept_secret("credential.key", Fernet.generate_key().decode())]
 
 PORT = env.number("PORT", 8000, least=1, most=65535)
 ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")  # of the first start
@@ -62,11 +70,16 @@ CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 HTTPS: bool = env.flag("HTTPS")
 # Who serves TLS is one.
 PROXIES = max(env.number("PROXIES", 0, most=10), int(HTTPS))
-# Where a process serves its health and metrics to the cluster; 0 = nowhere. What supervises several gives them the ports that follow.
+# Where a process serves its health and metrics to the cluster; 0 = nowhere. What supervises several
+# gives them the ports that follow.
 METRICS_PORT = env.number("METRICS_PORT", 0, most=65_000)
-# Where traces of frames are sent by OTLP over HTTP; none when it is empty. One frame in so many is traced.
+# Where traces of frames are sent by OTLP over HTTP; none when it is empty. One frame in so many is
+# traced.
 OTEL_EXPORTER_OTLP_ENDPOINT = env.checked(
-    "OTEL_EXPORTER_OTLP_ENDPOINT", "", lambda text: _matches(r"|https?://\S+", text), "an address such as http://collector:4318"
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "",
+    lambda text: _matches(r"|https?://\S+", text),
+    "an address such as http://collector:4318",
 )
 TRACE_EVERY = env.number("TRACE_EVERY", 100, least=1)
 # How often a stream or socket that goes on asks again whether its viewer may still see the camera.
@@ -74,13 +87,18 @@ RECHECK_SECONDS = env.number("RECHECK_SECONDS", 15, least=1, most=3600)
 # How long a stream goes on that was opened by a signed link.
 STREAM_LINK_HOURS = env.number("STREAM_LINK_HOURS", 24, least=1, most=720)
 
-# Kafka. Without KAFKA_BOOTSTRAP_SERVERS the embedded broker serves this machine; `manage.py up` starts it and leaves its address in DATA_DIR.
+# Kafka. Without KAFKA_BOOTSTRAP_SERVERS the embedded broker serves this machine; `manage.py up`
+# starts it and leaves its address in DATA_DIR.
 KAFKA_BOOTSTRAP_SERVERS = env.text("KAFKA_BOOTSTRAP_SERVERS")
 KAFKA_EMBEDDED = env.flag("KAFKA_EMBEDDED", default=not KAFKA_BOOTSTRAP_SERVERS)
-env.choice("KAFKA_SECURITY_PROTOCOL", ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), "PLAINTEXT")
+env.choice(
+    "KAFKA_SECURITY_PROTOCOL", ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), "PLAINTEXT"
+)
 KAFKA_SECURITY = env.prefixed("KAFKA_SECURITY_")
 KAFKA_REPLICATION = env.number("KAFKA_REPLICATION", -1, least=-1, most=32)
-KAFKA_MAX_MESSAGE_BYTES = env.number("KAFKA_MAX_MESSAGE_BYTES", 8 * 1024 * 1024, least=64 * 1024, most=100 * 1024 * 1024)
+KAFKA_MAX_MESSAGE_BYTES = env.number(
+    "KAFKA_MAX_MESSAGE_BYTES", 8 * 1024 * 1024, least=64 * 1024, most=100 * 1024 * 1024
+)
 TOPIC_PREFIX = env.checked(
     "TOPIC_PREFIX",
     "sightline",
@@ -93,19 +111,37 @@ CAPTURE_PARTITIONS = env.number("CAPTURE_PARTITIONS", 64, least=1, most=10_000)
 # Cameras.
 CAMERA_ALLOW_FILE = env.flag("CAMERA_ALLOW_FILE")
 CAMERA_ALLOW_DEVICE = env.flag("CAMERA_ALLOW_DEVICE")
-# Networks that a camera's address may be in although they are refused otherwise: loopback, link-local and the like.
-CAMERA_ALLOWED_NETWORKS = env.checked_items("CAMERA_ALLOWED_NETWORKS", ipaddress.ip_network, "networks such as 127.0.0.0/8, separated by commas")
+# Networks that a camera's address may be in although they are refused otherwise: loopback,
+# link-local and the like.
+CAMERA_ALLOWED_NETWORKS = env.checked_items(
+    "CAMERA_ALLOWED_NETWORKS",
+    ipaddress.ip_network,
+    "networks such as 127.0.0.0/8, separated by commas",
+)
 
 # How long a camera sends the same picture, or a black one, until that is said of it.
 FROZEN_SECONDS = env.number("FROZEN_SECONDS", 10, least=2, most=3600)
 BLACK_SECONDS = env.number("BLACK_SECONDS", 5, least=2, most=3600)
 
 # Model servers. Networks that one may be in although they are refused otherwise, as for cameras.
-MODEL_ALLOWED_NETWORKS = env.checked_items("MODEL_ALLOWED_NETWORKS", ipaddress.ip_network, "networks such as 127.0.0.0/8, separated by commas")
+MODEL_ALLOWED_NETWORKS = env.checked_items(
+    "MODEL_ALLOWED_NETWORKS",
+    ipaddress.ip_network,
+    "networks such as 127.0.0.0/8, separated by commas",
+)
 # Classes that models of the runtime "python" may use, beside those that installed packages offer.
-PYTHON_MODELS = env.checked_items("PYTHON_MODELS", lambda text: _matches(r"\w+([.:]\w+)+", text), "dotted paths such as iris_model.IrisModel")
+PYTHON_MODELS = env.checked_items(
+    "PYTHON_MODELS",
+    lambda text: _matches(r"\w+([.:]\w+)+", text),
+    "dotted paths such as iris_model.IrisModel",
+)
 # Where the schemas of Avro records are kept. Credentials may be part of the address.
-SCHEMA_REGISTRY_URL = env.checked("SCHEMA_REGISTRY_URL", "", lambda text: _matches(r"|https?://\S+", text), "an address such as http://registry:8081")
+SCHEMA_REGISTRY_URL = env.checked(
+    "SCHEMA_REGISTRY_URL",
+    "",
+    lambda text: _matches(r"|https?://\S+", text),
+    "an address such as http://registry:8081",
+)
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -164,25 +200,45 @@ DATABASE_URL = env.checked(
     dj_database_url.parse,
     "a database's address such as postgres://user:password@host:5432/name",
 )
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)}
+DATABASES = {
+    "default": dj_database_url.parse(DATABASE_URL, conn_max_age=60, conn_health_checks=True)
+}
 if DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # Write-ahead logging lets readers go on while one process writes; IMMEDIATE makes writers queue instead of failing half-way.
+    # Write-ahead logging lets readers go on while one process writes; IMMEDIATE makes writers queue
+    # instead of failing half-way.
     DATABASES["default"]["OPTIONS"] = {
         "timeout": 20,
         "transaction_mode": "IMMEDIATE",
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
     }
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    # A server behind a broken network is given up after seconds; by the system's own defaults, after a quarter of an hour.
-    patience = {"connect_timeout": 3, "tcp_user_timeout": 5000, "keepalives_idle": 5, "keepalives_interval": 1, "keepalives_count": 5}
+    # A server behind a broken network is given up after seconds; by the system's own defaults,
+    # after a quarter of an hour.
+    patience = {
+        "connect_timeout": 3,
+        "tcp_user_timeout": 5000,
+        "keepalives_idle": 5,
+        "keepalives_interval": 1,
+        "keepalives_count": 5,
+    }
     DATABASES["default"]["OPTIONS"] = {**patience, **DATABASES["default"].get("OPTIONS", {})}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-REDIS_URL = env.checked("REDIS_URL", "", lambda text: _matches(r"|(rediss?|unix)://.+", text), "an address such as redis://host:6379/0")
+REDIS_URL = env.checked(
+    "REDIS_URL",
+    "",
+    lambda text: _matches(r"|(rediss?|unix)://.+", text),
+    "an address such as redis://host:6379/0",
+)
 CHANNEL_LAYERS = {
-    "default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
-    if REDIS_URL
-    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    "default": (
+        {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL]},
+        }
+        if REDIS_URL
+        else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    )
 }
 
 # Celery. Without Redis, tasks travel through files in DATA_DIR: enough for one machine.
@@ -196,7 +252,11 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celery-beat")
 # Who saves a camera while Redis hangs waits for this, not for ever.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
 if REDIS_URL:
-    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {"socket_connect_timeout": 3, "socket_timeout": 5, "socket_keepalive": True}
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
+        "socket_connect_timeout": 3,
+        "socket_timeout": 5,
+        "socket_keepalive": True,
+    }
 else:
     CELERY_BROKER_TRANSPORT = "sightline.jobs.file_queue:Transport"
     CELERY_QUEUE_DIR = DATA_DIR / "celery"
@@ -211,10 +271,19 @@ else:
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator", "NumericPasswordValidator")
+    for name in (
+        "UserAttributeSimilarityValidator",
+        "MinimumLengthValidator",
+        "CommonPasswordValidator",
+        "NumericPasswordValidator",
+    )
 ]
-# After five wrong passwords a user's name is locked for the address that they came from; what was counted is in the admin, to be unlocked there.
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+# After five wrong passwords a user's name is locked for the address that they came from; what was
+# counted is in the admin, to be unlocked there.
+AUTHENTICATION_BACKENDS = [
+    "axes.backends.AxesStandaloneBackend",
+    "django.contrib.auth.backends.ModelBackend",
+]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
@@ -228,7 +297,9 @@ LOGIN_REDIRECT_URL = "wall"
 LOGOUT_REDIRECT_URL = "login"
 
 LANGUAGE_CODE = "en"
-TIME_ZONE = env.checked("TIME_ZONE", "UTC", zoneinfo.ZoneInfo, "a time zone's name such as Europe/Berlin")
+TIME_ZONE = env.checked(
+    "TIME_ZONE", "UTC", zoneinfo.ZoneInfo, "a time zone's name such as Europe/Berlin"
+)
 USE_TZ = True
 
 STATIC_URL = "static/"
@@ -252,7 +323,10 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SECURE_SSL_REDIRECT = HTTPS
-SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]  # probes speak plain HTTP to the process itself
+SECURE_REDIRECT_EXEMPT = [
+    r"^healthz$",
+    r"^readyz$",
+]  # probes speak plain HTTP to the process itself
 SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 if HTTPS:
@@ -264,7 +338,10 @@ LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
     "formatters": {
-        "line": {"()": "sightline.telemetry.logs.LineFormatter", "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s"},
+        "line": {
+            "()": "sightline.telemetry.logs.LineFormatter",
+            "fmt": "%(asctime)s %(levelname)s %(name)s %(message)s",
+        },
         "json": {
             "()": "sightline.telemetry.logs.JsonLineFormatter",
             "fmt": "%(levelname)s %(name)s %(message)s %(process)d %(threadName)s",
@@ -276,7 +353,8 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.server": {"level": "WARNING"},
-        # What a client asked for and must not have or cannot have now is its own affair; our failures are errors.
+        # What a client asked for and must not have or cannot have now is its own affair; our
+        # failures are errors.
         "django.request": {"level": "ERROR"},
         "daphne": {"level": "WARNING"},
         "axes": {"level": "WARNING"},

@@ -34,7 +34,9 @@ urlpatterns = [
     path("models/<slug:slug>/", models_page.model, name="model"),
     path("models/<slug:slug>/state.json", models_page.model_state, name="model-state"),
     path("models/<slug:slug>/records.json", models_page.model_records, name="model-records"),
-    path("models/<slug:slug>/deadletters.json", models_page.model_letters, name="model-deadletters"),
+    path(
+        "models/<slug:slug>/deadletters.json", models_page.model_letters, name="model-deadletters"
+    ),
     path("models/<slug:slug>/history.json", history.model_history, name="model-history"),
     path("system/", system.system, name="system"),
     path("system/state.json", system.system_state, name="system-state"),

@@ -1,9 +1,11 @@
-"""Makes the secrets that compose.yaml names, each in a file of its own in secrets/. Those that exist stay as they are.
+"""Makes the secrets that compose.yaml names, each in a file of its own in secrets/. Those that
+exist stay as they are.
 
 python3 scripts/make_secrets.py
 
-Docker puts such a file into a container as it is, with its owner and mode, and the containers' users are not its owner: 10001 in Sightline's,
-others in Redis' and Grafana's. So the folder keeps everybody else of this machine out, and the files themselves can be read.
+Docker puts such a file into a container as it is, with its owner and mode, and the containers'
+users are not its owner: 10001 in Sightline's, others in Redis' and Grafana's. So the folder
+keeps everybody else of this machine out, and the files themselves can be read.
 """
 
 from __future__ import annotations

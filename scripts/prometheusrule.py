@@ -1,4 +1,6 @@
-"""Writes k8s/components/monitoring/prometheusrule.yaml, the alert rules for the Prometheus operator, from rules.yml beside it."""
+"""Writes k8s/components/monitoring/prometheusrule.yaml, the alert rules for the Prometheus
+operator, from rules.yml beside it.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ def rendered(rules: str) -> str:
 
 def main() -> None:
     """Write the file."""
-    (FOLDER / "prometheusrule.yaml").write_text(rendered((FOLDER / "rules.yml").read_text(encoding="utf-8")), encoding="utf-8")
+    (FOLDER / "prometheusrule.yaml").write_text(
+        rendered((FOLDER / "rules.yml").read_text(encoding="utf-8")), encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Makes the pictures in docs/images: a real Sightline with real cameras, looked at with a real Chromium.
+"""Makes the pictures in docs/images: a real Sightline with real cameras, looked at with a real
+Chromium.
 
 python scripts/screenshots.py
 """
@@ -44,7 +45,11 @@ def picture(name: str) -> bytes:
     photo: NDArray[np.uint8] = getattr(skimage.data, name)()
     height = photo.shape[1] * 9 // 16
     top = (photo.shape[0] - height) // 2
-    return bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(photo[top : top + height, :, :3]), quality=90, colorspace="RGB"))
+    return bytes(
+        simplejpeg.encode_jpeg(
+            np.ascontiguousarray(photo[top : top + height, :, :3]), quality=90, colorspace="RGB"
+        )
+    )
 
 
 def portrait() -> NDArray[np.uint8]:
@@ -63,20 +68,31 @@ class Site:
 
 @contextlib.contextmanager
 def site() -> Iterator[Site]:
-    """A Sightline with six cameras: two belts, a face at a gate, a still life, one that will fall silent, one that wants another password."""
-    with tempfile.TemporaryDirectory(prefix="sightline-pictures-") as name, contextlib.ExitStack() as servers:
+    """A Sightline with six cameras: two belts, a face at a gate, a still life, one that will
+    fall silent, one that wants another password.
+    """
+    with (
+        tempfile.TemporaryDirectory(prefix="sightline-pictures-") as name,
+        contextlib.ExitStack() as servers,
+    ):
         folder = Path(name)
-        gate = servers.enter_context(RtspServer(picture_video(folder / "gate.mp4", portrait()), log=folder / "rtsp.log"))
+        gate = servers.enter_context(
+            RtspServer(picture_video(folder / "gate.mp4", portrait()), log=folder / "rtsp.log")
+        )
         canteen = servers.enter_context(MjpegServer([picture("coffee")]))
         workshop = servers.enter_context(MjpegServer([picture("chelsea")]))
-        yard = servers.enter_context(MjpegServer([picture("rocket")], login=Login("root", "not-the-one")))
+        yard = servers.enter_context(
+            MjpegServer([picture("rocket")], login=Login("root", "not-the-one"))
+        )
         stack = servers.enter_context(Stack(folder))
         operator = stack.operator()
         operator.add_camera("conveyor-2", "demo", "demo:conveyor?line=2", name="Conveyor 2")
         operator.add_camera("gate", "rtsp", gate.url, name="Gate A")
         operator.add_camera("canteen", "mjpeg", canteen.url, name="Canteen")
         operator.add_camera("workshop", "mjpeg", workshop.url, name="Workshop")
-        operator.add_camera("yard", "mjpeg", yard.url, name="Yard", username="root", new_password="wrong")
+        operator.add_camera(
+            "yard", "mjpeg", yard.url, name="Yard", username="root", new_password="wrong"
+        )
         operator.extend_deployment("qr", "conveyor", "conveyor-2")
         operator.deploy_runtime("faces", "builtin-faces", "gate")
         yield Site(stack, workshop)
@@ -91,7 +107,9 @@ class Photographer:
     login: StorageState
 
     @contextlib.contextmanager
-    def opened(self, size: tuple[int, int], scheme: str, *, logged_in: bool = True) -> Iterator[Page]:
+    def opened(
+        self, size: tuple[int, int], scheme: str, *, logged_in: bool = True
+    ) -> Iterator[Page]:
         """A page in a profile of its own."""
         context = self.browser.new_context(
             viewport={"width": size[0], "height": size[1]},
@@ -110,7 +128,9 @@ class Photographer:
             expect(workshop).to_have_attribute("data-state", "live", timeout=PATIENCE_MS)
             self.site.workshop.faults.silent = True
             expect(workshop).to_have_attribute("data-state", "stalled", timeout=PATIENCE_MS)
-            expect(page.locator('[data-camera="yard"]')).to_have_attribute("data-state", "auth-failed", timeout=PATIENCE_MS)
+            expect(page.locator('[data-camera="yard"]')).to_have_attribute(
+                "data-state", "auth-failed", timeout=PATIENCE_MS
+            )
             wait_for_paints(page, "gate", 3, timeout=BUSY_SECONDS)
             wait_for_paints(page, "conveyor-2", 20, timeout=BUSY_SECONDS)
             save(page, f"wall-{scheme}")
@@ -130,7 +150,11 @@ class Photographer:
                 wait_for_paints(page, "conveyor", 20, timeout=BUSY_SECONDS)
             elif place.name == "model":
                 self.show_tiles(page)
-            save(page, name, whole=place.path.startswith(("/admin/", "/system/", "/models/", "/cameras/")))
+            save(
+                page,
+                name,
+                whole=place.path.startswith(("/admin/", "/system/", "/models/", "/cameras/")),
+            )
 
 
 def save(page: Page, name: str, *, whole: bool = False) -> None:

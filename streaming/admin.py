@@ -10,7 +10,9 @@ from streaming.models import ApiToken
 
 @admin.register(ApiToken)
 class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
-    """Tokens can be seen and revoked here; they are made by ``manage.py token``, which shows them once."""
+    """Tokens can be seen and revoked here; they are made by ``manage.py token``, which shows
+    them once.
+    """
 
     list_display = ("user", "name", "created_at", "last_used_at")
     list_select_related = ("user",)

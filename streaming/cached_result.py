@@ -1,4 +1,6 @@
-"""Answers to slow questions, asked in threads of their own: each question once at a time, and for all who want to know."""
+"""Answers to slow questions, asked in threads of their own: each question once at a time, and
+for all who want to know.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +15,19 @@ from django.db import close_old_connections
 T = TypeVar("T")
 
 KEEP_SECONDS: Final = 2.0
-MOST_REMEMBERED: Final = 256
+MAX_REMEMBERED: Final = 256
 
 
-class Late(Exception):
-    """The answer did not come in time. The question goes on being asked; a later call may get the answer."""
+class TimedOut(Exception):
+    """The answer did not come in time. The question goes on being asked; a later call may get
+    the answer.
+    """
 
 
 class Answers:
-    """Remembers each answer for ``keep`` seconds. What hangs holds up its own thread and nobody else; it is not asked a second time meanwhile."""
+    """Remembers each answer for ``keep`` seconds. What hangs holds up its own thread and nobody
+    else; it is not asked a second time meanwhile.
+    """
 
     def __init__(self, threads: int = 8, keep: float = KEEP_SECONDS) -> None:
         self.keep = keep
@@ -30,10 +36,14 @@ class Answers:
         self._asked: dict[Hashable, tuple[Future[Any], list[float]]] = {}
 
     def ask(self, question: Hashable, function: Callable[[], T]) -> Future[T]:
-        """Begin to ask, unless the answer is known or under way. ``question`` says which answers are the same."""
+        """Begin to ask, unless the answer is known or under way. ``question`` says which answers
+        are the same.
+        """
         with self._lock:
             future, done_at = self._asked.get(question, (None, []))
-            if future is not None and (not future.done() or (done_at and time.monotonic() - done_at[0] < self.keep)):
+            if future is not None and (
+                not future.done() or (done_at and time.monotonic() - done_at[0] < self.keep)
+            ):
                 return future
             self._forget()
             future, done_at = self._pool.submit(_in_thread, function), []
@@ -42,7 +52,9 @@ class Answers:
         return future
 
     def get(self, question: Hashable, function: Callable[[], T], seconds: float) -> T:
-        """The answer; Late when it takes longer than ``seconds``. What ``function`` raises is raised here, too."""
+        """The answer; TimedOut when it takes longer than ``seconds``. What ``function`` raises is
+        raised here, too.
+        """
         return within(self.ask(question, function), seconds)
 
     def clear(self) -> None:
@@ -51,18 +63,20 @@ class Answers:
             self._asked.clear()
 
     def _forget(self) -> None:
-        if len(self._asked) >= MOST_REMEMBERED:
-            self._asked = {question: asked for question, asked in self._asked.items() if not asked[0].done()}
+        if len(self._asked) >= MAX_REMEMBERED:
+            self._asked = {
+                question: asked for question, asked in self._asked.items() if not asked[0].done()
+            }
 
 
 def within(future: Future[T], seconds: float) -> T:
-    """The future's result; Late when it takes longer than ``seconds``."""
+    """The future's result; TimedOut when it takes longer than ``seconds``."""
     try:
         return future.result(max(0.0, seconds))
     except TimeoutError as err:
         if future.done():
             raise
-        raise Late from err
+        raise TimedOut from err
 
 
 def _in_thread(function: Callable[[], T]) -> T:

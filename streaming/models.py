@@ -11,9 +11,13 @@ from cameras.models import CameraGroup
 
 
 class ApiToken(models.Model):
-    """A user's key for scripts. Only its SHA-256 is kept: the token has 256 random bits, so a slow hash would add nothing."""
+    """A user's key for scripts. Only its SHA-256 is kept: the token has 256 random bits, so a
+    slow hash would add nothing.
+    """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="api_tokens"
+    )
     name = models.CharField(max_length=100, blank=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -29,27 +33,43 @@ class ApiToken(models.Model):
 
 
 class Layout(models.Model):
-    """A user's arrangement of the wall. The one without a name is how the wall of all cameras is arranged when no other is open.
+    """A user's arrangement of the wall. The one without a name is how the wall of all cameras is
+    arranged when no other is open.
 
-    ``cameras`` are short names in order; ones that are gone are skipped. 0 columns or tiles = as many as fit best.
+    ``cameras`` are short names in order; ones that are gone are skipped. 0 columns or tiles = as
+    many as fit best.
     """
 
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="layouts")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="layouts"
+    )
     name = models.CharField(max_length=60, blank=True)
     cameras = models.JSONField(default=list)
-    others = models.BooleanField(default=True)  # cameras that are not named follow, also those that are added later
-    group = models.ForeignKey(CameraGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="+")
+    others = models.BooleanField(
+        default=True
+    )  # cameras that are not named follow, also those that are added later
+    group = models.ForeignKey(
+        CameraGroup, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
     columns = models.PositiveSmallIntegerField(default=0)
     tiles = models.PositiveSmallIntegerField(default=0)
-    cycle = models.PositiveSmallIntegerField(default=0)  # seconds until the next page; 0 = pages do not turn by themselves
+    cycle = models.PositiveSmallIntegerField(
+        default=0
+    )  # seconds until the next page; 0 = pages do not turn by themselves
     drawn = models.JSONField(default=dict)
     is_default = models.BooleanField(default=False)
 
     class Meta:
         ordering: ClassVar = ["name"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "name"], name="layout_names_are_unique_per_user"),
-            models.UniqueConstraint(fields=["user"], condition=models.Q(is_default=True), name="one_default_layout_per_user"),
+            models.UniqueConstraint(
+                fields=["user", "name"], name="layout_names_are_unique_per_user"
+            ),
+            models.UniqueConstraint(
+                fields=["user"],
+                condition=models.Q(is_default=True),
+                name="one_default_layout_per_user",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,6 @@
-"""What all tests share: a data folder of their own, decided before Django reads its settings, and the embedded broker."""
+"""What all tests share: a data folder of their own, decided before Django reads its settings,
+and the embedded broker.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ for _name in (
     "TRACE_EVERY",
     "PYTHON_MODELS",
     "SCHEMA_REGISTRY_URL",
-    "PYTHONDONTWRITEBYTECODE",  # many processes are started; without it each would compile all that it imports
+    # many processes are started; without it each would compile all that it imports
+    "PYTHONDONTWRITEBYTECODE",
 ):
     os.environ.pop(_name, None)
 _scratch = tempfile.TemporaryDirectory(prefix="sightline-tests-")
@@ -40,7 +43,8 @@ os.environ["DATA_DIR"] = _scratch.name
 os.environ["CAMERA_ALLOWED_NETWORKS"] = "127.0.0.0/8,::1/128"
 os.environ["MODEL_ALLOWED_NETWORKS"] = "127.0.0.0/8,::1/128"
 os.environ["DJANGO_SETTINGS_MODULE"] = "sightline.settings"
-# Playwright's synchronous interface runs an event loop in the test's thread, in which Django would refuse to use the database.
+# Playwright's synchronous interface runs an event loop in the test's thread, in which Django would
+# refuse to use the database.
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
 django.setup()
 
@@ -49,7 +53,8 @@ pytest_plugins = ("tests.servers.models.fixtures",)
 
 HOME = Path(__file__).resolve().parent.parent
 
-# Groups of tests that take from half a minute to two, so that the others fill up the time beside and after them.
+# Groups of tests that take from half a minute to two, so that the others fill up the time beside
+# and after them.
 LONGEST = (
     "pipeline on embedded",
     "inference/streams/test_ended_in_the_middle.py",
@@ -85,26 +90,36 @@ def embedded(embedded_address: str, settings: Settings, request: pytest.FixtureR
 
 @pytest.fixture(scope="session")
 def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaServer]:
-    """A real Apache Kafka for the whole run, with a second listener that asks for its login. A test that ends it brings it back."""
+    """A real Apache Kafka for the whole run, with a second listener that asks for its login. A
+    test that ends it brings it back.
+    """
     folder = tmp_path_factory.mktemp("kafka")
-    with KafkaServer(folder / "data", folder / "kafka.log", sasl=Login("sightline", "s3cret word")) as server:
+    with KafkaServer(
+        folder / "data", folder / "kafka.log", sasl=Login("sightline", "s3cret word")
+    ) as server:
         yield server
 
 
 # Before pytest-xdist's own hook, which reads the groups.
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """For pytest-xdist: a file stays in one process, and so do tests that share servers. The longest groups begin first."""
+    """For pytest-xdist: a file stays in one process, and so do tests that share servers. The
+    longest groups begin first.
+    """
     for item in items:
         if "kafka_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.xdist_group("kafka"))
         elif item.get_closest_marker("xdist_group") is None:
-            item.add_marker(pytest.mark.xdist_group(item.path.relative_to(HOME / "tests").as_posix()))
+            item.add_marker(
+                pytest.mark.xdist_group(item.path.relative_to(HOME / "tests").as_posix())
+            )
     items.sort(key=rank)
 
 
 def rank(item: pytest.Item) -> int:
-    """The place of the test's group among those that begin first; all the others come after them."""
+    """The place of the test's group among those that begin first; all the others come after
+    them.
+    """
     marker = item.get_closest_marker("xdist_group")
     assert marker is not None
     return LONGEST.index(marker.args[0]) if marker.args[0] in LONGEST else len(LONGEST)

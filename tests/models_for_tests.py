@@ -15,15 +15,25 @@ FEATURES = ("sepal_length", "sepal_width", "petal_length", "petal_width")
 
 
 class IrisModel:
-    """Which iris a flower is, by a decision tree with two cuts. It insists on floats, as many models do."""
+    """Which iris a flower is, by a decision tree with two cuts. It insists on floats, as many
+    models do.
+    """
 
     display_name = "Iris"
     qualified_name = "iris_model"
     description = "Tells three species of iris apart."
     major_version = 1
     minor_version = 0
-    input_schema: ClassVar[dict[str, Any]] = {"type": "object", "properties": dict.fromkeys(FEATURES, NUMBER), "required": list(FEATURES)}
-    output_schema: ClassVar[dict[str, Any]] = {"type": "object", "properties": {"species": {"type": "string"}}, "required": ["species"]}
+    input_schema: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "properties": dict.fromkeys(FEATURES, NUMBER),
+        "required": list(FEATURES),
+    }
+    output_schema: ClassVar[dict[str, Any]] = {
+        "type": "object",
+        "properties": {"species": {"type": "string"}},
+        "required": ["species"],
+    }
 
     def predict(self, data: dict[str, Any]) -> dict[str, Any]:
         if not all(isinstance(data[name], float) for name in FEATURES):
@@ -86,7 +96,9 @@ class PictureModel(_Simple):
     picture_width = 32
 
     def predict(self, data: Any) -> list[dict[str, Any]]:
-        return [{"label": "bright" if data.mean() > 127 else "dark", "score": 1.0, "box": [0, 0, 1, 1]}]
+        return [
+            {"label": "bright" if data.mean() > 127 else "dark", "score": 1.0, "box": [0, 0, 1, 1]}
+        ]
 
 
 class NanModel(PictureModel):

@@ -1,4 +1,6 @@
-"""What the tests of the pipeline's stages share: topics of their own, a reader that remembers, and frames to send."""
+"""What the tests of the pipeline's stages share: topics of their own, a reader that remembers,
+and frames to send.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,12 @@ _prefixes = (f"own{os.getpid()}x{number}" for number in itertools.count())
 
 @contextmanager
 def own_topics(address: str) -> Iterator[str]:
-    """Settings that point at the embedded broker at ``address``, with a topic prefix that nobody else uses."""
-    with override_settings(KAFKA_BOOTSTRAP_SERVERS=address, KAFKA_EMBEDDED=True, TOPIC_PREFIX=next(_prefixes)):
+    """Settings that point at the embedded broker at ``address``, with a topic prefix that nobody
+    else uses.
+    """
+    with override_settings(
+        KAFKA_BOOTSTRAP_SERVERS=address, KAFKA_EMBEDDED=True, TOPIC_PREFIX=next(_prefixes)
+    ):
         yield address
 
 
@@ -41,7 +47,9 @@ class Reader:
             self.records.append(record)
         return self.records
 
-    def wait(self, count: int = 1, timeout: float = 15, beside: Callable[[], object] = lambda: None) -> list[Record]:
+    def wait(
+        self, count: int = 1, timeout: float = 15, beside: Callable[[], object] = lambda: None
+    ) -> list[Record]:
         """At least ``count`` records, while ``beside`` is called again and again."""
 
         def enough() -> bool:
@@ -73,4 +81,10 @@ def frame(camera: str, jpeg: bytes = b"\xff\xd8picture\xff\xd9", seq: int = 1) -
 def send_frame(producer: Producer, frame: Frame) -> None:
     """What a capture worker sends."""
     topic = topics.frames(frame.camera)
-    producer.send(topic, frame.jpeg, key=frame.camera, headers=frame.headers(), timestamp=frame.captured_at // MILLISECOND)
+    producer.send(
+        topic,
+        frame.jpeg,
+        key=frame.camera,
+        headers=frame.headers(),
+        timestamp=frame.captured_at // MILLISECOND,
+    )

@@ -1,4 +1,6 @@
-"""The documents say what the code does: nothing of it is missing there, and what they name exists."""
+"""The documents say what the code does: nothing of it is missing there, and what they name
+exists.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,11 @@ from sightline.messages import CameraState
 from sightline.site.roles import ROLES
 
 HOME = Path(__file__).resolve().parent.parent
-DOCUMENTS = ("README.md", "CHANGELOG.md", *(str(path.relative_to(HOME)) for path in sorted((HOME / "docs").glob("*.md"))))
+DOCUMENTS = (
+    "README.md",
+    "CHANGELOG.md",
+    *(str(path.relative_to(HOME)) for path in sorted((HOME / "docs").glob("*.md"))),
+)
 READERS = {"text", "number", "flag", "checked", "checked_items", "choice", "items", "prefixed"}
 SHARED = tuple(item.name for item in fields(RemoteOptions))
 NAMES_OF_THEIR_OWN = {"SIGHTLINE_HEARTBEAT_FD", "DJANGO_SETTINGS_MODULE"}
@@ -43,9 +49,17 @@ def calls(file: str) -> Iterator[tuple[str, ast.Call]]:
 
 
 def variables() -> set[str]:
-    """Every environment variable that the settings and the commands read; a prefix ends with an underscore."""
+    """Every environment variable that the settings and the commands read; a prefix ends with an
+    underscore.
+    """
     found = set()
-    for file in ("platform/settings.py", *(str(path.relative_to(HOME)) for path in (HOME / "platform/management/commands").glob("*.py"))):
+    for file in (
+        "platform/settings.py",
+        *(
+            str(path.relative_to(HOME))
+            for path in (HOME / "platform/management/commands").glob("*.py")
+        ),
+    ):
         for name, call in calls(file):
             owner, _, method = name.rpartition(".")
             reads = (owner == "env" and method in READERS) or owner == "os.environ"
@@ -58,21 +72,29 @@ def whole_numbers() -> Iterator[tuple[str, int]]:
     """The variables that are whole numbers, with their defaults."""
     for name, call in calls("platform/settings.py"):
         if name == "env.number":
-            variable, default, *_ = (eval(ast.unparse(argument)) for argument in call.args)  # literals and their products
+            variable, default, *_ = (
+                eval(ast.unparse(argument)) for argument in call.args
+            )  # literals and their products
             yield variable, default
 
 
 def topic_names() -> Iterator[str]:
-    """The name of every topic and group, with ``<camera>`` and the like where a name of the user's stands."""
+    """The name of every topic and group, with ``<camera>`` and the like where a name of the
+    user's stands.
+    """
     for name, function in inspect.getmembers(topics, inspect.isfunction):
         signature = inspect.signature(function)
-        if not name.startswith("_") and (signature.return_annotation == "Topic" or name.endswith("_group")):
+        if not name.startswith("_") and (
+            signature.return_annotation == "Topic" or name.endswith("_group")
+        ):
             made = function(*(f"<{parameter}>" for parameter in signature.parameters))
             yield getattr(made, "name", made)
 
 
 def failures() -> Iterator[str]:
-    """Every sentence that a source of pictures gives for its failure, with an ellipsis where something is filled in."""
+    """Every sentence that a source of pictures gives for its failure, with an ellipsis where
+    something is filled in.
+    """
     for path in sorted((HOME / "cameras/sources").glob("*.py")):
         for name, call in calls(str(path.relative_to(HOME))):
             if name.rpartition(".")[2] in ("unreachable", "SourceError"):
@@ -88,7 +110,9 @@ def template(node: ast.expr) -> str:
 def code(document: str) -> str:
     """What stands in code blocks and between back-ticks."""
     blocks = re.findall(r"```.*?\n(.*?)```", document, re.DOTALL)
-    return "\n".join([*blocks, *re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", document, flags=re.DOTALL))])
+    return "\n".join(
+        [*blocks, *re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", document, flags=re.DOTALL))]
+    )
 
 
 def options(kind: type[Any], *, without: Iterable[str] = ()) -> list[Field[Any]]:
@@ -104,7 +128,10 @@ def option_sections() -> Mapping[str, tuple[str, list[Field[Any]]]]:
         )
         for name, kind in RUNTIMES.items()
     }
-    adapters = {f"`{name}`": ("docs/runtimes.md", options(kind.load().Options)) for name, kind in ADAPTERS.items()}
+    adapters = {
+        f"`{name}`": ("docs/runtimes.md", options(kind.load().Options))
+        for name, kind in ADAPTERS.items()
+    }
     around = {
         "All model servers": ("docs/runtimes.md", options(RemoteOptions)),
         "`input`": ("docs/runtimes.md", options(InputOptions)),
@@ -114,7 +141,11 @@ def option_sections() -> Mapping[str, tuple[str, list[Field[Any]]]]:
 
 
 def section_of(document: str, heading: str) -> str:
-    found = re.search(rf"^### {re.escape(heading)}\n(.*?)(^## |^### |\Z)", read(document), re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^### {re.escape(heading)}\n(.*?)(^## |^### |\Z)",
+        read(document),
+        re.MULTILINE | re.DOTALL,
+    )
     assert found, f"{document} has no section {heading}"
     return found[1]
 
@@ -143,7 +174,11 @@ def shown_range(option: Field[Any]) -> str:
         return "true, false"
     if isinstance(option.default, str):
         return "text"
-    return "labels" if option.name == "labels" and "adapters" in str(metadata["check"].__module__) else "list of texts"
+    return (
+        "labels"
+        if option.name == "labels" and "adapters" in str(metadata["check"].__module__)
+        else "list of texts"
+    )
 
 
 def missing(wanted: Iterable[str], document: str) -> list[str]:
@@ -152,7 +187,9 @@ def missing(wanted: Iterable[str], document: str) -> list[str]:
 
 
 def test_every_variable_is_in_the_settings() -> None:
-    rows = [f"| `{name}*` |" if name.endswith("_") else f"| `{name}` |" for name in sorted(variables())]
+    rows = [
+        f"| `{name}*` |" if name.endswith("_") else f"| `{name}` |" for name in sorted(variables())
+    ]
 
     assert len(rows) > 20
     assert not missing(rows, "docs/settings.md")
@@ -184,7 +221,9 @@ def test_every_option_has_a_row(heading: str) -> None:
 @pytest.mark.parametrize("runtime", [name for name in RUNTIMES if not name.startswith("builtin-")])
 def test_the_examples_of_options_are_accepted(runtime: str, settings: Settings) -> None:
     settings.PYTHON_MODELS = ["tests.models_for_tests.IrisModel"]
-    examples = re.findall(r"```json\n(.*?)```", section_of("docs/runtimes.md", f"`{runtime}`"), re.DOTALL)
+    examples = re.findall(
+        r"```json\n(.*?)```", section_of("docs/runtimes.md", f"`{runtime}`"), re.DOTALL
+    )
 
     assert examples
     for example in examples:
@@ -208,7 +247,9 @@ def test_a_class_in_the_runtimes_sees_the_dark() -> None:
     names: dict[str, Any] = {}
     exec(block, names)
 
-    assert names["Darkness"]().predict(np.zeros((9, 16, 3), np.uint8)) == [{"label": "dark", "score": 1.0}]
+    assert names["Darkness"]().predict(np.zeros((9, 16, 3), np.uint8)) == [
+        {"label": "dark", "score": 1.0}
+    ]
     assert names["Darkness"]().predict(np.full((9, 16, 3), 200, np.uint8)) == []
 
 
@@ -254,7 +295,9 @@ def test_the_readme_links_every_document() -> None:
 def test_commands_exist(document: str) -> None:
     shown = code(read(document))
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
-    roles = {role for line in re.findall(r"runworkers((?: [a-z]+)+)", shown) for role in line.split()}
+    roles = {
+        role for line in re.findall(r"runworkers((?: [a-z]+)+)", shown) for role in line.split()
+    }
 
     assert set(re.findall(r"\bmake ([a-z][a-z-]*)", shown)) <= targets
     assert set(re.findall(r"manage\.py ([a-z][a-z_]*)", shown)) <= {*get_commands(), "help"}

@@ -1,4 +1,6 @@
-"""The rules of the house that no tool enforces: directions of imports, who may use which library."""
+"""The rules of the house that no tool enforces: directions of imports, who may use which
+library.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,12 @@ OUTSIDE = ("migrations", "__pycache__")
 def sources() -> Mapping[str, Path]:
     """Every module of the house by its full name, relative to the house."""
     files = [HOME / "manage.py", HOME / "sightline.py"]
-    files += (file for folder in CHECKED for file in (HOME / folder).rglob("*.py") if not set(file.parts) & set(OUTSIDE))
+    files += (
+        file
+        for folder in CHECKED
+        for file in (HOME / folder).rglob("*.py")
+        if not set(file.parts) & set(OUTSIDE)
+    )
     return {name_of(file.relative_to(HOME)): file.relative_to(HOME) for file in files}
 
 
@@ -51,17 +58,25 @@ def _imports(tree: ast.AST) -> Iterator[str]:
 
 
 def importers(*libraries: str) -> set[str]:
-    return {str(file) for file in sources().values() if any(name.split(".")[0] in libraries for name in imports(file))}
+    return {
+        str(file)
+        for file in sources().values()
+        if any(name.split(".")[0] in libraries for name in imports(file))
+    }
 
 
 def folder_of(name: str) -> str | None:
-    """The folder of the module that ``name`` is, or is a name in; None for other people's modules and for ``sightline.py`` itself."""
+    """The folder of the module that ``name`` is, or is a name in; None for other people's
+    modules and for ``sightline.py`` itself.
+    """
     file = sources().get(name) or sources().get(name.rpartition(".")[0])
     return None if file is None or len(file.parts) == 1 else file.parent.as_posix()
 
 
 def folder_imports() -> dict[str, dict[str, set[str]]]:
-    """For each folder the folders that its own modules import, and which modules do so. A sub-folder is another folder."""
+    """For each folder the folders that its own modules import, and which modules do so. A
+    sub-folder is another folder.
+    """
     found: dict[str, dict[str, set[str]]] = defaultdict(lambda: defaultdict(set))
     for name, file in sources().items():
         own = folder_of(name)
@@ -72,7 +87,9 @@ def folder_imports() -> dict[str, dict[str, set[str]]]:
 
 
 def circle(folders: Mapping[str, Mapping[str, set[str]]]) -> list[str]:
-    """One circle of folders that import each other, the first again as the last; empty when there is none."""
+    """One circle of folders that import each other, the first again as the last; empty when
+    there is none.
+    """
     done: set[str] = set()
 
     def follow(folder: str, path: list[str]) -> list[str]:
@@ -81,21 +98,39 @@ def circle(folders: Mapping[str, Mapping[str, set[str]]]) -> list[str]:
         if folder in done:
             return []
         done.add(folder)
-        return next(filter(None, (follow(other, [*path, folder]) for other in folders.get(folder, ()))), [])
+        return next(
+            filter(None, (follow(other, [*path, folder]) for other in folders.get(folder, ()))), []
+        )
 
     return next(filter(None, (follow(folder, []) for folder in sorted(folders))), [])
 
 
 def run(*command: str) -> str:
-    done = subprocess.run([sys.executable, *command], cwd=HOME, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=HOME,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
 
-@pytest.mark.parametrize("command", [["-c"], ["manage.py", "shell", "--no-imports", "-c"]], ids=["python", "manage.py"])
+@pytest.mark.parametrize(
+    "command", [["-c"], ["manage.py", "shell", "--no-imports", "-c"]], ids=["python", "manage.py"]
+)
 def test_platform_is_the_standard_librarys(command: list[str]) -> None:
-    code = "import platform, sightline.urls as u; print(platform.__file__, platform.python_version(), u.__file__, sep='\\n')"
-    shown = run(*command, code) if command[0] == "manage.py" else run(*command, code.replace("urls", "environment"))
+    code = (
+        "import platform, sightline.urls as u; print(platform.__file__, platform.python_version(),"
+        " u.__file__, sep='\\n')"
+    )
+    shown = (
+        run(*command, code)
+        if command[0] == "manage.py"
+        else run(*command, code.replace("urls", "environment"))
+    )
 
     stdlib, version, ours = shown.splitlines()
     assert Path(stdlib).parent == Path(ast.__file__).parent
@@ -118,7 +153,9 @@ def test_folders_import_one_way() -> None:
     folders = folder_imports()
     ring = circle(folders)
 
-    assert not ring, "\n".join(f"{one} imports {other} in {sorted(folders[one][other])}" for one, other in pairwise(ring))
+    assert not ring, "\n".join(
+        f"{one} imports {other} in {sorted(folders[one][other])}" for one, other in pairwise(ring)
+    )
 
 
 def test_a_circle_is_found() -> None:
@@ -135,7 +172,8 @@ def test_apps_stand_on_the_ground_and_on_each_other() -> None:
         (one, other)
         for one, others in folder_imports().items()
         for other in others
-        if one not in roof() and (other in roof() or rank(one, order, ground) < rank(other, order, ground))
+        if one not in roof()
+        and (other in roof() or rank(one, order, ground) < rank(other, order, ground))
     }
 
     assert not upwards
@@ -143,54 +181,91 @@ def test_apps_stand_on_the_ground_and_on_each_other() -> None:
 
 def roof() -> set[str]:
     """The folders of ``platform/`` that know the apps."""
-    return {folder for folder in folder_imports() if folder == "platform" or folder.startswith(("platform/site", "platform/management"))}
+    return {
+        folder
+        for folder in folder_imports()
+        if folder == "platform" or folder.startswith(("platform/site", "platform/management"))
+    }
 
 
 def rank(folder: str, order: tuple[str, ...], ground: set[str]) -> int:
-    return -1 if folder in ground or folder.startswith("platform/") else order.index(folder.split("/")[0])
+    return (
+        -1
+        if folder in ground or folder.startswith("platform/")
+        else order.index(folder.split("/")[0])
+    )
 
 
 def test_one_folder_speaks_kafka() -> None:
-    clients = {file for file in importers("confluent_kafka") if not file.startswith("platform/kafka/")}
+    clients = {
+        file for file in importers("confluent_kafka") if not file.startswith("platform/kafka/")
+    }
 
     assert not clients
 
 
 def test_pictures_are_coded_in_their_families_only() -> None:
-    allowed = re.compile(r"cameras/sources/.+\.py|inference/(runtimes/.+|imprint/drawing)\.py|streaming/hub/scaled_frame\.py")
+    allowed = re.compile(
+        r"cameras/sources/.+\.py|inference/(runtimes/.+|imprint/drawing)\.py|streaming/hub/scaled_frame\.py"
+    )
 
-    strangers = {file for file in importers("av", "cv2", "simplejpeg") if not allowed.fullmatch(file)}
+    strangers = {
+        file for file in importers("av", "cv2", "simplejpeg") if not allowed.fullmatch(file)
+    }
 
     assert strangers == {"cameras/capture/worker.py", "inference/frames/worker.py"}
-    assert re.findall(r"cv2\.\w+", (HOME / "inference/frames/worker.py").read_text()) == ["cv2.setNumThreads"]
+    assert re.findall(r"cv2\.\w+", (HOME / "inference/frames/worker.py").read_text()) == [
+        "cv2.setNumThreads"
+    ]
 
 
 def test_the_web_server_is_known_in_two_places_only() -> None:
-    assert importers("twisted", "daphne") <= {"streaming/mjpeg/backpressure.py", "platform/management/commands/runweb.py"}
+    assert importers("twisted", "daphne") <= {
+        "streaming/mjpeg/backpressure.py",
+        "platform/management/commands/runweb.py",
+    }
 
 
 def test_nothing_is_unpickled() -> None:
-    assert importers("pickle", "cPickle", "_pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal") == set()
+    assert (
+        importers(
+            "pickle", "cPickle", "_pickle", "joblib", "dill", "cloudpickle", "shelve", "marshal"
+        )
+        == set()
+    )
 
 
 def own_files() -> list[Path]:
     """What is written here by people, and the locks: not what is built or fetched."""
     folders = (*CHECKED, "tests", "templates", "scripts", "docs", "benchmarks", "k8s", ".ci")
     found = [*HOME.glob("*"), *(file for folder in folders for file in (HOME / folder).rglob("*"))]
-    return [file for file in found if file.is_file() and "__pycache__" not in file.parts and file.name != ".git"]
+    return [
+        file
+        for file in found
+        if file.is_file() and "__pycache__" not in file.parts and file.name != ".git"
+    ]
 
 
 def test_no_link_is_committed() -> None:
     """A link leads to somewhere on one person's machine."""
-    listed = subprocess.run(["git", "ls-files", "--stage"], cwd=HOME, capture_output=True, text=True, check=True).stdout
+    listed = subprocess.run(
+        ["git", "ls-files", "--stage"], cwd=HOME, capture_output=True, text=True, check=True
+    ).stdout
     assert [line for line in listed.splitlines() if line.startswith("120000")] == []
 
 
 def test_no_file_knows_one_persons_machine() -> None:
-    hosts = "|".join(re.escape(".".join(parts)) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("repo1", "maven"), ("npmjs", "")))
+    hosts = "|".join(
+        re.escape(".".join(parts))
+        for parts in (("pypi", "org"), ("pythonhosted", "org"), ("repo1", "maven"), ("npmjs", ""))
+    )
     folders = r"(?<![\w/.:)\]}])/(?:home|root|work|Users)/"
     unwanted = re.compile(f"{hosts}|{folders}".encode())
 
-    found = {f"{file.relative_to(HOME)}: {match[0].decode()}" for file in own_files() for match in unwanted.finditer(file.read_bytes())}
+    found = {
+        f"{file.relative_to(HOME)}: {match[0].decode()}"
+        for file in own_files()
+        for match in unwanted.finditer(file.read_bytes())
+    }
 
     assert not found

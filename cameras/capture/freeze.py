@@ -1,4 +1,6 @@
-"""Watches what a camera shows: the same picture again and again, or nothing but darkness, is no live view, although pictures keep coming."""
+"""Watches what a camera shows: the same picture again and again, or nothing but darkness, is no
+live view, although pictures keep coming.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +13,13 @@ from cameras.sources.base import Look, Points
 from sightline.messages import CameraState
 
 LOOK_SECONDS: Final = 1.0
-# So many after the first: a camera that sends a picture every ten seconds is judged by several of them, too.
-LEAST_LOOKS: Final = 4
+# So many after the first: a camera that sends a picture every ten seconds is judged by several of
+# them, too.
+MIN_LOOKS: Final = 4
 
-# The share of points whose luma differs. Of a frozen picture, re-encoded, with a clock in it: up to 0.005. The noise of a sensor changes more than
-# 0.15 in a JPEG of usual quality and in a key frame; between two key frames an encoder may leave it out, so a key frame must have come.
+# The share of points whose luma differs. Of a frozen picture, re-encoded, with a clock in it: up to
+# 0.005. The noise of a sensor changes more than 0.15 in a JPEG of usual quality and in a key frame;
+# between two key frames an encoder may leave it out, so a key frame must have come.
 SAME_SHARE: Final = 0.01
 OTHER_SHARE: Final = 0.02
 
@@ -31,7 +35,9 @@ BLACK: Final = "The camera sends a black picture."
 
 
 class Fault(NamedTuple):
-    """What is wrong with the pictures of a camera that sends them, and since when (ns since the epoch)."""
+    """What is wrong with the pictures of a camera that sends them, and since when (ns since the
+    epoch).
+    """
 
     state: CameraState
     detail: str
@@ -39,7 +45,9 @@ class Fault(NamedTuple):
 
 
 class PictureWatch:
-    """Takes a look at a picture a second, and says what is wrong once it has lasted. It heals with the first look that is clearly different."""
+    """Takes a look at a picture a second, and says what is wrong once it has lasted. It heals
+    with the first look that is clearly different.
+    """
 
     def __init__(self, frozen_seconds: float, black_seconds: float) -> None:
         self._frozen = _Lasting(frozen_seconds)
@@ -87,7 +95,9 @@ class PictureWatch:
 
 
 class _Lasting:
-    """Something that counts once it has been so for some seconds and several looks. ``began``: the last look at which it was not so, or the first."""
+    """Something that counts once it has been so for some seconds and several looks. ``began``:
+    the last look at which it was not so, or the first.
+    """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
@@ -100,7 +110,7 @@ class _Lasting:
             self._looks += 1
         else:
             self.began, self._looks = now, 0
-        self.lasts = holds and self._looks >= LEAST_LOOKS and now - self.began >= self.seconds
+        self.lasts = holds and self._looks >= MIN_LOOKS and now - self.began >= self.seconds
 
 
 def _changed(before: Points, after: Points) -> float:

@@ -10,7 +10,7 @@ from cameras.capture.state import Tracker
 from sightline.messages.history import CaptureHistory, Quantiles
 from sightline.telemetry.metrics import Durations
 
-MOST_DELAYS: Final = 1024
+MAX_DELAYS: Final = 1024
 
 
 class CaptureSummary:
@@ -20,7 +20,7 @@ class CaptureSummary:
         self._tracker = tracker
         self._before = tracker.status()
         self._since = time.monotonic()
-        self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
+        self._delays: deque[float] = deque(maxlen=MAX_DELAYS)
         self.durations = Durations()
         """Until Kafka had a picture, since the camera was taken."""
 

@@ -16,24 +16,38 @@ from sightline.telemetry.metrics import (
     one_of,
 )
 
-STATE: Final = Family("gauge", "sightline_camera_state", "1 for the state that the camera is in, 0 for the others", ("camera", "state"))
+STATE: Final = Family(
+    "gauge",
+    "sightline_camera_state",
+    "1 for the state that the camera is in, 0 for the others",
+    ("camera", "state"),
+)
 FRAMES: Final = Family("counter", "sightline_camera_frames", "Pictures given to Kafka", ("camera",))
 BYTES: Final = Family("counter", "sightline_camera_bytes", "Bytes of these pictures", ("camera",))
 DROPPED: Final = Family(
     "counter",
     "sightline_camera_frames_dropped",
-    "Pictures lost: corrupt; queue-full, Kafka's client took no more; too-large for Kafka; undelivered, not confirmed within 5 s",
+    "Pictures lost: corrupt; queue-full, Kafka's client took no more; too-large for Kafka;"
+    " undelivered, not confirmed within 5 s",
     ("camera", "reason"),
 )
 FAMILIES: Final = (STATE, FRAMES, BYTES, DROPPED)
 
 
 def camera_metrics(
-    statuses: Sequence[CameraStatus], losses: Mapping[str, Mapping[Loss, int]], durations: Mapping[str, Durations]
+    statuses: Sequence[CameraStatus],
+    losses: Mapping[str, Mapping[Loss, int]],
+    durations: Mapping[str, Durations],
 ) -> Iterator[Metric]:
-    """Of the cameras of one worker: their states and counts, the pictures lost by why, and the way to Kafka by camera."""
+    """Of the cameras of one worker: their states and counts, the pictures lost by why, and the
+    way to Kafka by camera.
+    """
     yield one_of(STATE, ((((status.camera,), status.state, CameraState)) for status in statuses))
     yield FRAMES.of(((status.camera,), status.frames) for status in statuses)
     yield BYTES.of(((status.camera,), status.bytes_sent) for status in statuses)
-    yield DROPPED.of(((camera, loss), count) for camera, counts in losses.items() for loss, count in counts.items())
+    yield DROPPED.of(
+        ((camera, loss), count)
+        for camera, counts in losses.items()
+        for loss, count in counts.items()
+    )
     yield STAGE.of(((camera, "", "", "kafka"), taken) for camera, taken in durations.items())

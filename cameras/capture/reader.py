@@ -21,7 +21,7 @@ from cameras.sources import failures, open_source
 from cameras.sources.base import CorruptFrame, Grab, Source, SourceError, SourceSettings
 from cameras.sources.credentials import SecretError
 from sightline.base.backoff import Backoff
-from sightline.base.frame_rate import Pace
+from sightline.base.frame_rate import FrameRateLimiter
 from sightline.kafka import Producer, topics
 from sightline.messages import CameraState, Frame
 from sightline.telemetry import tracing
@@ -30,7 +30,8 @@ log = logging.getLogger(__name__)
 
 MILLISECOND = 1_000_000
 SLOW_RETRY = {CameraState.AUTH_FAILED: 30.0}
-# Pictures for so long are health: a camera that comes and goes is not asked anew each time that it comes.
+# Pictures for so long are health: a camera that comes and goes is not asked anew each time that it
+# comes.
 HEALTHY_SECONDS = 10.0
 ATTEMPTS_A_MINUTE = 5
 # Asking a camera that does not answer whether it is back costs neither side much.
@@ -51,20 +52,35 @@ class Plan:
 
     @classmethod
     def of(cls, camera: Camera) -> Plan:
-        """The plan that a camera's fields ask for; ``error`` says so when its password cannot be read, or its kind is not allowed any more."""
+        """The plan that a camera's fields ask for; ``error`` says so when its password cannot be
+        read, or its kind is not allowed any more.
+        """
         if camera.kind not in allowed_kinds():
             return cls._failing(camera, KIND_NOT_ALLOWED, CameraState.DISABLED)
         try:
-            return cls(camera.slug, camera.source_settings(), camera.max_width, camera.quality, camera.watch_picture)
+            return cls(
+                camera.slug,
+                camera.source_settings(),
+                camera.max_width,
+                camera.quality,
+                camera.watch_picture,
+            )
         except SecretError as err:
             return cls._failing(camera, str(err), CameraState.AUTH_FAILED)
 
     @classmethod
     def _failing(cls, camera: Camera, error: str, state: CameraState) -> Plan:
-        return cls(camera.slug, SourceSettings(camera.kind, camera.url), camera.max_width, camera.quality, error=error, error_state=state)
+        return cls(
+            camera.slug,
+            SourceSettings(camera.kind, camera.url),
+            camera.max_width,
+            camera.quality,
+            error=error,
+            error_state=state,
+        )
 
 
-class Grabber:
+class CameraReader:
     """One camera's thread."""
 
     def __init__(self, plan: Plan, producer: Producer, worker: str) -> None:
@@ -75,7 +91,7 @@ class Grabber:
         self.stopping = threading.Event()
         self.seq = 0
         self.topic = topics.frames(plan.camera)
-        self.pace = Pace(plan.source.fps)
+        self.pace = FrameRateLimiter(plan.source.fps)
         self.backoff = Backoff(a_minute=ATTEMPTS_A_MINUTE)
         self.knocks = Backoff(most=KNOCK_SECONDS)
         self.opened = False
@@ -115,7 +131,9 @@ class Grabber:
             return self._failed(err)
         except Exception:
             log.exception("camera failed unexpectedly camera=%s", self.plan.camera)
-            detail = "Reading this camera failed unexpectedly; the log of the capture worker says why."
+            detail = (
+                "Reading this camera failed unexpectedly; the log of the capture worker says why."
+            )
             return self._failed(SourceError(CameraState.UNREACHABLE, detail))
         return self._failed(failures.ended())
 
@@ -123,15 +141,27 @@ class Grabber:
         if self.stopping.is_set():
             return 0.0
         known = self.tracker.enter(err.state, err.detail)
-        log.log(logging.DEBUG if known else logging.INFO, "camera=%s state=%s detail=%s", self.plan.camera, err.state, err.detail)
+        log.log(
+            logging.DEBUG if known else logging.INFO,
+            "camera=%s state=%s detail=%s",
+            self.plan.camera,
+            err.state,
+            err.detail,
+        )
         if not self.opened and not err.answered:
             return self.knocks.next()
         self.knocks.reset()
         return max(self.backoff.next(), SLOW_RETRY.get(err.state, 0.0))
 
     def _read(self) -> None:
-        self.watch = PictureWatch(settings.FROZEN_SECONDS, settings.BLACK_SECONDS) if self.plan.watch_picture else None
-        with open_source(replace(self.plan.source, first_seq=self.seq), self.stopping, check=check_address) as source:
+        self.watch = (
+            PictureWatch(settings.FROZEN_SECONDS, settings.BLACK_SECONDS)
+            if self.plan.watch_picture
+            else None
+        )
+        with open_source(
+            replace(self.plan.source, first_seq=self.seq), self.stopping, check=check_address
+        ) as source:
             self.opened = True
             for grab in source:
                 if self.stopping.is_set():
@@ -140,16 +170,30 @@ class Grabber:
                     self._take(grab, source)
 
     def _take(self, grab: Grab, source: Source) -> None:
-        """Encode and send one picture. Every picture taken has a number, so that gaps show what was lost."""
+        """Encode and send one picture. Every picture taken has a number, so that gaps show what
+        was lost.
+        """
         seq, self.seq = self.seq, self.seq + 1
-        trace = FrameTrace.begin(self.plan.camera, seq, grab.captured_at) if tracing.traces(seq) else None
+        trace = (
+            FrameTrace.begin(self.plan.camera, seq, grab.captured_at)
+            if tracing.traces(seq)
+            else None
+        )
         try:
             jpeg = grab.jpeg(self.plan.quality, self.plan.max_width)
         except CorruptFrame as err:
             self.tracker.lost(f"The last of them: {err}.", Loss.CORRUPT)
             return
         parent = trace.encoded() if trace else ""
-        frame = Frame(self.plan.camera, seq, grab.captured_at, jpeg.width, jpeg.height, jpeg.data, trace=parent)
+        frame = Frame(
+            self.plan.camera,
+            seq,
+            grab.captured_at,
+            jpeg.width,
+            jpeg.height,
+            jpeg.data,
+            trace=parent,
+        )
         if self._send(frame, trace):
             self.tracker.took(jpeg.width, jpeg.height, len(jpeg.data), source.codec)
             self._note_health()
@@ -177,7 +221,11 @@ class Grabber:
             on_delivery=partial(self._delivered, frame.captured_at, trace),
         )
         if not sent:
-            loss = Loss.TOO_LARGE if len(frame.jpeg) > settings.KAFKA_MAX_MESSAGE_BYTES else Loss.QUEUE_FULL
+            loss = (
+                Loss.TOO_LARGE
+                if len(frame.jpeg) > settings.KAFKA_MAX_MESSAGE_BYTES
+                else Loss.QUEUE_FULL
+            )
             self.tracker.lost(f"Kafka did not take them: {self.producer.last_error}.", loss)
         return sent
 
@@ -192,4 +240,6 @@ class Grabber:
     def tell_history(self) -> None:
         """Publish what has happened since the last time."""
         history = self.summary.take()
-        self.producer.send(topics.camera_history(self.plan.camera), history.to_json(), key=history.KEY)
+        self.producer.send(
+            topics.camera_history(self.plan.camera), history.to_json(), key=history.KEY
+        )

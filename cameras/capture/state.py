@@ -1,4 +1,6 @@
-"""Keeps the state of one camera: written by the thread that reads it, read by the worker that reports it."""
+"""Keeps the state of one camera: written by the thread that reads it, read by the worker that
+reports it.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ SILENT = "The camera holds the connection open but sends nothing."
 
 
 class Loss(StrEnum):
-    """Why a picture was lost: it could not be decoded or encoded, the queue to Kafka was full, it was too large, or Kafka did not confirm it."""
+    """Why a picture was lost: it could not be decoded or encoded, the queue to Kafka was full,
+    it was too large, or Kafka did not confirm it.
+    """
 
     CORRUPT = "corrupt"
     QUEUE_FULL = "queue-full"
@@ -47,10 +51,14 @@ class Tracker:
         self._reason = ""
         self._fault: Fault | None = None
         now = time.time_ns()
-        self._status = CameraStatus(camera, CameraState.CONNECTING, since=now, at=now, worker=worker, detail=CONNECTING)
+        self._status = CameraStatus(
+            camera, CameraState.CONNECTING, since=now, at=now, worker=worker, detail=CONNECTING
+        )
 
     def enter(self, state: CameraState, detail: str) -> bool:
-        """The camera is now in ``state``, one without pictures; ``since`` stays if it was before, too. Whether that was known already."""
+        """The camera is now in ``state``, one without pictures; ``since`` stays if it was
+        before, too. Whether that was known already.
+        """
         with self._lock:
             known = (self._status.state, self._status.detail) == (state, detail)
             self._window.clear()
@@ -59,7 +67,9 @@ class Tracker:
         return known
 
     def connecting(self) -> None:
-        """An attempt begins. What went wrong before stays in view until pictures come: the operator wants to know that."""
+        """An attempt begins. What went wrong before stays in view until pictures come: the
+        operator wants to know that.
+        """
         with self._lock:
             if self._status.state.watchable:
                 self._enter(CameraState.CONNECTING, CONNECTING)
@@ -68,7 +78,14 @@ class Tracker:
         """A picture of ``size`` bytes went on its way."""
         with self._lock:
             frames, total = self._status.frames + 1, self._status.bytes_sent + size
-            self._status = replace(self._status, frames=frames, bytes_sent=total, width=width, height=height, codec=codec)
+            self._status = replace(
+                self._status,
+                frames=frames,
+                bytes_sent=total,
+                width=width,
+                height=height,
+                codec=codec,
+            )
             self._window.append(Taken(time.monotonic(), lost=False))
             if not self._status.state.watchable:
                 self._judge()
@@ -81,7 +98,9 @@ class Tracker:
             self._reason = reason
 
     def undelivered(self, reason: str) -> None:
-        """Kafka gave up on a picture that was counted as taken. Such news comes late: it says nothing about a camera that has failed since."""
+        """Kafka gave up on a picture that was counted as taken. Such news comes late: it says
+        nothing about a camera that has failed since.
+        """
         with self._lock:
             watchable = self._status.state.watchable
         if watchable:
@@ -115,7 +134,9 @@ class Tracker:
 
     def _rate(self) -> float:
         taken = sum(not item.lost for item in self._window)
-        span = min(self.window_seconds, time.monotonic() - self._window[0].at) if self._window else 0.0
+        span = (
+            min(self.window_seconds, time.monotonic() - self._window[0].at) if self._window else 0.0
+        )
         return round(taken / max(span, 1.0), 1)
 
     def _forget_old(self) -> None:
@@ -124,7 +145,9 @@ class Tracker:
             self._window.popleft()
 
     def _judge(self) -> None:
-        """From pictures to states: they come, they show nothing new, they come with losses, or they have ceased."""
+        """From pictures to states: they come, they show nothing new, they come with losses, or
+        they have ceased.
+        """
         lost = sum(item.lost for item in self._window)
         if not self._window:
             if self._status.state.watchable:
@@ -132,7 +155,10 @@ class Tracker:
         elif self._fault is not None:
             self._enter(self._fault.state, self._fault.detail, self._fault.since)
         elif lost > len(self._window) * DEGRADED_SHARE:
-            self._enter(CameraState.DEGRADED, f"{lost} of the last {len(self._window)} pictures were lost. {self._reason}")
+            self._enter(
+                CameraState.DEGRADED,
+                f"{lost} of the last {len(self._window)} pictures were lost. {self._reason}",
+            )
         else:
             self._enter(CameraState.LIVE, "")
 

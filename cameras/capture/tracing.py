@@ -11,7 +11,9 @@ from sightline.telemetry.tracing import Trace
 
 @dataclass(slots=True)
 class FrameTrace:
-    """Of a frame that is traced: from the decoder (grab), through the encoder (encode), until Kafka has it (produce)."""
+    """Of a frame that is traced: from the decoder (grab), through the encoder (encode), until
+    Kafka has it (produce).
+    """
 
     whole: Trace
     since: int

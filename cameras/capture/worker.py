@@ -12,7 +12,7 @@ from django.db import DatabaseError, close_old_connections
 from prometheus_client.core import Metric
 
 from cameras.capture.metrics import camera_metrics
-from cameras.capture.reader import Grabber, Plan
+from cameras.capture.reader import CameraReader, Plan
 from cameras.models import Camera
 from sightline.kafka import Admin, Consumer, KafkaUnavailable, Partition, topics
 from sightline.messages import CameraState, CameraStatus
@@ -26,12 +26,15 @@ RECONCILE_SECONDS = 2.0
 TOPICS_SECONDS = 30.0
 STATUS_SECONDS = 1.0
 STOP_SECONDS = 12.0
-# A camera that does not let go at once does not keep the others from their next worker for longer than this.
+# A camera that does not let go at once does not keep the others from their next worker for longer
+# than this.
 LEAVE_SECONDS = 2.0
 
 
 class CaptureWorker(Worker):
-    """One process with a thread per camera. Which cameras: decided by the consumer group, so that workers share them and take over."""
+    """One process with a thread per camera. Which cameras: decided by the consumer group, so
+    that workers share them and take over.
+    """
 
     role = "capture"
 
@@ -41,19 +44,22 @@ class CaptureWorker(Worker):
         self.admin = Admin()
         self.owned: set[int] = set()
         self.lost = False
-        self.grabbers: dict[str, Grabber] = {}
-        self.ending: dict[str, Grabber] = {}
+        self.grabbers: dict[str, CameraReader] = {}
+        self.ending: dict[str, CameraReader] = {}
         self.disabled: dict[str, CameraStatus] = {}
         self.reconcile_due = self.status_due = self.topics_due = 0.0
         self.partitions = 0
         self.interval = Interval()
 
     def open(self) -> None:
-        # A thread a camera is the parallelism; OpenCV's own threads on top of them only fight over the cores.
+        # A thread a camera is the parallelism; OpenCV's own threads on top of them only fight over
+        # the cores.
         cv2.setNumThreads(1)
 
     def step(self) -> None:
-        """Serve the group, follow the database, report. A record in the assignments topic means: look at the database now."""
+        """Serve the group, follow the database, report. A record in the assignments topic means:
+        look at the database now.
+        """
         # Reports of delivery are taken as they come: they tell how long Kafka took.
         served = self.producer.serve(STEP_SECONDS)
         if self.consumer.poll(0 if served else STEP_SECONDS) is not None:
@@ -62,7 +68,9 @@ class CaptureWorker(Worker):
         if now >= self.reconcile_due:
             self.reconcile_due = now + RECONCILE_SECONDS
             self.reconcile()
-        if now >= self.status_due or any(grabber.tracker.changed.is_set() for grabber in self.grabbers.values()):
+        if now >= self.status_due or any(
+            grabber.tracker.changed.is_set() for grabber in self.grabbers.values()
+        ):
             self.status_due = now + STATUS_SECONDS
             self.report()
         if self.interval.over():
@@ -105,12 +113,16 @@ class CaptureWorker(Worker):
         self.topics_due = self.reconcile_due = 0.0
 
     def _revoked(self, partitions: Sequence[Partition]) -> None:
-        """Ask the cameras to stop as the next owner is told to start, so that none is read twice for longer than its thread takes to end."""
+        """Ask the cameras to stop as the next owner is told to start, so that none is read twice
+        for longer than its thread takes to end.
+        """
         self.owned.difference_update(number for _, number in partitions)
         self._keep(self._mine(self.grabbers))
 
     def _lost(self, _partitions: Sequence[Partition]) -> None:
-        """The group went on without us, or Kafka is away. Cameras go on until the group says whose they are: connecting anew takes seconds."""
+        """The group went on without us, or Kafka is away. Cameras go on until the group says
+        whose they are: connecting anew takes seconds.
+        """
         self.lost = True
 
     def _mine(self, cameras: Iterable[str]) -> set[str]:
@@ -130,26 +142,43 @@ class CaptureWorker(Worker):
         except DatabaseError as err:
             log.warning("database unavailable, cameras go on as they are error=%s", err)
             return
-        self._follow({slug: cameras[slug] for slug in self._mine(cameras)}, removed={*self.grabbers, *self.disabled} - cameras.keys())
+        self._follow(
+            {slug: cameras[slug] for slug in self._mine(cameras)},
+            removed={*self.grabbers, *self.disabled} - cameras.keys(),
+        )
 
     def _join(self) -> None:
-        """Be a member of the group, on a topic that exists. Asked again now and then: an embedded broker that restarts has forgotten all."""
+        """Be a member of the group, on a topic that exists. Asked again now and then: an
+        embedded broker that restarts has forgotten all.
+        """
         now = time.monotonic()
         if now < self.topics_due:
             return
         self.admin.forget()
         self.admin.ensure(topics.platform_topics())
-        # A topic that was created a moment ago may not be in the metadata yet: 0 means that the next round asks again.
+        # A topic that was created a moment ago may not be in the metadata yet: 0 means that the
+        # next round asks again.
         self.partitions = self.admin.partitions().get(topics.assignments().name, 0)
         if not self.partitions:
             return
         self.topics_due = now + TOPICS_SECONDS
         if not self.consumer.subscribed:
-            self.consumer.subscribe([topics.assignments()], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+            self.consumer.subscribe(
+                [topics.assignments()],
+                on_assign=self._assigned,
+                on_revoke=self._revoked,
+                on_lost=self._lost,
+            )
 
     def _follow(self, mine: dict[str, Camera], removed: set[str]) -> None:
         plans = {slug: Plan.of(camera) for slug, camera in mine.items() if camera.enabled}
-        self._keep({slug for slug, plan in plans.items() if slug in self.grabbers and self.grabbers[slug].plan == plan})
+        self._keep(
+            {
+                slug
+                for slug, plan in plans.items()
+                if slug in self.grabbers and self.grabbers[slug].plan == plan
+            }
+        )
         for slug in removed:
             self.producer.send(topics.status(), None, key=f"camera/{slug}")
         self._note_disabled({slug for slug, camera in mine.items() if not camera.enabled})
@@ -160,14 +189,18 @@ class CaptureWorker(Worker):
             self._start(plans[slug])
 
     def _ensure_topics(self, cameras: Iterable[Camera]) -> None:
-        wanted = [topic for camera in cameras for topic in topics.camera_topics(camera.slug, imprint=camera.imprint)]
+        wanted = [
+            topic
+            for camera in cameras
+            for topic in topics.camera_topics(camera.slug, imprint=camera.imprint)
+        ]
         try:
             self.admin.ensure(wanted)
         except KafkaUnavailable as err:
             log.warning("topics not created detail=%s", err)
 
     def _start(self, plan: Plan) -> None:
-        grabber = self.grabbers[plan.camera] = Grabber(plan, self.producer, self.name)
+        grabber = self.grabbers[plan.camera] = CameraReader(plan, self.producer, self.name)
         grabber.start()
         log.info("camera started camera=%s kind=%s", plan.camera, plan.source.kind)
 
@@ -178,12 +211,21 @@ class CaptureWorker(Worker):
             grabber.tell_history()
             self.ending[slug] = grabber
             log.info("camera stopping camera=%s", slug)
-        self.ending = {slug: grabber for slug, grabber in self.ending.items() if not grabber.join(0)}
+        self.ending = {
+            slug: grabber for slug, grabber in self.ending.items() if not grabber.join(0)
+        }
 
     def _note_disabled(self, slugs: set[str]) -> None:
         now = time.time_ns()
         for slug in slugs - self.disabled.keys():
-            self.disabled[slug] = CameraStatus(slug, CameraState.DISABLED, now, now, "This camera is switched off in its settings.", worker=self.name)
+            self.disabled[slug] = CameraStatus(
+                slug,
+                CameraState.DISABLED,
+                now,
+                now,
+                "This camera is switched off in its settings.",
+                worker=self.name,
+            )
             self.status_due = 0.0
         for slug in self.disabled.keys() - slugs:
             del self.disabled[slug]

@@ -17,18 +17,28 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Camera",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "slug",
                     models.CharField(
-                        error_messages={"unique": "There is already a camera with this short name. Choose another."},
+                        error_messages={
+                            "unique": "There is already a camera with this short name. Choose another."
+                        },
                         help_text="Part of the camera's page address and of its Kafka topics. It cannot be changed later.",
                         max_length=63,
                         unique=True,
                         validators=[sightline.base.slugs.validate_slug],
                     ),
                 ),
-                ("name", models.CharField(help_text="What operators read on the wall.", max_length=100)),
+                (
+                    "name",
+                    models.CharField(help_text="What operators read on the wall.", max_length=100),
+                ),
                 (
                     "kind",
                     models.CharField(
@@ -52,7 +62,10 @@ class Migration(migrations.Migration):
                         verbose_name="address",
                     ),
                 ),
-                ("username", models.CharField(blank=True, max_length=200, verbose_name="user name")),
+                (
+                    "username",
+                    models.CharField(blank=True, max_length=200, verbose_name="user name"),
+                ),
                 ("password_sealed", models.TextField(blank=True, editable=False)),
                 (
                     "transport",
@@ -63,13 +76,22 @@ class Migration(migrations.Migration):
                         max_length=3,
                     ),
                 ),
-                ("enabled", models.BooleanField(default=True, help_text="A disabled camera is not connected to and stays on the wall as disabled.")),
+                (
+                    "enabled",
+                    models.BooleanField(
+                        default=True,
+                        help_text="A disabled camera is not connected to and stays on the wall as disabled.",
+                    ),
+                ),
                 (
                     "fps",
                     models.FloatField(
                         default=10,
                         help_text="At most this many frames a second are taken.",
-                        validators=[django.core.validators.MinValueValidator(0.1), django.core.validators.MaxValueValidator(60)],
+                        validators=[
+                            django.core.validators.MinValueValidator(0.1),
+                            django.core.validators.MaxValueValidator(60),
+                        ],
                         verbose_name="frames per second",
                     ),
                 ),
@@ -78,7 +100,10 @@ class Migration(migrations.Migration):
                     models.PositiveIntegerField(
                         default=1280,
                         help_text="Wider pictures are scaled down to this many pixels. MJPEG pictures within it are passed on untouched.",
-                        validators=[django.core.validators.MinValueValidator(64), django.core.validators.MaxValueValidator(7680)],
+                        validators=[
+                            django.core.validators.MinValueValidator(64),
+                            django.core.validators.MaxValueValidator(7680),
+                        ],
                         verbose_name="greatest width",
                     ),
                 ),
@@ -87,7 +112,10 @@ class Migration(migrations.Migration):
                     models.PositiveSmallIntegerField(
                         default=80,
                         help_text="10 to 100; 80 suits most.",
-                        validators=[django.core.validators.MinValueValidator(10), django.core.validators.MaxValueValidator(100)],
+                        validators=[
+                            django.core.validators.MinValueValidator(10),
+                            django.core.validators.MaxValueValidator(100),
+                        ],
                         verbose_name="JPEG quality",
                     ),
                 ),
@@ -108,8 +136,18 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Health",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("state", models.CharField(default=sightline.messages.CameraState["CONNECTING"], max_length=20)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "state",
+                    models.CharField(
+                        default=sightline.messages.CameraState["CONNECTING"], max_length=20
+                    ),
+                ),
                 ("since", models.DateTimeField(null=True)),
                 ("detail", models.CharField(blank=True, max_length=500)),
                 ("probed_at", models.DateTimeField(null=True)),
@@ -119,7 +157,14 @@ class Migration(migrations.Migration):
                 ("height", models.PositiveIntegerField(default=0)),
                 ("fps", models.FloatField(default=0)),
                 ("thumbnail", models.BinaryField(default=bytes)),
-                ("camera", models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name="health", to="cameras.camera")),
+                (
+                    "camera",
+                    models.OneToOneField(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="health",
+                        to="cameras.camera",
+                    ),
+                ),
             ],
             options={
                 "verbose_name_plural": "health",
@@ -128,17 +173,33 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Outage",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("state", models.CharField(max_length=20)),
                 ("detail", models.CharField(blank=True, max_length=500)),
                 ("started_at", models.DateTimeField()),
                 ("ended_at", models.DateTimeField(blank=True, null=True)),
-                ("camera", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="outages", to="cameras.camera")),
+                (
+                    "camera",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="outages",
+                        to="cameras.camera",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["-started_at"],
                 "constraints": [
-                    models.UniqueConstraint(condition=models.Q(("ended_at", None)), fields=("camera",), name="one_open_outage_per_camera")
+                    models.UniqueConstraint(
+                        condition=models.Q(("ended_at", None)),
+                        fields=("camera",),
+                        name="one_open_outage_per_camera",
+                    )
                 ],
             },
         ),

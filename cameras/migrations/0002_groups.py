@@ -14,17 +14,28 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="CameraGroup",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "name",
                     models.CharField(
-                        error_messages={"unique": "There is already a group with this name. Choose another."}, max_length=60, unique=True
+                        error_messages={
+                            "unique": "There is already a group with this name. Choose another."
+                        },
+                        max_length=60,
+                        unique=True,
                     ),
                 ),
                 (
                     "slug",
                     models.CharField(
-                        error_messages={"unique": "There is already a group with this short name. Choose another."},
+                        error_messages={
+                            "unique": "There is already a group with this short name. Choose another."
+                        },
                         help_text="Part of the address of the group's wall, for example /?group=dock.",
                         max_length=63,
                         unique=True,
@@ -35,10 +46,14 @@ class Migration(migrations.Migration):
                 (
                     "order",
                     models.PositiveSmallIntegerField(
-                        default=0, help_text="Groups stand on the wall in this order, and by name where it is the same."
+                        default=0,
+                        help_text="Groups stand on the wall in this order, and by name where it is the same.",
                     ),
                 ),
-                ("cameras", models.ManyToManyField(blank=True, related_name="groups", to="cameras.camera")),
+                (
+                    "cameras",
+                    models.ManyToManyField(blank=True, related_name="groups", to="cameras.camera"),
+                ),
             ],
             options={
                 "verbose_name": "group of cameras",

@@ -1,6 +1,8 @@
-"""Where a camera is: addresses are parsed strictly, and what they resolve to is checked before each connection.
+"""Where a camera is: addresses are parsed strictly, and what they resolve to is checked before each
+connection.
 
-The parser accepts few forms and refuses the rest, because what follows it (FFmpeg above all) reads far more into a string.
+The parser accepts few forms and refuses the rest, because what follows it (FFmpeg above all)
+reads far more into a string.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ DEMO_LINES = range(1, 21)
 # FFmpeg takes these words out of an RTSP address as options of its own.
 FFMPEG_WORDS = {"tcp", "udp", "multicast", "filter_src"}
 # Services that tell a cloud machine its own secrets, beside those within the link-local range.
-METADATA = frozenset(ipaddress.ip_address(ip) for ip in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16"))
+METADATA = frozenset(
+    ipaddress.ip_address(ip) for ip in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")
+)
 THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
@@ -45,10 +49,11 @@ class AddressError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A checked address. `path` of a network kind holds the query too; of `file` and `device` it is the path on disk.
+    """A checked address. `path` of a network kind holds the query too; of `file` and `device` it is
+    the path on disk.
 
-    `host` is in ASCII, an IPv6 address without brackets; `url` is the whole address in its normal form.
-    `options` are those of a demo address.
+    `host` is in ASCII, an IPv6 address without brackets; `url` is the whole address in its
+    normal form. `options` are those of a demo address.
     """
 
     kind: str
@@ -60,10 +65,18 @@ class Address:
     options: Mapping[str, str] = field(default_factory=dict)
 
 
-def parse_address(kind: str, url: str, *, allow_local: bool = False, allow_file: bool = False, allow_device: bool = False) -> Address:
+def parse_address(
+    kind: str,
+    url: str,
+    *,
+    allow_local: bool = False,
+    allow_file: bool = False,
+    allow_device: bool = False,
+) -> Address:
     """The address in `url` for a camera of this kind. Raises AddressError.
 
-    `allow_local` lets host names and IP addresses of this machine itself pass; `check_destination` still sees them.
+    `allow_local` lets host names and IP addresses of this machine itself pass;
+    `check_destination` still sees them.
     """
     _refuse_odd_characters(url)
     if kind in SCHEMES:
@@ -85,18 +98,25 @@ def check_destination(
     refused: Iterable[tuple[str, int]] = (),
     so: str = "no camera is opened there",
 ) -> list[IPAddress]:
-    """Resolve `host` and return all its addresses, or raise AddressError when one of them is none to connect to.
+    """Resolve `host` and return all its addresses, or raise AddressError when one of them is none
+    to connect to.
 
-    `allowed_networks` are exempt from every refusal. `refused` are hosts and ports of the platform's own services.
-    `so` ends the sentence of a refusal.
+    `allowed_networks` are exempt from every refusal. `refused` are hosts and ports of the
+    platform's own services. `so` ends the sentence of a refusal.
     """
     allowed = [ipaddress.ip_network(network) for network in allowed_networks]
-    own = {(address, own_port) for own_host, own_port in refused for address in _resolve(own_host, own_port, ())}
+    own = {
+        (address, own_port)
+        for own_host, own_port in refused
+        for address in _resolve(own_host, own_port, ())
+    }
     addresses = _resolve(host, port, None)
     for address in addresses:
         if any(address.version == network.version and address in network for network in allowed):
             continue
-        reason = "is a service of this platform" if (address, port) in own else _reason_against(address)
+        reason = (
+            "is a service of this platform" if (address, port) in own else _reason_against(address)
+        )
         if reason:
             shown = host if host == str(address) else f"{host} ({address})"
             raise AddressError(f"{shown} {reason}, so {so}.")
@@ -138,13 +158,19 @@ def _parse_network(kind: str, url: str, allow_local: bool) -> Address:
         raise AddressError(f"{host} {reason}, so no camera can be there.")
     shown = f"[{host}]" if ":" in host else host
     suffix = "" if port is None else f":{port}"
-    return Address(kind, f"{scheme}://{shown}{suffix}{path}", scheme, host, port or schemes[scheme], path)
+    return Address(
+        kind, f"{scheme}://{shown}{suffix}{path}", scheme, host, port or schemes[scheme], path
+    )
 
 
 def parse_authority(authority: str) -> tuple[str, int | None]:
-    """Host (ASCII, an IPv6 address without brackets) and port of "host", "host:port" or "[IPv6]:port". Raises AddressError."""
+    """Host (ASCII, an IPv6 address without brackets) and port of "host", "host:port" or
+    "[IPv6]:port". Raises AddressError.
+    """
     if "@" in authority:
-        raise AddressError("Put the user name and password in their own fields, not in the address.")
+        raise AddressError(
+            "Put the user name and password in their own fields, not in the address."
+        )
     if authority.startswith("["):
         host, bracket, rest = authority[1:].partition("]")
         if not bracket or (rest and not rest.startswith(":")):
@@ -183,7 +209,9 @@ def _parse_host(text: str) -> str:
         try:
             return str(ipaddress.IPv4Address(host))
         except ValueError as err:
-            raise AddressError("Write the IP address as four plain numbers, as in 192.168.1.20.") from err
+            raise AddressError(
+                "Write the IP address as four plain numbers, as in 192.168.1.20."
+            ) from err
     if len(host) > 253 or not all(_LABEL.fullmatch(label) for label in labels):
         raise AddressError("The host's name is not valid: letters, digits, dots and hyphens only.")
     return host
@@ -195,14 +223,20 @@ def _to_ascii(text: str) -> str:
     try:
         return idna.encode(text, uts46=True).decode("ascii")
     except idna.IDNAError as err:
-        raise AddressError("The host's name holds characters that no host's name can have.") from err
+        raise AddressError(
+            "The host's name holds characters that no host's name can have."
+        ) from err
 
 
 def _check_path(path: str, scheme: str) -> None:
     if "#" in path:
-        raise AddressError("The address contains '#'. Leave out what follows it, or write it as %23.")
+        raise AddressError(
+            "The address contains '#'. Leave out what follows it, or write it as %23."
+        )
     if not _PATH.fullmatch(path):
-        raise AddressError("The path holds a character that must be written in percent form, as %20 for a space.")
+        raise AddressError(
+            "The path holds a character that must be written in percent form, as %20 for a space."
+        )
     if re.search(r"%(0[0-9A-F]|1[0-9A-F]|7F)", path, re.IGNORECASE):
         raise AddressError("The path holds a control character in percent form.")
     words = set(re.split(r"[?&]", path)[1:])
@@ -213,14 +247,18 @@ def _check_path(path: str, scheme: str) -> None:
 def _parse_demo(url: str) -> Address:
     name, _, query = url.partition("?")
     if name != "demo:conveyor":
-        raise AddressError("The address of a demo camera is demo:conveyor, for example demo:conveyor?line=2.")
+        raise AddressError(
+            "The address of a demo camera is demo:conveyor, for example demo:conveyor?line=2."
+        )
     pairs = [part.partition("=")[::2] for part in query.split("&")] if "?" in url else []
     options = dict(pairs)
     if len(options) != len(pairs) or not options.keys() <= {"line", "size"}:
         raise AddressError("A demo camera has the options line and size, each once.")
     line = options.get("line", "1")
     if not re.fullmatch(r"[0-9]{1,2}", line) or int(line) not in DEMO_LINES:
-        raise AddressError(f"The line of a demo camera is a number from {DEMO_LINES[0]} to {DEMO_LINES[-1]}.")
+        raise AddressError(
+            f"The line of a demo camera is a number from {DEMO_LINES[0]} to {DEMO_LINES[-1]}."
+        )
     _check_demo_size(options.get("size", "1280x720"))
     return Address("demo", url, "demo", path="conveyor", options=options)
 
@@ -229,8 +267,15 @@ def _check_demo_size(text: str) -> None:
     (min_width, min_height), (max_width, max_height) = DEMO_SIZES
     match = re.fullmatch(r"([0-9]{3,4})x([0-9]{3,4})", text)
     width, height = (int(side) for side in match.groups()) if match else (0, 0)
-    if width % 2 or height % 2 or not (min_width <= width <= max_width and min_height <= height <= max_height):
-        raise AddressError(f"The size of a demo camera is even and from {min_width}x{min_height} to {max_width}x{max_height}.")
+    if (
+        width % 2
+        or height % 2
+        or not (min_width <= width <= max_width and min_height <= height <= max_height)
+    ):
+        raise AddressError(
+            f"The size of a demo camera is even and from {min_width}x{min_height} to"
+            f" {max_width}x{max_height}."
+        )
 
 
 def _parse_file(url: str, allowed: bool) -> Address:
@@ -239,16 +284,24 @@ def _parse_file(url: str, allowed: bool) -> Address:
     path = unquote(url.removeprefix("file://")) if url.startswith("file://") else url
     if not path.startswith("/") or path.startswith("//") or ".." in path.split("/"):
         raise AddressError("Write the whole path of the video file, as in /videos/dock.mp4.")
-    if any(unicodedata.category(char)[0] == "C" for char in path) or path.split("/")[1] in ("dev", "proc", "sys"):
+    if any(unicodedata.category(char)[0] == "C" for char in path) or path.split("/")[1] in (
+        "dev",
+        "proc",
+        "sys",
+    ):
         raise AddressError("This path is not a video file.")
     return Address("file", url, "file", path=path)
 
 
 def _parse_device(url: str, allowed: bool) -> Address:
     if not allowed:
-        raise AddressError("Cameras plugged into this machine are not allowed in this installation.")
+        raise AddressError(
+            "Cameras plugged into this machine are not allowed in this installation."
+        )
     if not _DEVICE.fullmatch(url):
-        raise AddressError("The address of a camera plugged into this machine is /dev/video0, or another number.")
+        raise AddressError(
+            "The address of a camera plugged into this machine is /dev/video0, or another number."
+        )
     return Address("device", url, "device", path=url)
 
 
@@ -262,13 +315,17 @@ def _local(host: str) -> str:
 
 
 def _resolve(host: str, port: int, default: Iterable[IPAddress] | None) -> list[IPAddress]:
-    """All addresses of a host, each once. An unknown host gives `default`, or AddressError when that is None."""
+    """All addresses of a host, each once. An unknown host gives `default`, or AddressError when
+    that is None.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as err:
         if default is not None:
             return list(default)
-        raise AddressError(f"The name {host} is not known here. Check its spelling, or enter the IP address.") from err
+        raise AddressError(
+            f"The name {host} is not known here. Check its spelling, or enter the IP address."
+        ) from err
     return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0])) for entry in found))
 
 
@@ -289,7 +346,9 @@ def _reason_against(address: IPAddress) -> str:
 
 
 def _inner(address: IPAddress) -> IPAddress:
-    """The IPv4 address that an IPv6 address carries (mapped, 6to4, Teredo, NAT64), else the address itself."""
+    """The IPv4 address that an IPv6 address carries (mapped, 6to4, Teredo, NAT64), else the
+    address itself.
+    """
     if not isinstance(address, ipaddress.IPv6Address):
         return address
     if address.teredo:

@@ -25,9 +25,11 @@ class Jpeg:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is looked at of a picture: the luma (0..255) of points spread evenly over it, (h, w), at least 80 x 45 where it has so many.
+    """What is looked at of a picture: the luma (0..255) of points spread evenly over it, (h, w), at
+    least 80 x 45 where it has so many.
 
-    ``key_frame``: when (ns since the epoch) the newest picture came that was coded by itself, not by what changed since the one before.
+    ``key_frame``: when (ns since the epoch) the newest picture came that was coded by itself,
+    not by what changed since the one before.
     """
 
     points: Points
@@ -55,8 +57,9 @@ class Grab(Protocol):
 class Source(Protocol):
     """A camera: a context manager that connects on entry, and an iterator of its pictures.
 
-    Entering and iterating raise SourceError. Iteration ends without one only when the stop event is set.
-    `codec` is known once the first grab came. `paced` sources already deliver at the settings' fps.
+    Entering and iterating raise SourceError. Iteration ends without one only when the stop event
+    is set. `codec` is known once the first grab came. `paced` sources already deliver at the
+    settings' fps.
     """
 
     @property
@@ -73,7 +76,8 @@ class Source(Protocol):
 
 
 class SourceError(Exception):
-    """The camera gives no pictures. `detail` is one plain sentence for operators and never holds credentials.
+    """The camera gives no pictures. `detail` is one plain sentence for operators and never holds
+    credentials.
 
     `answered`: it said something at all when it was asked for them.
     """
@@ -94,7 +98,9 @@ class CorruptFrame(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """How to reach one camera. Time-outs in seconds; `fps` is the rate that paced sources deliver at."""
+    """How to reach one camera. Time-outs in seconds; `fps` is the rate that paced sources
+    deliver at.
+    """
 
     kind: str
     url: str

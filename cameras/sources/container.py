@@ -16,7 +16,9 @@ VideoGrabs = Iterator[video.VideoGrab | video.BrokenGrab]
 
 
 class ContainerSource(ABC):
-    """Reads the first video stream of a container. `no_video` is what operators are told when it has none."""
+    """Reads the first video stream of a container. `no_video` is what operators are told when it
+    has none.
+    """
 
     paced = False
     no_video: str

@@ -16,7 +16,9 @@ class SecretError(Exception):
 
 
 class SecretBox:
-    """Seals text with the first key and opens what any of the keys sealed (Fernet: AES-128-CBC with HMAC-SHA256)."""
+    """Seals text with the first key and opens what any of the keys sealed (Fernet: AES-128-CBC
+    with HMAC-SHA256).
+    """
 
     def __init__(self, keys: Sequence[str]) -> None:
         if not keys:
@@ -25,7 +27,9 @@ class SecretBox:
             self._fernet = MultiFernet([Fernet(key) for key in keys])
         except ValueError:
             # Not chained: the library's message could quote the key.
-            raise SecretError("A key for camera passwords must be 32 bytes in URL-safe base64.") from None
+            raise SecretError(
+                "A key for camera passwords must be 32 bytes in URL-safe base64."
+            ) from None
 
     @staticmethod
     def new_key() -> str:
@@ -46,7 +50,9 @@ class SecretBox:
             raise _unreadable() from err
 
     def rotate(self, sealed: str) -> str:
-        """The same secret, sealed with the first key. Raises SecretError when none of the keys fits."""
+        """The same secret, sealed with the first key. Raises SecretError when none of the keys
+        fits.
+        """
         if not sealed:
             return ""
         try:
@@ -57,11 +63,18 @@ class SecretBox:
 
 def redact(text: str, *secrets: str) -> str:
     """`text` with these secrets, and the credentials of every URL in it, masked."""
-    forms = {form for secret in secrets if secret for form in (secret, quote(secret, safe=""), quote_plus(secret))}
+    forms = {
+        form
+        for secret in secrets
+        if secret
+        for form in (secret, quote(secret, safe=""), quote_plus(secret))
+    }
     for form in sorted(forms, key=len, reverse=True):
         text = text.replace(form, MASK)
     return redact_url(text)
 
 
 def _unreadable() -> SecretError:
-    return SecretError("The stored password cannot be read with this installation's key. Enter it again.")
+    return SecretError(
+        "The stored password cannot be read with this installation's key. Enter it again."
+    )

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 class DeviceSource(ContainerSource):
     """`/dev/videoN` at the size and rate that the driver has set."""
 
-    def __init__(self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check) -> None:
+    def __init__(
+        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+    ) -> None:
         super().__init__(stop)
         self._settings = settings
         self._path = address.path
@@ -34,9 +36,13 @@ class DeviceSource(ContainerSource):
         except FileNotFoundError as err:
             raise failures.unreachable(f"No camera is plugged in at {self._path}.") from err
         except PermissionError as err:
-            raise failures.unreachable(f"This process may not use {self._path}. Add its user to the group 'video'.") from err
+            raise failures.unreachable(
+                f"This process may not use {self._path}. Add its user to the group 'video'."
+            ) from err
         except (av.error.FFmpegError, OSError, ValueError) as err:
-            raise failures.unreachable(f"The camera at {self._path} cannot be opened, or is in use.") from err
+            raise failures.unreachable(
+                f"The camera at {self._path} cannot be opened, or is in use."
+            ) from err
 
     def _read(self, container: InputContainer, stream: VideoStream) -> VideoGrabs:
         grabs = video.grabs(container, stream)
@@ -44,6 +50,8 @@ class DeviceSource(ContainerSource):
             try:
                 grab = next(grabs, None)
             except (av.error.FFmpegError, OSError) as err:
-                raise failures.unreachable(f"The camera at {self._path} stopped sending pictures.") from err
+                raise failures.unreachable(
+                    f"The camera at {self._path} stopped sending pictures."
+                ) from err
             if grab is not None:
                 yield grab

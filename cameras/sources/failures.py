@@ -18,15 +18,23 @@ def auth_failed() -> SourceError:
 
 
 def auth_needed() -> SourceError:
-    return SourceError(CameraState.AUTH_FAILED, "The camera asks for a user name and password, and none are set.")
+    return SourceError(
+        CameraState.AUTH_FAILED, "The camera asks for a user name and password, and none are set."
+    )
 
 
 def forbidden() -> SourceError:
-    return SourceError(CameraState.AUTH_FAILED, "The camera does not let this user see its pictures.")
+    return SourceError(
+        CameraState.AUTH_FAILED, "The camera does not let this user see its pictures."
+    )
 
 
 def stalled(*, answered: bool = True) -> SourceError:
-    return SourceError(CameraState.STALLED, "The camera holds the connection open but sends nothing.", answered=answered)
+    return SourceError(
+        CameraState.STALLED,
+        "The camera holds the connection open but sends nothing.",
+        answered=answered,
+    )
 
 
 def unreachable(detail: str, *, answered: bool = True) -> SourceError:
@@ -35,25 +43,38 @@ def unreachable(detail: str, *, answered: bool = True) -> SourceError:
 
 def ended(*, began: bool = True) -> SourceError:
     if not began:
-        return unreachable("The camera answers, but ends the stream without a single picture. It may be starting up, or serve too many viewers.")
+        return unreachable(
+            "The camera answers, but ends the stream without a single picture. It may be starting"
+            " up, or serve too many viewers."
+        )
     return unreachable("The camera ended the stream.")
 
 
 def not_found() -> SourceError:
-    return unreachable("The camera has no pictures at this path. Check the part of the address after the host.")
+    return unreachable(
+        "The camera has no pictures at this path. Check the part of the address after the host."
+    )
 
 
 def redirected(location: str) -> SourceError:
     where = printable(redact_url(location)) or "another address"
-    return unreachable(f"The camera sends us on to {where}. If that is right, enter it as the camera's address.")
+    return unreachable(
+        f"The camera sends us on to {where}. If that is right, enter it as the camera's address."
+    )
 
 
 def no_answer(host: str, port: int) -> SourceError:
-    return unreachable(f"{host} does not answer on port {port}. Check that the camera is on and can be reached from here.", answered=False)
+    return unreachable(
+        f"{host} does not answer on port {port}. Check that the camera is on and can be reached"
+        " from here.",
+        answered=False,
+    )
 
 
 def hung_up(host: str, port: int) -> SourceError:
-    return unreachable(f"{host} closes the connection on port {port} without sending pictures.", answered=False)
+    return unreachable(
+        f"{host} closes the connection on port {port} without sending pictures.", answered=False
+    )
 
 
 def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
@@ -62,16 +83,25 @@ def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
     cause: BaseException | None = err
     while cause is not None:
         if isinstance(cause, socket.gaierror):
-            return unreachable(f"The name {host} is not known here. Check its spelling, or enter the camera's IP address.")
+            return unreachable(
+                f"The name {host} is not known here. Check its spelling, or enter the camera's IP"
+                " address."
+            )
         if isinstance(cause, TimeoutError):
             return no_answer(host, port)
         number = number or getattr(cause, "errno", None)
         cause = cause.__cause__ or cause.__context__
     if number == errno.ECONNREFUSED:
-        detail = f"{host} refuses connections on port {port}. Check the port, and that the camera's video service is on."
+        detail = (
+            f"{host} refuses connections on port {port}. Check the port, and that the camera's"
+            " video service is on."
+        )
         return unreachable(detail, answered=False)
     if number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
-        return unreachable(f"There is no way to {host} from here. Check the address, the network and the cable.", answered=False)
+        return unreachable(
+            f"There is no way to {host} from here. Check the address, the network and the cable.",
+            answered=False,
+        )
     if number == errno.ETIMEDOUT:
         return no_answer(host, port)
     return hung_up(host, port)

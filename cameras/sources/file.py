@@ -27,7 +27,9 @@ LONGEST_GAP = 10.0
 class FileSource(ContainerSource):
     """A file on this machine instead of a camera."""
 
-    def __init__(self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check) -> None:
+    def __init__(
+        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+    ) -> None:
         super().__init__(stop)
         self._path = address.path
         self.no_video = f"The file {self._path} holds no video."
@@ -39,9 +41,13 @@ class FileSource(ContainerSource):
         except FileNotFoundError as err:
             raise failures.unreachable(f"There is no file {self._path}.") from err
         except PermissionError as err:
-            raise failures.unreachable(f"The file {self._path} may not be read by this process.") from err
+            raise failures.unreachable(
+                f"The file {self._path} may not be read by this process."
+            ) from err
         except (av.error.FFmpegError, OSError) as err:
-            raise failures.unreachable(f"The file {self._path} is not a video that can be played.") from err
+            raise failures.unreachable(
+                f"The file {self._path} is not a video that can be played."
+            ) from err
 
     def _read(self, container: InputContainer, stream: VideoStream) -> VideoGrabs:
         while not self._stop.is_set():
@@ -66,4 +72,6 @@ class FileSource(ContainerSource):
                     return
                 yield replace(grab, captured_at=time.time_ns())
         except (av.error.FFmpegError, OSError) as err:
-            raise failures.unreachable(f"The file {self._path} cannot be played any further.") from err
+            raise failures.unreachable(
+                f"The file {self._path} cannot be played any further."
+            ) from err

@@ -1,4 +1,6 @@
-"""HTTP cameras: one request with the camera's own kind of login, a body read with a deadline, errors in plain words."""
+"""HTTP cameras: one request with the camera's own kind of login, a body read with a deadline,
+errors in plain words.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ class JpegGrab:
 
 
 class HttpCamera:
-    """The connection to one camera. `get` gives a response with status 200 whose body is not yet read."""
+    """The connection to one camera. `get` gives a response with status 200 whose body is not yet
+    read.
+    """
 
     def __init__(self, settings: SourceSettings, address: Address, check: Check) -> None:
         self._settings = settings
@@ -50,7 +54,8 @@ class HttpCamera:
         self._checked_at = float("-inf")
         self._auth: AuthBase | None = None
         self._session = requests.Session()
-        # No proxies from the environment and no passwords from a .netrc: only what the camera's settings say.
+        # No proxies from the environment and no passwords from a .netrc: only what the camera's
+        # settings say.
         self._session.trust_env = False
         self._session.headers["Accept-Encoding"] = "identity"
 
@@ -77,7 +82,9 @@ class HttpCamera:
         return Body(response, self._settings.read_timeout)
 
     def _check_destination(self) -> None:
-        """Before the first request and, as a kept connection may be renewed unseen, again every few seconds."""
+        """Before the first request and, as a kept connection may be renewed unseen, again every
+        few seconds.
+        """
         if time.monotonic() - self._checked_at < CHECKED_FOR:
             return
         try:
@@ -89,11 +96,19 @@ class HttpCamera:
     def _request(self) -> requests.Response:
         timeout = (self._settings.open_timeout, self._settings.read_timeout)
         with translated(self._address):
-            return self._session.get(self._address.url, auth=self._auth, stream=True, timeout=timeout, allow_redirects=False)
+            return self._session.get(
+                self._address.url,
+                auth=self._auth,
+                stream=True,
+                timeout=timeout,
+                allow_redirects=False,
+            )
 
 
 class Body(io.RawIOBase):
-    """A response's bytes as they come. `begin` starts the time that the next picture may take as a whole."""
+    """A response's bytes as they come. `begin` starts the time that the next picture may take as
+    a whole.
+    """
 
     def __init__(self, response: requests.Response, seconds: float) -> None:
         self._response = response
@@ -122,15 +137,27 @@ def translated(address: Address) -> Iterator[None]:
         yield
     except requests.exceptions.SSLError as err:
         raise failures.unreachable(
-            f"The certificate of {address.host} cannot be trusted: no public authority signed it. Use http://, or give the camera one that is."
+            f"The certificate of {address.host} cannot be trusted: no public authority signed it."
+            " Use http://, or give the camera one that is."
         ) from err
     except requests.exceptions.ConnectTimeout as err:
         raise failures.no_answer(address.host, address.port) from err
-    except (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError, TimeoutError) as err:
+    except (
+        requests.exceptions.ReadTimeout,
+        urllib3.exceptions.ReadTimeoutError,
+        TimeoutError,
+    ) as err:
         raise failures.stalled(answered=False) from err
     except UnicodeError as err:
-        raise failures.unreachable("The user name or password holds a character that HTTP cannot carry.") from err
-    except (requests.exceptions.RequestException, urllib3.exceptions.HTTPError, HTTPException, OSError) as err:
+        raise failures.unreachable(
+            "The user name or password holds a character that HTTP cannot carry."
+        ) from err
+    except (
+        requests.exceptions.RequestException,
+        urllib3.exceptions.HTTPError,
+        HTTPException,
+        OSError,
+    ) as err:
         raise failures.from_os_error(err, address.host, address.port) from err
 
 
@@ -140,7 +167,9 @@ def content_type(response: requests.Response) -> str:
 
 
 class _Digest(HTTPDigestAuth):
-    """Digest for a challenge at hand. The library's own way reads the refusal's body to its end, which a camera decides."""
+    """Digest for a challenge at hand. The library's own way reads the refusal's body to its end,
+    which a camera decides.
+    """
 
     def __init__(self, username: str, password: str, challenge: str) -> None:
         super().__init__(username, password)
@@ -154,7 +183,9 @@ class _Digest(HTTPDigestAuth):
         except KeyError:
             proof = None
         if proof is None:
-            raise failures.unreachable("The camera asks for the password in a way that is not known here.")
+            raise failures.unreachable(
+                "The camera asks for the password in a way that is not known here."
+            )
         request.headers["Authorization"] = proof
         return request
 

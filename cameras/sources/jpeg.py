@@ -32,22 +32,30 @@ def checked(data: bytes) -> Jpeg:
 
 
 def looked_at(data: bytes) -> Plane:
-    """Points of the luma of a JPEG, decoded at the least scale that still shows a sensor's noise. Raises CorruptFrame."""
+    """Points of the luma of a JPEG, decoded at the least scale that still shows a sensor's
+    noise. Raises CorruptFrame.
+    """
     try:
-        luma = simplejpeg.decode_jpeg(data, "gray", min_width=LOOK_WIDTH, min_height=LOOK_HEIGHT, min_factor=1, strict=False)
+        luma = simplejpeg.decode_jpeg(
+            data, "gray", min_width=LOOK_WIDTH, min_height=LOOK_HEIGHT, min_factor=1, strict=False
+        )
     except ValueError as err:
         raise CorruptFrame("the picture cannot be decoded") from err
     return points(luma[:, :, 0])
 
 
 def shrunk(picture: Jpeg, quality: int, max_width: int | None) -> Jpeg:
-    """The picture itself when it is narrow enough, else scaled down with its aspect kept. Raises CorruptFrame."""
+    """The picture itself when it is narrow enough, else scaled down with its aspect kept. Raises
+    CorruptFrame.
+    """
     width, height = scaled_size(picture.width, picture.height, max_width)
     if width == picture.width:
         return picture
     try:
         # libjpeg decodes at a fraction of the size for little; the rest of the way is a resize.
-        bgr = simplejpeg.decode_jpeg(picture.data, "bgr", min_width=width, min_height=height, strict=False)
+        bgr = simplejpeg.decode_jpeg(
+            picture.data, "bgr", min_width=width, min_height=height, strict=False
+        )
     except ValueError as err:
         raise CorruptFrame("the picture cannot be decoded") from err
     scaled = shrink(bgr, (width, height))

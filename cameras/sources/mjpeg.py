@@ -1,4 +1,6 @@
-"""HTTP MJPEG: `multipart/x-mixed-replace`, whose parts are the pictures and are passed on as they are."""
+"""HTTP MJPEG: `multipart/x-mixed-replace`, whose parts are the pictures and are passed on as
+they are.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ class MjpegSource:
     codec = "mjpeg"
     paced = False
 
-    def __init__(self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check) -> None:
+    def __init__(
+        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+    ) -> None:
         self._settings = settings
         self._address = address
         self._stop = stop
@@ -70,7 +74,8 @@ class MjpegSource:
 
 
 def parts(stream: io.BufferedIOBase, begin: Callable[[], None] = lambda: None) -> Iterator[bytes]:
-    """The bodies of a multipart stream (RFC 2046, as cameras write it). `begin` is called as each part starts.
+    """The bodies of a multipart stream (RFC 2046, as cameras write it). `begin` is called as each
+    part starts.
 
     The delimiter is what the first line says, because cameras often announce another than they use.
     A part longer than the limit raises SourceError.
@@ -107,7 +112,9 @@ def _first_delimiter(stream: io.BufferedIOBase) -> bytes:
 
 
 def _until(stream: io.BufferedIOBase, delimiter: bytes) -> tuple[bytes, bool] | None:
-    """What stands before the next delimiter, and whether that one closes the stream. None at the stream's end."""
+    """What stands before the next delimiter, and whether that one closes the stream. None at the
+    stream's end.
+    """
     body = bytearray()
     while line := stream.readline(MAX_BYTES + 1):
         start = line.find(delimiter)
@@ -129,7 +136,14 @@ def _refuse_type(media_type: str) -> None:
     if media_type.startswith("multipart/"):
         return
     if media_type.startswith("text/html"):
-        raise failures.unreachable("The address answers with a web page, not a video. Look in the camera's manual for its MJPEG address.")
+        raise failures.unreachable(
+            "The address answers with a web page, not a video. Look in the camera's manual for its"
+            " MJPEG address."
+        )
     if media_type == "image/jpeg":
-        raise failures.unreachable("The address answers with a single picture. Choose the kind 'snapshot' for it.")
-    raise failures.unreachable(f"The address answers with {media_type or 'something unnamed'}, not an MJPEG video.")
+        raise failures.unreachable(
+            "The address answers with a single picture. Choose the kind 'snapshot' for it."
+        )
+    raise failures.unreachable(
+        f"The address answers with {media_type or 'something unnamed'}, not an MJPEG video."
+    )

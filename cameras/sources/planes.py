@@ -21,7 +21,9 @@ class Planes:
 
     @classmethod
     def from_bgr(cls, bgr: Plane) -> Planes:
-        """From an (h, w, 3) picture of even size, by JPEG's own colour matrix (BT.601, full range)."""
+        """From an (h, w, 3) picture of even size, by JPEG's own colour matrix (BT.601, full
+        range).
+        """
         y, cr, cb = cv2.split(cv2.cvtColor(bgr, cv2.COLOR_BGR2YCrCb))
         half = (bgr.shape[1] // 2, bgr.shape[0] // 2)
         return cls(as_plane(y), shrink(as_plane(cb), half), shrink(as_plane(cr), half))
@@ -29,11 +31,18 @@ class Planes:
     def resize(self, width: int, height: int) -> Planes:
         """Scaled down to an even size."""
         half = (width // 2, height // 2)
-        return Planes(*(shrink(plane, size) for plane, size in ((self.y, (width, height)), (self.u, half), (self.v, half))))
+        return Planes(
+            *(
+                shrink(plane, size)
+                for plane, size in ((self.y, (width, height)), (self.u, half), (self.v, half))
+            )
+        )
 
 
 def scaled_size(width: int, height: int, max_width: int | None) -> tuple[int, int]:
-    """The size after the width cap: unchanged when it fits, else even in both directions and of the same aspect."""
+    """The size after the width cap: unchanged when it fits, else even in both directions and of
+    the same aspect.
+    """
     if not max_width or width <= max_width:
         return width, height
     scaled = max(2, max_width // 2 * 2)
@@ -41,7 +50,9 @@ def scaled_size(width: int, height: int, max_width: int | None) -> tuple[int, in
 
 
 def points(luma: Plane) -> Plane:
-    """Pixels at even distances, at least 80 x 45 of a picture that has so many: single ones, because averages hide a sensor's noise."""
+    """Pixels at even distances, at least 80 x 45 of a picture that has so many: single ones,
+    because averages hide a sensor's noise.
+    """
     height, width = luma.shape
     down, right = max(1, height // 45), max(1, width // 80)
     return luma[down // 2 :: down, right // 2 :: right].copy()
@@ -55,6 +66,7 @@ def shrink(picture: Plane, size: tuple[int, int]) -> Plane:
     """A plane or a BGR picture scaled down to (width, height)."""
     height, width = picture.shape[:2]
     whole = width % size[0] == 0 and height % size[1] == 0
-    # By area is best, and fast at whole factors; between them it takes ten times as long as linear, which does below 2.
+    # By area is best, and fast at whole factors; between them it takes ten times as long as linear,
+    # which does below 2.
     how = cv2.INTER_AREA if whole or width >= 2 * size[0] else cv2.INTER_LINEAR
     return as_plane(cv2.resize(picture, size, interpolation=how))

@@ -22,12 +22,14 @@ from sightline.messages import CameraState
 if TYPE_CHECKING:
     from cameras.sources import Check
 
-# FFmpeg keeps the encoded "user:password" in a buffer of 128 bytes and cuts off the rest without a word.
+# FFmpeg keeps the encoded "user:password" in a buffer of 128 bytes and cuts off the rest without a
+# word.
 LONGEST_LOGIN = 127
 # What may stand in a URL's userinfo as it is (RFC 3986), so that the login stays short.
 PLAIN_IN_LOGIN = "!$&'()*+,;="
 PROTOCOLS = {"tcp": "rtsp,rtsps,tls,tcp", "udp": "rtsp,rtsps,tls,tcp,udp,rtp"}
-# A camera may send a key frame as seldom as every ten seconds, and until one comes nothing can be decoded.
+# A camera may send a key frame as seldom as every ten seconds, and until one comes nothing can be
+# decoded.
 UNDECODED_FOR = 15.0
 
 
@@ -36,7 +38,9 @@ class RtspSource(ContainerSource):
 
     no_video = "The camera sends no video."
 
-    def __init__(self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check) -> None:
+    def __init__(
+        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+    ) -> None:
         super().__init__(stop)
         self._settings = settings
         self._address = address
@@ -59,14 +63,18 @@ class RtspSource(ContainerSource):
             grab = next(grabs)
             now = time.monotonic()
             if now - asked_at >= self._settings.read_timeout:
-                # FFmpeg has just handed out the last frame that it held back, and would wait once more.
+                # FFmpeg has just handed out the last frame that it held back, and would wait once
+                # more.
                 raise failures.stalled()
             if grab is not None:
                 yield grab
             if isinstance(grab, video.VideoGrab):
                 decoded_at = now
             elif now - decoded_at > patience:
-                raise SourceError(CameraState.STALLED, "The camera sends data, but no picture can be decoded from it.")
+                raise SourceError(
+                    CameraState.STALLED,
+                    "The camera sends data, but no picture can be decoded from it.",
+                )
 
     def _opened(self) -> InputContainer:
         settings = self._settings
@@ -81,7 +89,9 @@ class RtspSource(ContainerSource):
             # Not chained: the library's message holds the URL with the password.
             raise self._translated(err) from None
 
-    def _grabs(self, container: InputContainer, stream: VideoStream) -> Iterator[video.VideoGrab | video.BrokenGrab | None]:
+    def _grabs(
+        self, container: InputContainer, stream: VideoStream
+    ) -> Iterator[video.VideoGrab | video.BrokenGrab | None]:
         try:
             yield from video.grabs(container, stream)
         except (av.error.FFmpegError, OSError) as err:
@@ -100,7 +110,9 @@ class RtspSource(ContainerSource):
         if isinstance(err, av.error.HTTPOtherClientError):
             return failures.unreachable("The camera sends no video at this address.")
         if isinstance(err, (av.error.InvalidDataError, av.error.HTTPError)):
-            return failures.unreachable("The camera answers, but gives no video that can be read at this address.")
+            return failures.unreachable(
+                "The camera answers, but gives no video that can be read at this address."
+            )
         return failures.from_os_error(err, self._address.host, self._address.port)
 
 
@@ -109,8 +121,9 @@ def _options(transport: str) -> dict[str, str]:
         "rtsp_transport": transport if transport in PROTOCOLS else "tcp",
         "protocol_whitelist": PROTOCOLS.get(transport, PROTOCOLS["tcp"]),
         "allowed_media_types": "video",
-        # Ask nothing of the stream beforehand: the decoder learns all from the first key frame, which must not be lost to
-        # the asking (as "nobuffer" would), and what is read for it would come late and all at once.
+        # Ask nothing of the stream beforehand: the decoder learns all from the first key frame,
+        # which must not be lost to the asking (as "nobuffer" would), and what is read for it would
+        # come late and all at once.
         "analyzeduration": "1",
         "probesize": "32",
         "fpsprobesize": "0",
@@ -122,7 +135,9 @@ def _with_login(url: str, username: str, password: str) -> str:
         return url
     login = f"{quote(username, safe=PLAIN_IN_LOGIN)}:{quote(password, safe=PLAIN_IN_LOGIN)}"
     if len(login) > LONGEST_LOGIN:
-        raise SourceError(CameraState.AUTH_FAILED, "The user name and password together are too long for RTSP.")
+        raise SourceError(
+            CameraState.AUTH_FAILED, "The user name and password together are too long for RTSP."
+        )
     scheme, rest = url.split("://", 1)
     return f"{scheme}://{login}@{rest}"
 

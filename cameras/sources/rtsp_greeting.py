@@ -1,4 +1,5 @@
-"""A first word with an RTSP camera: what FFmpeg says about a failed connection does not tell an operator what to do.
+"""A first word with an RTSP camera: what FFmpeg says about a failed connection does not tell an
+operator what to do.
 
 It also finds redirects, which FFmpeg would follow to wherever the camera says.
 """
@@ -21,10 +22,12 @@ SHORTEST_WAIT = 0.01
 
 @contextmanager
 def greeted(address: Address, seconds: float) -> Iterator[None]:
-    """The body runs once an RTSP server has answered a DESCRIBE (RFC 2326, section 10.2) sent without credentials.
+    """The body runs once an RTSP server has answered a DESCRIBE (RFC 2326, section 10.2) sent
+    without credentials.
 
-    Any answer will do except a redirect. Raises SourceError otherwise. The connection stays open until the body is done:
-    to some servers its end is the sign to take down what the next connection is just asking for.
+    Any answer will do except a redirect. Raises SourceError otherwise. The connection stays open
+    until the body is done: to some servers its end is the sign to take down what the next
+    connection is just asking for.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -42,7 +45,12 @@ def greeted(address: Address, seconds: float) -> Iterator[None]:
 
 
 def _ask(connection: socket.socket, address: Address, deadline: float) -> bytes:
-    head = [f"DESCRIBE {address.url} RTSP/1.0", "CSeq: 1", "User-Agent: Sightline", "Accept: application/sdp"]
+    head = [
+        f"DESCRIBE {address.url} RTSP/1.0",
+        "CSeq: 1",
+        "User-Agent: Sightline",
+        "Accept: application/sdp",
+    ]
     answer = b""
     try:
         connection.sendall("\r\n".join([*head, "", ""]).encode())
@@ -71,7 +79,9 @@ def _silent_or(err: OSError, address: Address) -> SourceError:
     if isinstance(err, TimeoutError):
         return failures.stalled(answered=False)
     if isinstance(err, ssl.SSLError):
-        return failures.unreachable(f"{address.host} does not speak TLS on port {address.port}. Try rtsp:// instead of rtsps://.")
+        return failures.unreachable(
+            f"{address.host} does not speak TLS on port {address.port}. Try rtsp:// instead of rtsps://."
+        )
     return failures.from_os_error(err, address.host, address.port)
 
 
@@ -81,7 +91,11 @@ def _judge(answer: bytes, address: Address) -> None:
     lines = answer.decode("latin-1").split("\r\n")
     protocol, _, status = lines[0].partition(" ")
     if not protocol.startswith("RTSP/"):
-        raise failures.unreachable(f"What answers at {address.host} on port {address.port} does not speak RTSP.")
+        raise failures.unreachable(
+            f"What answers at {address.host} on port {address.port} does not speak RTSP."
+        )
     if status.startswith("3"):
         fields = dict(line.split(":", 1) for line in lines[1:] if ":" in line)
-        raise failures.redirected({name.lower(): value for name, value in fields.items()}.get("location", ""))
+        raise failures.redirected(
+            {name.lower(): value for name, value in fields.items()}.get("location", "")
+        )

@@ -13,7 +13,7 @@ from cameras.sources.addresses import Address
 from cameras.sources.base import SourceSettings
 from cameras.sources.http import HttpCamera, JpegGrab, content_type, translated
 from cameras.sources.jpeg import MAX_BYTES
-from cameras.sources.ticker import Pacer
+from sightline.base.frame_rate import Ticker
 
 if TYPE_CHECKING:
     from cameras.sources import Check
@@ -22,12 +22,16 @@ ACCEPTED = {"", "image/jpeg", "image/jpg", "image/pjpeg", "application/octet-str
 
 
 class SnapshotSource:
-    """Asks at the settings' fps over one kept connection, and less often when the camera is slower than that."""
+    """Asks at the settings' fps over one kept connection, and less often when the camera is
+    slower than that.
+    """
 
     codec = "jpeg"
     paced = True
 
-    def __init__(self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check) -> None:
+    def __init__(
+        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+    ) -> None:
         self._settings = settings
         self._address = address
         self._stop = stop
@@ -50,7 +54,7 @@ class SnapshotSource:
 
     def __iter__(self) -> Iterator[JpegGrab]:
         assert self._camera is not None
-        pacer = Pacer(self._settings.fps, self._stop)
+        pacer = Ticker(self._settings.fps, self._stop)
         while pacer.wait():
             data, self._first = self._first or self._poll(self._camera), None
             yield JpegGrab(time.time_ns(), data)
@@ -76,7 +80,12 @@ def _refuse_type(media_type: str) -> None:
     if media_type in ACCEPTED:
         return
     if media_type.startswith("text/html"):
-        raise failures.unreachable("The address answers with a web page, not a picture. Look in the camera's manual for its snapshot address.")
+        raise failures.unreachable(
+            "The address answers with a web page, not a picture. Look in the camera's manual for"
+            " its snapshot address."
+        )
     if media_type.startswith("multipart/"):
-        raise failures.unreachable("The address answers with a video stream. Choose the kind 'MJPEG' for it.")
+        raise failures.unreachable(
+            "The address answers with a video stream. Choose the kind 'MJPEG' for it."
+        )
     raise failures.unreachable(f"The address answers with {media_type}, not a JPEG picture.")

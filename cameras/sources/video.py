@@ -18,7 +18,8 @@ from av.video.stream import VideoStream
 from cameras.sources.base import CorruptFrame, Jpeg, Look
 from cameras.sources.planes import Plane, Planes, as_plane, points, scaled_size
 
-# Video keeps luma in 16..235 and colour in 16..240 (ITU-R BT.601 and BT.709); JPEG uses 0..255 for all.
+# Video keeps luma in 16..235 and colour in 16..240 (ITU-R BT.601 and BT.709); JPEG uses 0..255 for
+# all.
 _LEVELS = np.arange(256, dtype=np.float64)
 FULL_LUMA = np.clip((_LEVELS - 16) * 255 / 219, 0, 255).round().astype(np.uint8)
 LUMA_FIRST = ("yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "nv12")
@@ -28,7 +29,9 @@ FULL_CHROMA = np.clip((_LEVELS - 128) * 255 / 224 + 128, 0, 255).round().astype(
 
 @dataclass(frozen=True, slots=True)
 class VideoGrab:
-    """A decoded frame. It may be damaged, which shows only when its JPEG is asked for. `key_frame`: when the newest one came (ns)."""
+    """A decoded frame. It may be damaged, which shows only when its JPEG is asked for.
+    `key_frame`: when the newest one came (ns).
+    """
 
     captured_at: int
     frame: av.VideoFrame
@@ -38,15 +41,26 @@ class VideoGrab:
         if self.frame.is_corrupt:
             raise CorruptFrame("the frame is damaged")
         width, height = scaled_size(self.frame.width, self.frame.height, max_width)
-        planes = full_range_planes(self.frame, None if width == self.frame.width else (width, height))
-        return Jpeg(simplejpeg.encode_jpeg_yuv_planes(planes.y, planes.u, planes.v, quality), width, height)
+        planes = full_range_planes(
+            self.frame, None if width == self.frame.width else (width, height)
+        )
+        return Jpeg(
+            simplejpeg.encode_jpeg_yuv_planes(planes.y, planes.u, planes.v, quality), width, height
+        )
 
     def look(self) -> Look:
         frame = self.frame
         if frame.format.name not in LUMA_FIRST:
-            frame = frame.reformat(*LOOK_SIZE, format="yuvj420p", dst_color_range=ColorRange.JPEG, interpolation=Interpolation.POINT)
+            frame = frame.reformat(
+                *LOOK_SIZE,
+                format="yuvj420p",
+                dst_color_range=ColorRange.JPEG,
+                interpolation=Interpolation.POINT,
+            )
         luma = points(_pixels(frame.planes[0]))
-        return Look(luma if _has_full_range(frame) else as_plane(cv2.LUT(luma, FULL_LUMA)), self.key_frame)
+        return Look(
+            luma if _has_full_range(frame) else as_plane(cv2.LUT(luma, FULL_LUMA)), self.key_frame
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +76,12 @@ class BrokenGrab:
         raise CorruptFrame("the decoder refused this frame")
 
 
-def grabs(container: InputContainer, stream: VideoStream) -> Iterator[VideoGrab | BrokenGrab | None]:
-    """The frames of a stream as they are decoded, and None for each packet that gave none. Raises FFmpeg's errors."""
+def grabs(
+    container: InputContainer, stream: VideoStream
+) -> Iterator[VideoGrab | BrokenGrab | None]:
+    """The frames of a stream as they are decoded, and None for each packet that gave none.
+    Raises FFmpeg's errors.
+    """
     key_frame = 0
     for packet in container.demux(stream):
         try:
@@ -81,7 +99,9 @@ def grabs(container: InputContainer, stream: VideoStream) -> Iterator[VideoGrab 
 
 
 def prepare(stream: VideoStream) -> None:
-    """Set up the decoder so that a frame comes out as soon as its packet is in: threads would each hold one back."""
+    """Set up the decoder so that a frame comes out as soon as its packet is in: threads would
+    each hold one back.
+    """
     stream.thread_type = "NONE"
     stream.codec_context.thread_count = 1
 

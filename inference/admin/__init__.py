@@ -47,7 +47,11 @@ class ModelFormMixin(admin.ModelAdmin[Any]):
         css: ClassVar = {"all": ["sightline/css/modelform.css"]}
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         context = {"visible_cameras": visible_cameras(request.user), **(extra_context or {})}
         return super().changeform_view(request, object_id, form_url, context)
@@ -55,13 +59,18 @@ class ModelFormMixin(admin.ModelAdmin[Any]):
 
 @admin.register(Model)
 class ModelAdmin(DeadLettersMixin, ModelFormMixin):
-    """Models with their versions. A new one is added with its first version on one page; further ones have pages of their own."""
+    """Models with their versions. A new one is added with its first version on one page; further
+    ones have pages of their own.
+    """
 
     form = ModelForm
     list_display = ("name", "slug", "version_names", "cameras_seen", "dead_letters")
     search_fields = ("name", "slug")
     prepopulated_fields: ClassVar = {"slug": ("name",)}
-    fieldsets = ((None, {"fields": ("name", "slug", "description")}), ("Records", {"fields": ("partitions",)}))
+    fieldsets = (
+        (None, {"fields": ("name", "slug", "description")}),
+        ("Records", {"fields": ("partitions",)}),
+    )
 
     def get_urls(self) -> list[URLPattern]:
         views = ModelFormViews(self)
@@ -74,15 +83,25 @@ class ModelAdmin(DeadLettersMixin, ModelFormMixin):
         return [*own, *super().get_urls()]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Model]:
-        return super().get_queryset(request).prefetch_related("versions__deployments__cameras", "versions__deployments__crops_of__version__model")
+        return (
+            super()
+            .get_queryset(request)
+            .prefetch_related(
+                "versions__deployments__cameras", "versions__deployments__crops_of__version__model"
+            )
+        )
 
     def get_inlines(self, request: HttpRequest, obj: Model | None) -> list[Any]:
         return [] if obj else [VersionInline]
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> tuple[str, ...]:
         return ("slug",) if obj else ()
 
-    def get_prepopulated_fields(self, request: HttpRequest, obj: Model | None = None) -> dict[str, Any]:
+    def get_prepopulated_fields(
+        self, request: HttpRequest, obj: Model | None = None
+    ) -> dict[str, Any]:
         return {} if obj else dict(self.prepopulated_fields)
 
     @admin.display(description="versions")
@@ -93,7 +112,12 @@ class ModelAdmin(DeadLettersMixin, ModelFormMixin):
     @admin.display(description="cameras")
     def cameras_seen(self, model: Model) -> int:
         """How many cameras an enabled deployment of the model sees."""
-        deployments = [item for version in model.versions.all() for item in version.deployments.all() if item.enabled]
+        deployments = [
+            item
+            for version in model.versions.all()
+            for item in version.deployments.all()
+            if item.enabled
+        ]
         return len({camera.pk for item in deployments for camera in item.cameras.all()})
 
 
@@ -105,10 +129,18 @@ class VersionAdmin(ModelFormMixin):
     list_display = ("__str__", "runtime", "created_at")
     list_select_related = ("model",)
 
-    def get_form(self, request: HttpRequest, obj: ModelVersion | None = None, change: bool = False, **kwargs: Any) -> Any:
+    def get_form(
+        self,
+        request: HttpRequest,
+        obj: ModelVersion | None = None,
+        change: bool = False,
+        **kwargs: Any,
+    ) -> Any:
         return super().get_form(request, obj, change, form=form_for(request), **kwargs)
 
-    def get_readonly_fields(self, request: HttpRequest, obj: ModelVersion | None = None) -> tuple[str, ...]:
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: ModelVersion | None = None
+    ) -> tuple[str, ...]:
         return ("model",) if obj else ()
 
     def has_module_permission(self, request: HttpRequest) -> bool:
@@ -119,27 +151,46 @@ class VersionAdmin(ModelFormMixin):
         """A further version of a model is most often like its newest."""
         initial: dict[str, Any] = dict(super().get_changeform_initial_data(request))
         pk = str(initial.get("model", ""))
-        newest = ModelVersion.objects.filter(model_id=pk).order_by("created_at", "pk").last() if pk.isdecimal() else None
+        newest = (
+            ModelVersion.objects.filter(model_id=pk).order_by("created_at", "pk").last()
+            if pk.isdecimal()
+            else None
+        )
         if newest is None:
             return initial
-        alike = {name: getattr(newest, name) for name in ("runtime", "options", "input_schema", "output_schema")}
+        alike = {
+            name: getattr(newest, name)
+            for name in ("runtime", "options", "input_schema", "output_schema")
+        }
         return {**alike, "version": next_version(newest.version), **initial}
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: dict[str, Any] | None = None
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         version = self.get_object(request, object_id) if object_id else None
         own = {} if version is None else {"topics": _topics(version), "model": version.model}
-        return super().changeform_view(request, object_id, form_url, {**own, **(extra_context or {})})
+        return super().changeform_view(
+            request, object_id, form_url, {**own, **(extra_context or {})}
+        )
 
-    def response_post_save_add(self, request: HttpRequest, obj: ModelVersion) -> HttpResponseRedirect:
+    def response_post_save_add(
+        self, request: HttpRequest, obj: ModelVersion
+    ) -> HttpResponseRedirect:
         return self._to_model(obj)
 
-    def response_post_save_change(self, request: HttpRequest, obj: ModelVersion) -> HttpResponseRedirect:
+    def response_post_save_change(
+        self, request: HttpRequest, obj: ModelVersion
+    ) -> HttpResponseRedirect:
         return self._to_model(obj)
 
     def _to_model(self, version: ModelVersion) -> HttpResponseRedirect:
-        return HttpResponseRedirect(reverse("admin:inference_model_change", args=[version.model_id]))
+        return HttpResponseRedirect(
+            reverse("admin:inference_model_change", args=[version.model_id])
+        )
 
 
 def next_version(version: str) -> str:
@@ -152,7 +203,9 @@ def next_version(version: str) -> str:
 def _topics(version: ModelVersion) -> list[str]:
     """The names of the topics that carry what the version sees, says and cannot process."""
     model = version.model
-    return [topic.name for topic in topics.record_topics(model.slug, version.version, model.partitions)]
+    return [
+        topic.name for topic in topics.record_topics(model.slug, version.version, model.partitions)
+    ]
 
 
 @admin.register(Deployment)

@@ -11,16 +11,21 @@ from inference.deadletters.reader import Cursor, TopicReader
 
 
 def newest_attempts(reader: TopicReader, start: Cursor, end: Cursor) -> Iterator[Letter]:
-    """The letters between two places of each partition, without those that a later one before ``end`` stands for."""
+    """The letters between two places of each partition, without those that a later one before
+    ``end`` stands for.
+    """
     gone = outdated(map(Letter.of, reader.forwards({}, end)))
-    yield from (letter for letter in map(Letter.of, reader.forwards(start, end)) if letter.place not in gone)
+    yield from (
+        letter for letter in map(Letter.of, reader.forwards(start, end)) if letter.place not in gone
+    )
 
 
 def outdated(letters: Iterable[Letter]) -> set[Place]:
     """Of letters in the order in which they came, those that a later one stands for.
 
-    A record that was read twice, because a worker was killed, has two letters from the same place. One that was retried and failed again has two
-    with the same key, value and headers, the later one with the next attempt; of several alike, each stands for one.
+    A record that was read twice, because a worker was killed, has two letters from the same
+    place. One that was retried and failed again has two with the same key, value and headers,
+    the later one with the next attempt; of several alike, each stands for one.
     """
     gone: set[Place] = set()
     origins: dict[tuple[str, int, int, int], Place] = {}

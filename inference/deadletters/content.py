@@ -1,4 +1,6 @@
-"""What the value of a dead letter is, for people to look at: all of it comes from outside and may be anything."""
+"""What the value of a dead letter is, for people to look at: all of it comes from outside and
+may be anything.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ SHOWN_CHARACTERS: Final = 64 * 1024
 EDITABLE_BYTES: Final = 256 * 1024
 
 PNG: Final = b"\x89PNG\r\n\x1a\n"
-PNG_HEADER: Final = len(PNG) + 4 + 4 + 13 + 4  # signature; length, name, content and checksum of the chunk IHDR
+PNG_HEADER: Final = (
+    len(PNG) + 4 + 4 + 13 + 4
+)  # signature; length, name, content and checksum of the chunk IHDR
 
 
 class ContentKind(StrEnum):
@@ -32,7 +36,9 @@ class ContentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A value as it is shown: its ``size`` in bytes and, unless it is a picture, ``text`` (of bytes: the first ones in hex), which may be ``cut``."""
+    """A value as it is shown: its ``size`` in bytes and, unless it is a picture, ``text`` (of
+    bytes: the first ones in hex), which may be ``cut``.
+    """
 
     kind: ContentKind
     size: int
@@ -41,7 +47,9 @@ class Content:
 
 
 def picture_type(value: bytes | None) -> str:
-    """``image/jpeg`` or ``image/png`` when the value begins as a picture of a sensible size does; "" for anything else."""
+    """``image/jpeg`` or ``image/png`` when the value begins as a picture of a sensible size
+    does; "" for anything else.
+    """
     if not value:
         return ""
     if value.startswith(b"\xff\xd8"):
@@ -57,7 +65,9 @@ def content_of(value: bytes | None, most: int = PREVIEW_CHARACTERS) -> Content:
         return Content(ContentKind.PICTURE, len(value))
     text = text_of(value)
     if text is None:
-        return Content(ContentKind.BYTES, len(value), value[:SHOWN_BYTES].hex(" "), len(value) > SHOWN_BYTES)
+        return Content(
+            ContentKind.BYTES, len(value), value[:SHOWN_BYTES].hex(" "), len(value) > SHOWN_BYTES
+        )
     pretty = pretty_json(text)
     kind = ContentKind.TEXT if pretty is None else ContentKind.JSON
     shown = text if pretty is None else pretty
@@ -70,7 +80,9 @@ def text_of(value: bytes) -> str | None:
         text = value.decode()
     except UnicodeDecodeError:
         return None
-    return None if any(character < " " and character not in "\t\n\r" for character in text) else text
+    return (
+        None if any(character < " " and character not in "\t\n\r" for character in text) else text
+    )
 
 
 def pretty_json(text: str) -> str | None:
@@ -84,7 +96,9 @@ def pretty_json(text: str) -> str | None:
 
 
 def editable(value: bytes | None) -> str | None:
-    """The value as text to correct: laid out when it is JSON, as it is when it is broken; None when it cannot be edited here."""
+    """The value as text to correct: laid out when it is JSON, as it is when it is broken; None
+    when it cannot be edited here.
+    """
     if value is None:
         return ""
     if len(value) > EDITABLE_BYTES or picture_type(value):

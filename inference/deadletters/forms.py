@@ -49,7 +49,9 @@ class CorrectForm(TargetForm):
             value: bytes = self.cleaned_data["record"].replace("\r\n", "\n").encode()
             load(value)
         except UnicodeEncodeError as err:
-            raise forms.ValidationError("The record holds a character that cannot be sent.") from err
+            raise forms.ValidationError(
+                "The record holds a character that cannot be sent."
+            ) from err
         except MessageError as err:
             raise forms.ValidationError(f"The record is {err}.") from err
         return value

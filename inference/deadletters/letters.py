@@ -1,4 +1,6 @@
-"""Dead letters as they are read from a model version's errors topic, and grouped by what went wrong."""
+"""Dead letters as they are read from a model version's errors topic, and grouped by what went
+wrong.
+"""
 
 from __future__ import annotations
 
@@ -42,16 +44,22 @@ class Place:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From ``partition:offset``, or the offset alone for partition 0; ValueError for anything else."""
+        """From ``partition:offset``, or the offset alone for partition 0; ValueError for
+        anything else.
+        """
         if not re.fullmatch(r"(?:\d{1,6}:)?\d{1,18}", text, re.ASCII):
-            raise ValueError(f"{text!r} is no place of a dead letter: write offset or partition:offset.")
+            raise ValueError(
+                f"{text!r} is no place of a dead letter: write offset or partition:offset."
+            )
         partition, _, offset = text.rpartition(":")
         return cls(int(partition or 0), int(offset))
 
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """A letter without its value: ``timestamp`` in ms since the epoch, when it became a dead letter."""
+    """A letter without its value: ``timestamp`` in ms since the epoch, when it became a dead
+    letter.
+    """
 
     place: Place
     timestamp: int
@@ -94,7 +102,9 @@ class Letter:
 
     @classmethod
     def of(cls, record: Record) -> Self:
-        """Read a record of an errors topic. Headers that are missing or wrong do not matter: others may write there, too."""
+        """Read a record of an errors topic. Headers that are missing or wrong do not matter:
+        others may write there, too.
+        """
         return cls(record, _why(record.header_map))
 
     @property
@@ -105,12 +115,20 @@ class Letter:
     @property
     def summary(self) -> Summary:
         """The letter without its value."""
-        return Summary(self.place, self.record.timestamp, self.record.key, self.why, content_of(self.record.value))
+        return Summary(
+            self.place,
+            self.record.timestamp,
+            self.record.key,
+            self.why,
+            content_of(self.record.value),
+        )
 
     @property
     def own_headers(self) -> Headers:
         """The headers that the record had when it came."""
-        return tuple((name, value) for name, value in self.record.headers if not name.startswith(PREFIX))
+        return tuple(
+            (name, value) for name, value in self.record.headers if not name.startswith(PREFIX)
+        )
 
     @property
     def retry_headers(self) -> Headers:
@@ -144,11 +162,16 @@ class Group:
 
 
 def grouped(letters: Iterable[Summary]) -> list[Group]:
-    """The letters, which come newest first, by kind of error; the kind that happened last comes first."""
+    """The letters, which come newest first, by kind of error; the kind that happened last comes
+    first.
+    """
     found: dict[str, list[Summary]] = defaultdict(list)
     for letter in letters:
         found[letter.group].append(letter)
-    return [Group(key, items[0].why.error, shape_of(items[0].why.message), tuple(items)) for key, items in found.items()]
+    return [
+        Group(key, items[0].why.error, shape_of(items[0].why.message), tuple(items))
+        for key, items in found.items()
+    ]
 
 
 def shape_of(message: str) -> str:

@@ -1,4 +1,6 @@
-"""Reading errors topics from their newest record backwards or forwards, in bounded pieces, without being a member of any group."""
+"""Reading errors topics from their newest record backwards or forwards, in bounded pieces,
+without being a member of any group.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,11 @@ CHUNK: Final = 50
 ASK_SECONDS: Final = 3.0
 READ_SECONDS: Final = 10.0
 
-OVERRIDES: Final[dict[str, Any]] = {"enable.partition.eof": True, "auto.offset.reset": "earliest", "allow.auto.create.topics": False}
+OVERRIDES: Final[dict[str, Any]] = {
+    "enable.partition.eof": True,
+    "auto.offset.reset": "earliest",
+    "allow.auto.create.topics": False,
+}
 
 # The next offset of each partition.
 Cursor = Mapping[int, int]
@@ -32,7 +38,9 @@ class Window:
 
 
 class TopicReader:
-    """Reads one topic, all of its partitions, one piece at a time. A context manager; every method may raise KafkaUnavailable."""
+    """Reads one topic, all of its partitions, one piece at a time. A context manager; every
+    method may raise KafkaUnavailable.
+    """
 
     def __init__(self, topic: Topic) -> None:
         self.topic = topic
@@ -47,10 +55,15 @@ class TopicReader:
         self.consumer.close()
 
     def ranges(self) -> dict[int, tuple[int, int]]:
-        """For each partition the first offset and the next one, as they were when first asked; {} when the topic does not exist (yet)."""
+        """For each partition the first offset and the next one, as they were when first asked;
+        {} when the topic does not exist (yet).
+        """
         if self._ranges is None:
             count = Admin().partitions(ASK_SECONDS).get(self.topic.name, 0)
-            self._ranges = {partition: self.consumer.range(self.topic, partition, ASK_SECONDS) for partition in range(count)}
+            self._ranges = {
+                partition: self.consumer.range(self.topic, partition, ASK_SECONDS)
+                for partition in range(count)
+            }
         return self._ranges
 
     def end(self) -> dict[int, int]:
@@ -65,13 +78,19 @@ class TopicReader:
         return next(self._between(place.partition, place.offset, place.offset + 1), None)
 
     def forwards(self, start: Cursor, end: Cursor) -> Iterator[Record]:
-        """The records from ``start`` (where there is none: the oldest) up to ``end``, one partition after the other."""
+        """The records from ``start`` (where there is none: the oldest) up to ``end``, one
+        partition after the other.
+        """
         for partition, high in sorted(end.items()):
             low, newest = self.ranges().get(partition, (0, 0))
-            yield from self._between(partition, max(low, start.get(partition, 0)), min(high, newest))
+            yield from self._between(
+                partition, max(low, start.get(partition, 0)), min(high, newest)
+            )
 
     def backwards(self, partition: int, before: int) -> Iterator[tuple[int, Iterator[Record]]]:
-        """Pieces of a partition from ``before`` to its beginning, the newest first: where each begins, and its records, the oldest first."""
+        """Pieces of a partition from ``before`` to its beginning, the newest first: where each
+        begins, and its records, the oldest first.
+        """
         low, high = self.ranges().get(partition, (0, 0))
         before = min(before, high)
         while before > low:
@@ -83,7 +102,8 @@ class TopicReader:
         if start >= end:
             return
         place = (self.topic.name, partition)
-        # Not when the last piece ended: its reader may have had enough of it long before, or come back when all is closed.
+        # Not when the last piece ended: its reader may have had enough of it long before, or come
+        # back when all is closed.
         if self._watched is not None:
             self.consumer.unwatch(self.topic, self._watched)
         self.consumer.ended.discard(place)
@@ -92,7 +112,9 @@ class TopicReader:
         yield from self._until(place, start, end)
 
     def _until(self, place: tuple[str, int], start: int, end: int) -> Iterator[Record]:
-        """Deleted records and the marks of transactions leave gaps: the topic's end ends it, too."""
+        """Deleted records and the marks of transactions leave gaps: the topic's end ends it,
+        too.
+        """
         deadline = time.monotonic() + READ_SECONDS
         while place not in self.consumer.ended:
             if time.monotonic() > deadline:
@@ -108,13 +130,18 @@ class TopicReader:
 
 
 def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> Window:
-    """The newest letters, or the newest ones before a place in each partition; fewer than ``most`` when they are very large or Kafka is slow.
+    """The newest letters, or the newest ones before a place in each partition; fewer than ``most``
+    when they are very large or Kafka is slow.
 
     KafkaUnavailable when it does not answer.
     """
     deadline = time.monotonic() + READ_SECONDS
     with TopicReader(topic) as reader:
-        starts = reader.end() if before is None else {partition: before.get(partition, 0) for partition in reader.end()}
+        starts = (
+            reader.end()
+            if before is None
+            else {partition: before.get(partition, 0) for partition in reader.end()}
+        )
         found: list[Summary] = []
         reached: dict[int, int] = {}
         for partition, start in starts.items():
@@ -124,10 +151,15 @@ def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> Wi
         lows = {partition: low for partition, (low, _) in reader.ranges().items()}
     kept = found[:most]
     cursor = _cursor(found[most:], reached)
-    return Window(tuple(kept), cursor if any(offset > lows[partition] for partition, offset in cursor.items()) else None)
+    return Window(
+        tuple(kept),
+        cursor if any(offset > lows[partition] for partition, offset in cursor.items()) else None,
+    )
 
 
-def _newest_of(reader: TopicReader, partition: int, before: int, most: int, deadline: float) -> tuple[list[Summary], int]:
+def _newest_of(
+    reader: TopicReader, partition: int, before: int, most: int, deadline: float
+) -> tuple[list[Summary], int]:
     """The newest letters of one partition, and where those end that were not read."""
     letters: list[Summary] = []
     size = 0
@@ -145,12 +177,16 @@ def _cursor(left_out: list[Summary], reached: Mapping[int, int]) -> dict[int, in
     """Where older letters end in each partition: after those that were read and left out, too."""
     cursor = dict(reached)
     for letter in left_out:
-        cursor[letter.place.partition] = max(cursor[letter.place.partition], letter.place.offset + 1)
+        cursor[letter.place.partition] = max(
+            cursor[letter.place.partition], letter.place.offset + 1
+        )
     return cursor
 
 
 def letter_at(topic: Topic, place: Place) -> Letter | None:
-    """One letter with its value; None when it is not there (any more). KafkaUnavailable when Kafka does not answer."""
+    """One letter with its value; None when it is not there (any more). KafkaUnavailable when
+    Kafka does not answer.
+    """
     with TopicReader(topic) as reader:
         record = reader.at(place)
     return None if record is None else Letter.of(record)

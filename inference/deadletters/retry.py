@@ -16,7 +16,7 @@ from inference import runtimes
 from inference.deadletters.letters import Letter, camera_of_frame
 from inference.deadletters.reader import ASK_SECONDS, TopicReader
 from inference.frames.crops import (
-    MOST_CROPS,
+    MAX_CROPS,
     boxed,
     cut,
     placed,
@@ -41,7 +41,9 @@ MILLISECOND: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a retry went, in plain words. ``detections``: what the model saw in a frame. ``halts``: others would fail in the same way now."""
+    """How a retry went, in plain words. ``detections``: what the model saw in a frame.
+    ``halts``: others would fail in the same way now.
+    """
 
     succeeded: bool
     detail: str
@@ -58,7 +60,9 @@ class RetryError(Exception):
 
 
 class Retrier:
-    """Gives letters to one model version. A context manager: what runs the model is loaded with the first frame and kept until the end."""
+    """Gives letters to one model version. A context manager: what runs the model is loaded with
+    the first frame and kept until the end.
+    """
 
     def __init__(self, target: ModelVersion) -> None:
         self.target = target
@@ -78,7 +82,11 @@ class Retrier:
         """Give one letter back, with another value if it was ``edited``; nothing is raised."""
         camera = camera_of_frame(letter.why.topic)
         try:
-            return self._frame(letter, camera) if camera else self._record(letter, letter.record.value if edited is None else edited)
+            return (
+                self._frame(letter, camera)
+                if camera
+                else self._record(letter, letter.record.value if edited is None else edited)
+            )
         except RetryError as err:
             return Outcome(False, redact_url(str(err)), halts=err.halts)
         except KafkaUnavailable as err:
@@ -95,15 +103,30 @@ class Retrier:
         self._deliver(topic, value, letter.record.key, letter.retry_headers, partition)
         if self._takes_records:
             return Outcome(True, f"Sent to {topic.name}.")
-        return Outcome(True, f"Sent to {topic.name}. No enabled deployment takes its records: they wait there until one does.")
+        return Outcome(
+            True,
+            f"Sent to {topic.name}. No enabled deployment takes its records: they wait there until"
+            " one does.",
+        )
 
     @cached_property
     def _takes_records(self) -> bool:
-        return Deployment.objects.filter(version=self.target, enabled=True, kind=Kind.RECORDS).exists()
+        return Deployment.objects.filter(
+            version=self.target, enabled=True, kind=Kind.RECORDS
+        ).exists()
 
-    def _deliver(self, topic: Topic, value: bytes | None, key: str | bytes | None, headers: Headers, partition: int) -> None:
+    def _deliver(
+        self,
+        topic: Topic,
+        value: bytes | None,
+        key: str | bytes | None,
+        headers: Headers,
+        partition: int,
+    ) -> None:
         reports: list[str] = []
-        queued = self.producer.send(topic, value, key=key, headers=headers, partition=partition, on_delivery=reports.append)
+        queued = self.producer.send(
+            topic, value, key=key, headers=headers, partition=partition, on_delivery=reports.append
+        )
         if queued:
             self.producer.flush(DELIVERY_SECONDS)
         if reports == [""]:
@@ -124,20 +147,36 @@ class Retrier:
         view = self._views.get(camera, View(Role.SHADOW, 0.0))
         consumed_at = time.time_ns()
         picture = Picture(frame)
-        detections = tuple(item for item in self._seen(runtime, frame, picture, view) if item.score >= view.threshold)
+        detections = tuple(
+            item
+            for item in self._seen(runtime, frame, picture, view)
+            if item.score >= view.threshold
+        )
         timing = Timing(consumed_at, consumed_at, time.time_ns())
         model, version = self.target.model.slug, self.target.version
-        published = self._publish(Prediction(camera, model, version, view.role, picture.sized(frame.ref), detections, timing))
+        published = self._publish(
+            Prediction(
+                camera, model, version, view.role, picture.sized(frame.ref), detections, timing
+            )
+        )
         return Outcome(True, f"The model sees {_named(detections)}. {published}", detections)
 
     def _loaded(self) -> Runtime:
         if self._runtime is None:
             version = self.target
             try:
-                runtime = runtimes.create(version.runtime, version.options, file=Path(version.file.path) if version.file else None)
+                runtime = runtimes.create(
+                    version.runtime,
+                    version.options,
+                    file=Path(version.file.path) if version.file else None,
+                )
                 runtime.load()
             except (Exception, SystemExit) as err:
-                log.info("model does not load for a retry model=%s", version, exc_info=not isinstance(err, InferenceError))
+                log.info(
+                    "model does not load for a retry model=%s",
+                    version,
+                    exc_info=not isinstance(err, InferenceError),
+                )
                 raise RetryError(f"The model does not load. {_sentence(err)}", halts=True) from err
             self._runtime = runtime
         return self._runtime
@@ -145,23 +184,33 @@ class Retrier:
     @cached_property
     def _views(self) -> dict[str, View]:
         """How the version is deployed, by camera."""
-        plan = version_plans(disabled_cameras=True).get(f"{self.target.model.slug}@{self.target.version}")
+        plan = version_plans(disabled_cameras=True).get(
+            f"{self.target.model.slug}@{self.target.version}"
+        )
         return plan.view_of if plan else {}
 
-    def _seen(self, runtime: Runtime, frame: Frame, whole: Picture, view: View) -> Iterator[Detection]:
+    def _seen(
+        self, runtime: Runtime, frame: Frame, whole: Picture, view: View
+    ) -> Iterator[Detection]:
         if not view.crops_of:
             yield from _answered(runtime, [whole])[0]
             return
         try:
-            crops = cut(whole, frame.ref, boxed(_first_stage(frame, view.crops_of), view.crop_label))
+            crops = cut(
+                whole, frame.ref, boxed(_first_stage(frame, view.crops_of), view.crop_label)
+            )
         except InferenceError as err:
             raise RetryError(str(err)) from err
-        for seen, crop in zip(_answered(runtime, [crop.picture for crop in crops]), crops, strict=True):
+        for seen, crop in zip(
+            _answered(runtime, [crop.picture for crop in crops]), crops, strict=True
+        ):
             yield from placed(seen, crop)
 
     def _publish(self, prediction: Prediction) -> str:
         if not Camera.objects.filter(slug=prediction.camera).exists():
-            return f"The camera {prediction.camera} is not there any more, so this is not published."
+            return (
+                f"The camera {prediction.camera} is not there any more, so this is not published."
+            )
         topic = topics.predictions(prediction.camera)
         try:
             value = prediction.to_json()
@@ -173,9 +222,15 @@ class Retrier:
 
 
 def retry_each(
-    version: ModelVersion, target: ModelVersion, letters: Iterable[Letter], *, by: int | None, again: bool
+    version: ModelVersion,
+    target: ModelVersion,
+    letters: Iterable[Letter],
+    *,
+    by: int | None,
+    again: bool,
 ) -> Generator[tuple[Letter, Outcome], None, None]:
-    """Give letters of ``version`` to ``target``, each marked as retried by the user with the key ``by``; ends early when going on is of no use.
+    """Give letters of ``version`` to ``target``, each marked as retried by the user with the key
+    ``by``; ends early when going on is of no use.
 
     What another is at, and without ``again`` what was retried with success before, is left out.
     """
@@ -183,21 +238,36 @@ def retry_each(
     topic = topics.errors(version.model.slug, version.version).name
     with Retrier(target) as retrier:
         for letter in letters:
-            row = RetriedLetter.claim(version.pk, topic, letter.summary.mark, by=by, against=str(target), again=again)
+            row = RetriedLetter.claim(
+                version.pk, topic, letter.summary.mark, by=by, against=str(target), again=again
+            )
             if row is None:
                 continue
             outcome = retrier.retry(letter)
             row.settle(succeeded=outcome.succeeded, detail=outcome.detail)
             yield letter, outcome
             if outcome.halts:
-                log.warning("retry of dead letters halted model=%s detail=%s", target, outcome.detail)
+                log.warning(
+                    "retry of dead letters halted model=%s detail=%s", target, outcome.detail
+                )
                 return
 
 
-def retry_one(version: ModelVersion, target: ModelVersion, letter: Letter, *, by: int | None, edited: bytes | None = None) -> Outcome | None:
-    """Give one letter to ``target``, with another value if it was ``edited``; None when another is at it."""
+def retry_one(
+    version: ModelVersion,
+    target: ModelVersion,
+    letter: Letter,
+    *,
+    by: int | None,
+    edited: bytes | None = None,
+) -> Outcome | None:
+    """Give one letter to ``target``, with another value if it was ``edited``; None when another
+    is at it.
+    """
     topic = topics.errors(version.model.slug, version.version).name
-    row = RetriedLetter.claim(version.pk, topic, letter.summary.mark, by=by, against=str(target), again=True)
+    row = RetriedLetter.claim(
+        version.pk, topic, letter.summary.mark, by=by, against=str(target), again=True
+    )
     if row is None:
         return None
     with Retrier(target) as retrier:
@@ -208,15 +278,19 @@ def retry_one(version: ModelVersion, target: ModelVersion, letter: Letter, *, by
 
 def _answered(runtime: Runtime, pictures: Sequence[Picture]) -> list[tuple[Detection, ...]]:
     seen: list[tuple[Detection, ...]] = []
-    for answer in ask(runtime, pictures, MOST_CROPS):
+    for answer in ask(runtime, pictures, MAX_CROPS):
         if isinstance(answer, BaseException):
-            raise RetryError(_sentence(answer), halts=isinstance(answer, ServerUnavailable)) from answer
+            raise RetryError(
+                _sentence(answer), halts=isinstance(answer, ServerUnavailable)
+            ) from answer
         seen.append(answer)
     return seen
 
 
 def _first_stage(frame: Frame, key: str) -> tuple[Detection, ...]:
-    """What the first stage ``model@version`` once said of the frame; RetryError when that cannot be found any more."""
+    """What the first stage ``model@version`` once said of the frame; RetryError when that cannot
+    be found any more.
+    """
     with TopicReader(topics.predictions(frame.camera)) as reader:
         left = SEARCHED_PREDICTIONS
         for _, records in reader.backwards(0, reader.end().get(0, 0)):
@@ -227,7 +301,10 @@ def _first_stage(frame: Frame, key: str) -> tuple[Detection, ...]:
                 too_old = record.timestamp < frame.captured_at // MILLISECOND
             if left <= 0 or too_old:
                 break
-    raise RetryError(f"The model sees only what {key} finds, and what that found in this frame is not kept any more.")
+    raise RetryError(
+        f"The model sees only what {key} finds, and what that found in this frame is not kept any"
+        " more."
+    )
 
 
 def _prediction_of(frame: Frame, value: bytes | None) -> Prediction | None:
@@ -235,7 +312,11 @@ def _prediction_of(frame: Frame, value: bytes | None) -> Prediction | None:
         prediction = Prediction.from_json(value)
     except MessageError:
         return None
-    return prediction if (prediction.frame.seq, prediction.frame.captured_at) == (frame.seq, frame.captured_at) else None
+    return (
+        prediction
+        if (prediction.frame.seq, prediction.frame.captured_at) == (frame.seq, frame.captured_at)
+        else None
+    )
 
 
 def _named(detections: Sequence[Detection]) -> str:
@@ -243,7 +324,11 @@ def _named(detections: Sequence[Detection]) -> str:
         return "nothing"
     best = sorted(detections, key=lambda item: item.score, reverse=True)
     named = ", ".join(f"{item.label} {item.score:.2f}" for item in best[:NAMED_DETECTIONS])
-    return named if len(best) <= NAMED_DETECTIONS else f"{named} and {len(best) - NAMED_DETECTIONS} more"
+    return (
+        named
+        if len(best) <= NAMED_DETECTIONS
+        else f"{named} and {len(best) - NAMED_DETECTIONS} more"
+    )
 
 
 def _sentence(err: BaseException) -> str:

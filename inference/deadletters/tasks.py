@@ -26,7 +26,8 @@ JOB_SECONDS = 45.0
 # Partitions and offsets, as JSON has them.
 Pairs = Sequence[Sequence[int]]
 
-# Set once the process is asked to end: what is left of a job goes on in a new one, elsewhere or after the restart.
+# Set once the process is asked to end: what is left of a job goes on in a new one, elsewhere or
+# after the restart.
 _ending = threading.Event()
 
 
@@ -38,27 +39,39 @@ def give_back(**_: object) -> None:
 
 @app.task(name="inference.tasks.retry_places")
 def retry_places(version_pk: int, target_pk: int, by: int, places: Pairs) -> None:
-    """Retry the letters of a model version at these places, whether or not they were retried before."""
+    """Retry the letters of a model version at these places, whether or not they were retried
+    before.
+    """
     found = _versions(version_pk, target_pk)
     if found is None:
         return
     rest = iter(places)
     with TopicReader(topics.errors(found[0].model.slug, found[0].version)) as reader:
         records = (reader.at(Place(partition, offset)) for partition, offset in rest)
-        last = _retry(*found, (Letter.of(record) for record in records if record is not None), by, again=True)
+        last = _retry(
+            *found, (Letter.of(record) for record in records if record is not None), by, again=True
+        )
     if last is not None and (left := list(rest)):
         retry_places.delay(version_pk, target_pk, by, left)
 
 
 @app.task(name="inference.tasks.retry_group")
-def retry_group(version_pk: int, target_pk: int, by: int, group: str, start: Pairs, end: Pairs) -> None:
-    """Retry the inputs of a group between two places of each partition that were not yet retried with success, each by its newest attempt."""
+def retry_group(
+    version_pk: int, target_pk: int, by: int, group: str, start: Pairs, end: Pairs
+) -> None:
+    """Retry the inputs of a group between two places of each partition that were not yet retried
+    with success, each by its newest attempt.
+    """
     found = _versions(version_pk, target_pk)
     if found is None:
         return
     first, until = _cursor(start), _cursor(end)
     with TopicReader(topics.errors(found[0].model.slug, found[0].version)) as reader:
-        letters = (letter for letter in newest_attempts(reader, first, until) if letter.summary.group == group)
+        letters = (
+            letter
+            for letter in newest_attempts(reader, first, until)
+            if letter.summary.group == group
+        )
         last = _retry(*found, letters, by, again=False)
     if last is not None:
         retry_group.delay(version_pk, target_pk, by, group, _after(last, first, until), end)
@@ -69,11 +82,17 @@ def _versions(version_pk: int, target_pk: int) -> tuple[ModelVersion, ModelVersi
     versions = ModelVersion.objects.select_related("model").in_bulk([version_pk, target_pk])
     if {version_pk, target_pk} <= versions.keys():
         return versions[version_pk], versions[target_pk]
-    log.info("dead letters not retried: the model version was deleted version=%s target=%s", version_pk, target_pk)
+    log.info(
+        "dead letters not retried: the model version was deleted version=%s target=%s",
+        version_pk,
+        target_pk,
+    )
     return None
 
 
-def _retry(version: ModelVersion, target: ModelVersion, letters: Iterable[Letter], by: int, *, again: bool) -> Place | None:
+def _retry(
+    version: ModelVersion, target: ModelVersion, letters: Iterable[Letter], by: int, *, again: bool
+) -> Place | None:
     """Retry for a while; the last place when there may be more to do."""
     deadline = time.monotonic() + JOB_SECONDS
     tried = failed = 0
@@ -87,7 +106,13 @@ def _retry(version: ModelVersion, target: ModelVersion, letters: Iterable[Letter
                     break
     except KafkaUnavailable as err:
         log.warning("retry of dead letters ended early model=%s detail=%s", version, err)
-    log.info("dead letters retried model=%s against=%s tried=%s failed=%s", version, target, tried, failed)
+    log.info(
+        "dead letters retried model=%s against=%s tried=%s failed=%s",
+        version,
+        target,
+        tried,
+        failed,
+    )
     return last
 
 

@@ -1,4 +1,6 @@
-"""The admin's pages about dead letters: what could not be processed, why, and giving it back to a model."""
+"""The admin's pages about dead letters: what could not be processed, why, and giving it back to
+a model.
+"""
 
 from __future__ import annotations
 
@@ -74,12 +76,21 @@ def while_kafka_answers(view: View[P]) -> View[P]:
     """A page that says so when Kafka does not answer."""
 
     @wraps(view)
-    def guarded(self: DeadLetterViews, request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def guarded(
+        self: DeadLetterViews, request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs
+    ) -> HttpResponse:
         try:
             return view(self, request, *args, **kwargs)
         except KafkaUnavailable as err:
-            context = {**self.admin.admin_site.each_context(request), "opts": self.admin.opts, "title": "Dead letters", "detail": str(err)}
-            return TemplateResponse(request, "admin/inference/deadletters/away.html", context, status=503).render()
+            context = {
+                **self.admin.admin_site.each_context(request),
+                "opts": self.admin.opts,
+                "title": "Dead letters",
+                "detail": str(err),
+            }
+            return TemplateResponse(
+                request, "admin/inference/deadletters/away.html", context, status=503
+            ).render()
 
     return guarded
 
@@ -95,16 +106,24 @@ class DeadLetterViews:
         model = self._model(request, model_pk)
         version = model.versions.order_by("created_at", "pk").last()
         if version is None:
-            self.admin.message_user(request, "This model has no version yet, so there are no dead letters.", messages.INFO)
+            self.admin.message_user(
+                request,
+                "This model has no version yet, so there are no dead letters.",
+                messages.INFO,
+            )
             return redirect("admin:inference_model_change", model.pk)
         return redirect("admin:inference_model_deadletters", model.pk, version.version)
 
     @while_kafka_answers
     def listing(self, request: HttpRequest, model_pk: int, version: str) -> HttpResponse:
-        """The newest letters of a version by kind of error; ``?before=`` goes on with older ones, ``?group=`` shows all of one kind."""
+        """The newest letters of a version by kind of error; ``?before=`` goes on with older
+        ones, ``?group=`` shows all of one kind.
+        """
         found = self._version(request, model_pk, version)
         chosen = request.GET.get("group", "")
-        window = newest(topics.errors(found.model.slug, found.version), _cursor(request.GET.get("before", "")))
+        window = newest(
+            topics.errors(found.model.slug, found.version), _cursor(request.GET.get("before", ""))
+        )
         letters = _without_hidden(request, window.letters)
         groups = [group for group in grouped(letters) if chosen in ("", group.key)]
         context = {
@@ -114,14 +133,20 @@ class DeadLetterViews:
             "total": sum(group.count for group in groups),
             "chosen": chosen,
             "paged": "before" in request.GET,
-            "older": ",".join(f"{partition}:{offset}" for partition, offset in (window.before or {}).items()),
+            "older": ",".join(
+                f"{partition}:{offset}" for partition, offset in (window.before or {}).items()
+            ),
             "form": TargetForm(found),
         }
         return self._page(request, "list", found, context)
 
     @while_kafka_answers
-    def letter(self, request: HttpRequest, model_pk: int, version: str, partition: int, offset: int) -> HttpResponse:
-        """One letter with all that is known of it; posted to, it is retried, with another value if one is given."""
+    def letter(
+        self, request: HttpRequest, model_pk: int, version: str, partition: int, offset: int
+    ) -> HttpResponse:
+        """One letter with all that is known of it; posted to, it is retried, with another value
+        if one is given.
+        """
         found = self._version(request, model_pk, version, change=request.method == "POST")
         letter = self._letter(request, found, partition, offset)
         retrying, correcting = _forms(request, found, letter)
@@ -131,13 +156,27 @@ class DeadLetterViews:
                 raise Http404("This dead letter cannot be corrected here.")
             if sent.is_valid():
                 edited = sent.cleaned_data.get("record")
-                self._tell(request, retry_one(found, sent.cleaned_data["target"], letter, by=request.user.pk, edited=edited))
-                return redirect("admin:inference_model_deadletter", model_pk, version, partition, offset)
+                self._tell(
+                    request,
+                    retry_one(
+                        found,
+                        sent.cleaned_data["target"],
+                        letter,
+                        by=request.user.pk,
+                        edited=edited,
+                    ),
+                )
+                return redirect(
+                    "admin:inference_model_deadletter", model_pk, version, partition, offset
+                )
         context = {
             "title": f"Dead letter {letter.place} of {found.model} {found.version}",
             "letter": letter.summary,
             "content": content_of(letter.record.value, SHOWN_CHARACTERS),
-            "headers": [(name, (value or b"").decode(errors="replace")) for name, value in letter.own_headers],
+            "headers": [
+                (name, (value or b"").decode(errors="replace"))
+                for name, value in letter.own_headers
+            ],
             "mark": _mark(found, letter.summary),
             "form": retrying,
             "correct_form": correcting,
@@ -145,13 +184,16 @@ class DeadLetterViews:
         return self._page(request, "letter", found, context)
 
     @while_kafka_answers
-    def picture(self, request: HttpRequest, model_pk: int, version: str, partition: int, offset: int) -> HttpResponse:
+    def picture(
+        self, request: HttpRequest, model_pk: int, version: str, partition: int, offset: int
+    ) -> HttpResponse:
         """The value of a letter if it is a picture, and nothing else."""
         letter = self._letter(request, self._version(request, model_pk, version), partition, offset)
         kind = picture_type(letter.record.value)
         if not kind:
             raise Http404("This dead letter is not a picture.")
-        # The address holds the letter's time stamp, so that a browser never takes another letter's picture for this one's.
+        # The address holds the letter's time stamp, so that a browser never takes another letter's
+        # picture for this one's.
         headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, max-age=3600"}
         return HttpResponse(letter.record.value, content_type=kind, headers=headers)
 
@@ -167,15 +209,25 @@ class DeadLetterViews:
                 for error in (error for errors in form.errors.values() for error in errors):
                     self.admin.message_user(request, str(error), messages.ERROR)
         query = f"?{request.GET.urlencode()}" if request.GET else ""
-        return HttpResponseRedirect(reverse("admin:inference_model_deadletters", args=[found.model.pk, found.version]) + query)
+        return HttpResponseRedirect(
+            reverse("admin:inference_model_deadletters", args=[found.model.pk, found.version])
+            + query
+        )
 
     def _retry(self, request: HttpRequest, version: ModelVersion, chosen: dict[str, Any]) -> None:
         target, places = chosen["target"], chosen["letters"]
         if chosen["action"] == "group":
             with TopicReader(topics.errors(version.model.slug, version.version)) as reader:
                 end = list(reader.end().items())
-            job = partial(retry_group.delay, version.pk, target.pk, request.user.pk, chosen["group"], [], end)
-            self._queue(request, "All inputs of this kind that were not yet retried with success, each by its newest attempt, are", job)
+            job = partial(
+                retry_group.delay, version.pk, target.pk, request.user.pk, chosen["group"], [], end
+            )
+            self._queue(
+                request,
+                "All inputs of this kind that were not yet retried with success, each by its newest"
+                " attempt, are",
+                job,
+            )
         elif len(places) == 1:
             letter = self._letter(request, version, places[0].partition, places[0].offset)
             self._tell(request, retry_one(version, target, letter, by=request.user.pk))
@@ -188,13 +240,24 @@ class DeadLetterViews:
         try:
             queue()
         except (OperationalError, ChannelError, OSError):
-            self.admin.message_user(request, "Nothing was retried: the task queue does not answer.", messages.ERROR)
+            self.admin.message_user(
+                request, "Nothing was retried: the task queue does not answer.", messages.ERROR
+            )
         else:
-            self.admin.message_user(request, f"{subject} being retried. Load this page again in a few seconds to see how that went.", messages.INFO)
+            self.admin.message_user(
+                request,
+                f"{subject} being retried. Load this page again in a few seconds to see how that"
+                " went.",
+                messages.INFO,
+            )
 
     def _tell(self, request: HttpRequest, outcome: Outcome | None) -> None:
         if outcome is None:
-            self.admin.message_user(request, "This dead letter is just being retried by somebody else.", messages.WARNING)
+            self.admin.message_user(
+                request,
+                "This dead letter is just being retried by somebody else.",
+                messages.WARNING,
+            )
         elif outcome.succeeded:
             self.admin.message_user(request, f"Retried. {outcome.detail}", messages.SUCCESS)
         else:
@@ -209,17 +272,27 @@ class DeadLetterViews:
             raise PermissionDenied
         return model
 
-    def _version(self, request: HttpRequest, model_pk: int, version: str, *, change: bool = False) -> ModelVersion:
+    def _version(
+        self, request: HttpRequest, model_pk: int, version: str, *, change: bool = False
+    ) -> ModelVersion:
         model = self._model(request, model_pk, change=change)
-        return get_object_or_404(ModelVersion.objects.select_related("model"), model=model, version=version)
+        return get_object_or_404(
+            ModelVersion.objects.select_related("model"), model=model, version=version
+        )
 
-    def _letter(self, request: HttpRequest, version: ModelVersion, partition: int, offset: int) -> Letter:
-        letter = letter_at(topics.errors(version.model.slug, version.version), Place(partition, offset))
+    def _letter(
+        self, request: HttpRequest, version: ModelVersion, partition: int, offset: int
+    ) -> Letter:
+        letter = letter_at(
+            topics.errors(version.model.slug, version.version), Place(partition, offset)
+        )
         if letter is None or not _without_hidden(request, [letter.summary]):
             raise Http404("There is no such dead letter (any more).")
         return letter
 
-    def _page(self, request: HttpRequest, name: str, version: ModelVersion, context: dict[str, Any]) -> HttpResponse:
+    def _page(
+        self, request: HttpRequest, name: str, version: ModelVersion, context: dict[str, Any]
+    ) -> HttpResponse:
         model = version.model
         common = {
             **self.admin.admin_site.each_context(request),
@@ -228,17 +301,25 @@ class DeadLetterViews:
             "version": version,
             "may_retry": self.admin.has_change_permission(request, model),
         }
-        return TemplateResponse(request, f"admin/inference/deadletters/{name}.html", {**common, **context}).render()
+        return TemplateResponse(
+            request, f"admin/inference/deadletters/{name}.html", {**common, **context}
+        ).render()
 
 
 def _without_hidden(request: HttpRequest, letters: Iterable[Summary]) -> list[Summary]:
     """Without frames of cameras that the user may not see."""
-    hidden = set(Camera.objects.exclude(pk__in=visible_cameras(request.user)).values_list("slug", flat=True))
+    hidden = set(
+        Camera.objects.exclude(pk__in=visible_cameras(request.user)).values_list("slug", flat=True)
+    )
     return [letter for letter in letters if letter.camera not in hidden]
 
 
-def _forms(request: HttpRequest, version: ModelVersion, letter: Letter) -> tuple[TargetForm, CorrectForm | None]:
-    """To retry a letter as it is, and to correct it first, if that can be done here; the one that was posted is filled in."""
+def _forms(
+    request: HttpRequest, version: ModelVersion, letter: Letter
+) -> tuple[TargetForm, CorrectForm | None]:
+    """To retry a letter as it is, and to correct it first, if that can be done here; the one
+    that was posted is filled in.
+    """
     posted = request.POST if request.method == "POST" else None
     corrected = posted is not None and "record" in posted
     text = None if letter.summary.camera else editable(letter.record.value)
@@ -252,8 +333,13 @@ def _forms(request: HttpRequest, version: ModelVersion, letter: Letter) -> tuple
 def _sections(version: ModelVersion, groups: Iterable[Group], most: int) -> list[Section]:
     shown = [(group, group.letters[:most]) for group in groups]
     topic = topics.errors(version.model.slug, version.version).name
-    marks = marks_of(version.pk, topic, [letter.place.offset for _, letters in shown for letter in letters])
-    return [Section(group, tuple(Row(letter, marks.get(letter.mark)) for letter in letters)) for group, letters in shown]
+    marks = marks_of(
+        version.pk, topic, [letter.place.offset for _, letters in shown for letter in letters]
+    )
+    return [
+        Section(group, tuple(Row(letter, marks.get(letter.mark)) for letter in letters))
+        for group, letters in shown
+    ]
 
 
 def _mark(version: ModelVersion, letter: Summary) -> RetriedLetter | None:

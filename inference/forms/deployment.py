@@ -19,7 +19,10 @@ class DeployForm(forms.ModelForm[Deployment]):
 
     wanted = forms.BooleanField(label="Run it as soon as it is saved", required=False, initial=True)
     record_delivery = forms.ChoiceField(
-        label="Delivery", required=False, initial=Delivery.EVERY, choices=[choice for choice in Delivery.choices if choice[0] != Delivery.LATEST]
+        label="Delivery",
+        required=False,
+        initial=Delivery.EVERY,
+        choices=[choice for choice in Delivery.choices if choice[0] != Delivery.LATEST],
     )
 
     class Meta:
@@ -34,7 +37,9 @@ class DeployForm(forms.ModelForm[Deployment]):
         assert isinstance(crops_of, forms.ModelChoiceField)
         cameras.queryset = visible_cameras(user) if user is not None else Camera.objects.none()
         cameras.help_text = ""
-        crops_of.queryset = Deployment.objects.filter(kind=Kind.PICTURES).select_related("version__model")
+        crops_of.queryset = Deployment.objects.filter(kind=Kind.PICTURES).select_related(
+            "version__model"
+        )
         crops_of.empty_label = "The whole frame"
 
     @property
@@ -49,10 +54,16 @@ class DeployForm(forms.ModelForm[Deployment]):
         if not self.is_valid():
             return False
         if kind is Kind.RECORDS:
-            self.instance.delivery = Delivery(self.cleaned_data["record_delivery"] or Delivery.EVERY)
+            self.instance.delivery = Delivery(
+                self.cleaned_data["record_delivery"] or Delivery.EVERY
+            )
         cameras = self.cleaned_data["cameras"]
-        for field, sentence in objections(Wanted(version, kind, self.instance.delivery, cameras, self.cleaned_data["crops_of"])):
-            self.add_error({"delivery": "record_delivery", "kind": None}.get(field, field), sentence)
+        for field, sentence in objections(
+            Wanted(version, kind, self.instance.delivery, cameras, self.cleaned_data["crops_of"])
+        ):
+            self.add_error(
+                {"delivery": "record_delivery", "kind": None}.get(field, field), sentence
+            )
         return not self.errors
 
     def deploy(self, version: ModelVersion) -> None:
@@ -68,7 +79,19 @@ class DeploymentForm(forms.ModelForm[Deployment]):
 
     class Meta:
         model = Deployment
-        fields = ("version", "kind", "cameras", "crops_of", "crop_label", "role", "delivery", "threshold", "batch", "batch_ms", "enabled")
+        fields = (
+            "version",
+            "kind",
+            "cameras",
+            "crops_of",
+            "crop_label",
+            "role",
+            "delivery",
+            "threshold",
+            "batch",
+            "batch_ms",
+            "enabled",
+        )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -95,7 +118,15 @@ class DeploymentForm(forms.ModelForm[Deployment]):
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         if {"version", "cameras", "delivery"} <= cleaned.keys():
-            given = cleaned["kind"], cleaned["delivery"], cleaned["cameras"], cleaned.get("crops_of"), bool(cleaned.get("enabled"))
-            for field, sentence in objections(Wanted(cleaned["version"], *given, pk=self.instance.pk)):
+            given = (
+                cleaned["kind"],
+                cleaned["delivery"],
+                cleaned["cameras"],
+                cleaned.get("crops_of"),
+                bool(cleaned.get("enabled")),
+            )
+            for field, sentence in objections(
+                Wanted(cleaned["version"], *given, pk=self.instance.pk)
+            ):
                 self.add_error(field, sentence)
         return cleaned

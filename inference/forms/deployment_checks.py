@@ -47,7 +47,10 @@ def _about_records(wanted: Wanted) -> Iterator[tuple[str, str]]:
     if sentence := objection(wanted.version.runtime, wanted.delivery == Delivery.EXACTLY_ONCE):
         yield "delivery", sentence
     if wanted.enabled and _others(wanted).filter(kind=Kind.RECORDS).exists():
-        yield "kind", f"{wanted.version} already has a deployment on records. Change that one instead."
+        yield (
+            "kind",
+            f"{wanted.version} already has a deployment on records. Change that one instead.",
+        )
 
 
 def _about_pictures(wanted: Wanted) -> Iterator[tuple[str, str]]:
@@ -58,32 +61,54 @@ def _about_pictures(wanted: Wanted) -> Iterator[tuple[str, str]]:
     if sentence := _why_no_pictures(wanted.version):
         yield "kind", sentence
     if wanted.enabled and (overlap := _overlap(wanted)):
-        yield "cameras", f"{wanted.version} already sees {', '.join(overlap)} by another deployment. Change that one instead."
+        yield (
+            "cameras",
+            (
+                f"{wanted.version} already sees {', '.join(overlap)} by another deployment. Change"
+                " that one instead."
+            ),
+        )
 
 
 def _why_no_pictures(version: ModelVersion) -> str:
-    """Making a runtime costs nothing: it says whether its options are those of one that sees pictures."""
+    """Making a runtime costs nothing: it says whether its options are those of one that sees
+    pictures.
+    """
     try:
         runtime = runtimes.create(version.runtime, version.options)
     except InferenceError as err:
         return f"{version} cannot see pictures of cameras. {err}"
-    return "" if PICTURES in getattr(runtime, "takes", {PICTURES}) else f"{version} takes records, not pictures."
+    return (
+        ""
+        if PICTURES in getattr(runtime, "takes", {PICTURES})
+        else f"{version} takes records, not pictures."
+    )
 
 
 def _overlap(wanted: Wanted) -> list[str]:
     seen = _seen(wanted.cameras, wanted.crops_of)
-    taken = {pk for other in _others(wanted).filter(kind=Kind.PICTURES) for pk in _seen(other.cameras.all(), other.crops_of)}
+    taken = {
+        pk
+        for other in _others(wanted).filter(kind=Kind.PICTURES)
+        for pk in _seen(other.cameras.all(), other.crops_of)
+    }
     return sorted(name for pk, name in seen.items() if pk in taken)
 
 
 def _others(wanted: Wanted) -> QuerySet[Deployment]:
     if wanted.version._state.adding:
         return Deployment.objects.none()
-    return Deployment.objects.filter(version=wanted.version, enabled=True).exclude(pk=wanted.pk or 0)
+    return Deployment.objects.filter(version=wanted.version, enabled=True).exclude(
+        pk=wanted.pk or 0
+    )
 
 
-def _seen(cameras: Collection[Camera] | QuerySet[Camera], crops_of: Deployment | None) -> dict[int, str]:
-    """The cameras by number and name: a second stage without any of its own sees those of the first."""
+def _seen(
+    cameras: Collection[Camera] | QuerySet[Camera], crops_of: Deployment | None
+) -> dict[int, str]:
+    """The cameras by number and name: a second stage without any of its own sees those of the
+    first.
+    """
     stages: set[int] = set()
     while not cameras and crops_of is not None and crops_of.pk not in stages:
         stages.add(crops_of.pk)

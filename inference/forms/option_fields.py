@@ -1,6 +1,8 @@
-"""One option of a runtime as a field of a form: its widget, what is shown in it, and what is read from it as JSON.
+"""One option of a runtime as a field of a form: its widget, what is shown in it, and what is read
+from it as JSON.
 
-Nothing is checked here: what cannot be read stays text, and the runtime says what is wrong with it, in its own words.
+Nothing is checked here: what cannot be read stays text, and the runtime says what is wrong with
+it, in its own words.
 """
 
 from __future__ import annotations
@@ -59,7 +61,11 @@ def title(name: str) -> str:
 
 def form_field(option: Field[Any], choices: Sequence[tuple[str, str]] = ()) -> forms.Field:
     """The field; ``choices`` are those of a text that is one of a few."""
-    about: dict[str, Any] = {"label": title(option.name), "help_text": option.metadata.get("help", ""), "required": False}
+    about: dict[str, Any] = {
+        "label": title(option.name),
+        "help_text": option.metadata.get("help", ""),
+        "required": False,
+    }
     shape = Shape.CHOICE if choices else shape_of(option)
     if shape is Shape.FLAG:
         return forms.BooleanField(initial=option.default, **about)
@@ -71,13 +77,35 @@ def form_field(option: Field[Any], choices: Sequence[tuple[str, str]] = ()) -> f
 def _widget(option: Field[Any], shape: Shape, choices: Sequence[tuple[str, str]]) -> forms.Widget:
     grey = str(shown(option, _default(option)))
     if shape is Shape.CHOICE:
-        return forms.Select(choices=choices or [(choice, choice) for choice in option.metadata["choices"]])
+        return forms.Select(
+            choices=choices or [(choice, choice) for choice in option.metadata["choices"]]
+        )
     if shape is Shape.NUMBER:
         step = "1" if isinstance(option.default, int) else "any"
-        return forms.NumberInput(attrs={"step": step, "min": option.metadata["low"], "max": option.metadata["high"], "placeholder": grey})
+        return forms.NumberInput(
+            attrs={
+                "step": step,
+                "min": option.metadata["low"],
+                "max": option.metadata["high"],
+                "placeholder": grey,
+            }
+        )
     if shape is Shape.WORDS:
-        return forms.Textarea(attrs={"rows": 3, "spellcheck": "false", "placeholder": "One a line, or a JSON list", "data-words": ""})
-    return forms.TextInput(attrs={"placeholder": grey if shape is not Shape.TEXT else "", "spellcheck": "false", "autocomplete": "off"})
+        return forms.Textarea(
+            attrs={
+                "rows": 3,
+                "spellcheck": "false",
+                "placeholder": "One a line, or a JSON list",
+                "data-words": "",
+            }
+        )
+    return forms.TextInput(
+        attrs={
+            "placeholder": grey if shape is not Shape.TEXT else "",
+            "spellcheck": "false",
+            "autocomplete": "off",
+        }
+    )
 
 
 def shown(option: Field[Any], value: object) -> Any:
@@ -88,14 +116,18 @@ def shown(option: Field[Any], value: object) -> Any:
     if shape is Shape.WORDS:
         return _lines(value)
     if shape is Shape.NUMBERS and isinstance(value, list | tuple):
-        return ", ".join(f"{item:g}" if isinstance(item, int | float) else str(item) for item in value)
+        return ", ".join(
+            f"{item:g}" if isinstance(item, int | float) else str(item) for item in value
+        )
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
 def read(option: Field[Any], text: object) -> object:
     """What stands in the field as a JSON value; None where it is the default."""
     shape = shape_of(option)
-    value: object = bool(text) if shape is Shape.FLAG else _read(option, shape, str(text or "").strip())
+    value: object = (
+        bool(text) if shape is Shape.FLAG else _read(option, shape, str(text or "").strip())
+    )
     return None if value is None or value == _default(option) else value
 
 
@@ -107,7 +139,9 @@ def _read(option: Field[Any], shape: Shape, text: str) -> object:
     if shape is Shape.NUMBERS:
         default = _default(option)
         whole = bool(default) and all(isinstance(item, int) for item in default)
-        return [_number(item, whole=whole) for item in text.strip("[]() ").replace(",", " ").split()]
+        return [
+            _number(item, whole=whole) for item in text.strip("[]() ").replace(",", " ").split()
+        ]
     return _words(text) if shape is Shape.WORDS else text
 
 

@@ -1,4 +1,6 @@
-"""The options of all runtimes as one form, and the way between its fields and the JSON that is stored."""
+"""The options of all runtimes as one form, and the way between its fields and the JSON that is
+stored.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ NAMED: Final = re.compile(r"The option '([\w.]+)'")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One option: ``name`` of the form's field, ``path`` in the JSON, and for which runtimes, feeding and adapter it is; empty: all."""
+    """One option: ``name`` of the form's field, ``path`` in the JSON, and for which runtimes,
+    feeding and adapter it is; empty: all.
+    """
 
     name: str
     path: tuple[str, ...]
@@ -35,12 +39,18 @@ class Entry:
         """Whether it is an option of what was chosen."""
         if self.runtimes:
             return runtime in self.runtimes
-        return RUNTIMES[runtime].tensors and self.fed_with == fed_with and self.adapter in ("", adapter)
+        return (
+            RUNTIMES[runtime].tensors
+            and self.fed_with == fed_with
+            and self.adapter in ("", adapter)
+        )
 
     @property
     def titles(self) -> str:
         """The runtimes or the adapter that it is for, for people without JavaScript."""
-        return "; ".join(RUNTIMES[name].title for name in self.runtimes) or (ADAPTERS[self.adapter].title if self.adapter else "")
+        return "; ".join(RUNTIMES[name].title for name in self.runtimes) or (
+            ADAPTERS[self.adapter].title if self.adapter else ""
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +67,21 @@ class Row:
 
 
 class OptionsForm(forms.Form):
-    """Never invalid by itself: ``tell`` puts what the runtime objects to at the field that it names."""
+    """Never invalid by itself: ``tell`` puts what the runtime objects to at the field that it
+    names.
+    """
 
     use_required_attribute = False
 
-    def __init__(self, data: Any = None, *, prefix: str, runtime: str = "", fed_with: str = PICTURES, options: object = None) -> None:
+    def __init__(
+        self,
+        data: Any = None,
+        *,
+        prefix: str,
+        runtime: str = "",
+        fed_with: str = PICTURES,
+        options: object = None,
+    ) -> None:
         self.entries = tuple(_entries())
         found, self.unknown = _flat(self.entries, runtime, fed_with, options)
         super().__init__(data, prefix=prefix, initial=found)
@@ -80,7 +100,13 @@ class OptionsForm(forms.Form):
         """For the page, by section: own, input, output, records."""
         found: dict[str, list[Row]] = {"own": [], "input": [], "output": [], "records": []}
         for entry in self.entries:
-            section = "own" if entry.runtimes else "records" if entry.fed_with == RECORDS else entry.path[0]
+            section = (
+                "own"
+                if entry.runtimes
+                else "records"
+                if entry.fed_with == RECORDS
+                else entry.path[0]
+            )
             found[section].append(Row(entry, self[entry.name]))
         return found
 
@@ -98,20 +124,30 @@ class OptionsForm(forms.Form):
             if value is not None:
                 section = found if len(entry.path) == 1 else found.setdefault(entry.path[0], {})
                 section[entry.path[-1]] = value
-        if RUNTIMES[runtime].tensors and fed_with == PICTURES and (adapter != DEFAULT_ADAPTER or "output" in found):
+        if (
+            RUNTIMES[runtime].tensors
+            and fed_with == PICTURES
+            and (adapter != DEFAULT_ADAPTER or "output" in found)
+        ):
             found["output"] = {"adapter": adapter, **found.get("output", {})}
         return found
 
     def _read(self, entry: Entry) -> object:
-        """The value of a field; None where it is the default, or where the field was not part of what was sent."""
+        """The value of a field; None where it is the default, or where the field was not part of
+        what was sent.
+        """
         text = self[entry.name].value()
         return None if text is None else read(entry.option, text)
 
     def filled(self, runtime: str, fed_with: str, options: object) -> dict[str, Any]:
-        """What the fields of these options show, by their HTML names, those at their defaults included."""
+        """What the fields of these options show, by their HTML names, those at their defaults
+        included.
+        """
         found, unknown = _flat(self.entries, runtime, fed_with, options)
         if unknown:
-            raise InferenceError(f"The option {unknown[0]!r} is not known, so it has no field.", permanent=True)
+            raise InferenceError(
+                f"The option {unknown[0]!r} is not known, so it has no field.", permanent=True
+            )
         adapter = str(found.get("output-adapter", DEFAULT_ADAPTER))
         names = [entry.name for entry in self.entries if entry.applies(runtime, fed_with, adapter)]
         if RUNTIMES[runtime].tensors and fed_with == PICTURES:
@@ -123,7 +159,11 @@ class OptionsForm(forms.Form):
         match = NAMED.match(str(err))
         path = tuple(match[1].split(".")) if match else ()
         adapter = self["output-adapter"].value() or DEFAULT_ADAPTER
-        named = (entry.name for entry in self.entries if entry.path == path and entry.applies(runtime, fed_with, adapter))
+        named = (
+            entry.name
+            for entry in self.entries
+            if entry.path == path and entry.applies(runtime, fed_with, adapter)
+        )
         self.add_error(next(named, None), str(err))
 
 
@@ -133,21 +173,36 @@ def _entries() -> Iterator[Entry]:
     for option in fields(pictures):
         if "section" in option.metadata:
             for inner in fields(option.metadata["section"]):
-                yield Entry(f"{option.name}-{inner.name}", (option.name, inner.name), inner, fed_with=PICTURES)
+                yield Entry(
+                    f"{option.name}-{inner.name}",
+                    (option.name, inner.name),
+                    inner,
+                    fed_with=PICTURES,
+                )
     for adapter, kind in ADAPTERS.items():
         for option in fields(kind.load().Options):
-            yield Entry(f"output-{adapter}-{option.name}", ("output", option.name), option, fed_with=PICTURES, adapter=adapter)
+            yield Entry(
+                f"output-{adapter}-{option.name}",
+                ("output", option.name),
+                option,
+                fed_with=PICTURES,
+                adapter=adapter,
+            )
     for option in fields(records):
         yield Entry(f"records-{option.name}", (option.name,), option, fed_with=RECORDS)
 
 
 def _own_entries() -> Iterator[Entry]:
-    """The runtimes' own options; one that several have in common is one entry, so that its value stays when another of them is chosen."""
+    """The runtimes' own options; one that several have in common is one entry, so that its value
+    stays when another of them is chosen.
+    """
     shared: dict[tuple[str, str, str], tuple[Field[Any], list[str]]] = {}
     for runtime, kind in RUNTIMES.items():
         try:
             options = fields(kind.load().Options)
-        except InferenceError:  # a library that is not installed: such a version can still be written as JSON
+        except (
+            InferenceError
+        ):  # a library that is not installed: such a version can still be written as JSON
             continue
         for option in options:
             key = (option.name, repr(option.default), option.metadata.get("help", ""))
@@ -161,14 +216,19 @@ def _offered(entry: Entry) -> list[tuple[str, str]]:
     if entry.runtimes != ("python",) or entry.path != ("model",):
         return []
     found = [(item.qualified_name, _class_title(item)) for item in python_models.available()]
-    return [("", "Choose a class" if found else "No class is installed, and PYTHON_MODELS names none"), *found]
+    return [
+        ("", "Choose a class" if found else "No class is installed, and PYTHON_MODELS names none"),
+        *found,
+    ]
 
 
 def _class_title(found: python_models.Found) -> str:
     return found.error or f"{found.display_name} {found.version} ({found.qualified_name})"
 
 
-def _flat(entries: tuple[Entry, ...], runtime: str, fed_with: str, options: object) -> tuple[dict[str, Any], list[str]]:
+def _flat(
+    entries: tuple[Entry, ...], runtime: str, fed_with: str, options: object
+) -> tuple[dict[str, Any], list[str]]:
     """What the fields show, by name; and the options that have no field."""
     if runtime not in RUNTIMES or not isinstance(options, Mapping):
         return {}, []

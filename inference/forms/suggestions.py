@@ -1,4 +1,6 @@
-"""What a model's own description suggests for the options that turn pictures into tensors, and tensors into predictions."""
+"""What a model's own description suggests for the options that turn pictures into tensors, and
+tensors into predictions.
+"""
 
 from __future__ import annotations
 
@@ -23,14 +25,21 @@ def for_pictures(metadata: ModelMetadata) -> Suggestion:
     """Options for ``input`` and ``output`` that fit the tensors, as far as they tell."""
     spec = _picture_input(metadata.inputs)
     if spec is None:
-        return Suggestion({"output": _output(metadata)}, ("The model does not say what it takes: fill in its input by hand.",))
+        return Suggestion(
+            {"output": _output(metadata)},
+            ("The model does not say what it takes: fill in its input by hand.",),
+        )
     given, note = _input(spec)
     return Suggestion({"input": given, "output": _output(metadata)}, (note,) if note else ())
 
 
 def _picture_input(specs: Sequence[TensorSpec]) -> TensorSpec | None:
     """The input that looks most like a picture: four axes, or the bytes of a file."""
-    return max(specs, key=lambda spec: (len(spec.shape) == 4, spec.datatype == BYTES, len(spec.shape)), default=None)
+    return max(
+        specs,
+        key=lambda spec: (len(spec.shape) == 4, spec.datatype == BYTES, len(spec.shape)),
+        default=None,
+    )
 
 
 def _input(spec: TensorSpec) -> tuple[dict[str, Any], str]:
@@ -52,7 +61,14 @@ def _output(metadata: ModelMetadata) -> dict[str, Any]:
     if {"classes", "probabilities"} <= outputs.keys():
         return {"adapter": "seed"}
     if {"boxes", "scores", "labels"} <= outputs.keys():
-        return {"adapter": "ssd", "boxes": "boxes", "scores": "scores", "classes": "labels", "order": "xyxy", "coordinates": "pixels"}
+        return {
+            "adapter": "ssd",
+            "boxes": "boxes",
+            "scores": "scores",
+            "classes": "labels",
+            "order": "xyxy",
+            "coordinates": "pixels",
+        }
     floats = [spec for spec in metadata.outputs if spec.datatype.startswith("FP")]
     return _of_shape(floats[0], outputs) if floats else {}
 
@@ -64,5 +80,7 @@ def _of_shape(spec: TensorSpec, outputs: Mapping[str, TensorSpec]) -> dict[str, 
     if len(spec.shape) != 3:
         return {}
     _, rows, columns = spec.shape
-    version = "v10" if columns == 6 and rows != 6 else "v8" if columns < 0 or columns > rows else "v5"
+    version = (
+        "v10" if columns == 6 and rows != 6 else "v8" if columns < 0 or columns > rows else "v5"
+    )
     return {"adapter": "yolo", "version": version, **named}

@@ -1,4 +1,6 @@
-"""A model tried once, as it is typed into a form: on one picture or one record, within a few seconds, with nothing saved or sent."""
+"""A model tried once, as it is typed into a form: on one picture or one record, within a few
+seconds, with nothing saved or sent.
+"""
 
 from __future__ import annotations
 
@@ -43,10 +45,16 @@ REPEAT_SECONDS: Final = 3.0
 CAMERA_SECONDS: Final = 3.0
 OLD_SECONDS: Final = 10
 JPEG: Final = b"\xff\xd8"
-# Models that hang keep their place for as long as they do, so that no number of trials can fill the process.
+# Models that hang keep their place for as long as they do, so that no number of trials can fill the
+# process.
 PLACES: Final = threading.BoundedSemaphore(3)
 # What one picture alone cannot show.
-LEARNERS: Final = {"builtin-motion": "Motion is seen from one picture to the next, after a few of them: one picture alone shows none."}
+LEARNERS: Final = {
+    "builtin-motion": (
+        "Motion is seen from one picture to the next, after a few of them: one picture alone shows"
+        " none."
+    )
+}
 
 T = TypeVar("T")
 
@@ -63,9 +71,11 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """How it went: ``predictions`` of a picture or the ``result`` of a record, or the ``error`` in one sentence.
+    """How it went: ``predictions`` of a picture or the ``result`` of a record, or the ``error`` in
+    one sentence.
 
-    Times are in ms: loading, the first answer, the median of five more. ``inputs`` and ``outputs`` are the tensors of the last call.
+    Times are in ms: loading, the first answer, the median of five more. ``inputs`` and
+    ``outputs`` are the tensors of the last call.
     """
 
     predictions: tuple[Detection, ...] = ()
@@ -104,7 +114,9 @@ class Watched:
 
 
 class _Watch:
-    """Holds the backend that a runtime was made through; without one there are no tensors to tell of."""
+    """Holds the backend that a runtime was made through; without one there are no tensors to
+    tell of.
+    """
 
     def __init__(self) -> None:
         self._seen: Watched | None = None
@@ -135,7 +147,10 @@ def try_picture(subject: Subject, image: bytes) -> Trial:
         return answer
 
     def trial(found: tuple[Detection, ...]) -> Trial:
-        notes = [*getattr(runtime, "notes", ()), *([LEARNERS[subject.runtime]] if subject.runtime in LEARNERS else [])]
+        notes = [
+            *getattr(runtime, "notes", ()),
+            *([LEARNERS[subject.runtime]] if subject.runtime in LEARNERS else []),
+        ]
         return Trial(found, notes=tuple(notes))
 
     return _tried(runtime, once, trial, watch)
@@ -146,7 +161,9 @@ def try_record(subject: Subject, text: str) -> Trial:
     watch = _Watch()
     if type(parsed(text.encode())) is not dict:
         raise RecordError("The record is JSON, but not an object with names and values.")
-    runtime = runtimes.create_records(subject.runtime, subject.options, file=subject.file, through=watch)
+    runtime = runtimes.create_records(
+        subject.runtime, subject.options, file=subject.file, through=watch
+    )
 
     def once() -> dict[str, Any]:
         # The runtime may change what it is given.
@@ -161,22 +178,31 @@ def try_record(subject: Subject, text: str) -> Trial:
     return _tried(runtime, once, lambda result: Trial(result=result), watch)
 
 
-def _tried(runtime: Runtime | RecordRuntime, once: Callable[[], T], trial: Callable[[T], Trial], watch: _Watch) -> Trial:
+def _tried(
+    runtime: Runtime | RecordRuntime,
+    once: Callable[[], T],
+    trial: Callable[[T], Trial],
+    watch: _Watch,
+) -> Trial:
     """Load, ask several times, close."""
     loaded: float | None = None
     try:
         loaded, _ = _timed(runtime.load)
         first, answer = _timed(once)
         found = replace(trial(answer), first_ms=first, median_ms=_median(once))
-    except (Exception, SystemExit) as err:  # noqa: BLE001 - a model may raise anything; it is told to who tries it
+    except (Exception, SystemExit) as err:  # noqa: BLE001 - foreign code may raise anything
         found = Trial(error=sentence(err))
     finally:
         runtime.close()
     return replace(found, load_ms=loaded, inputs=watch.inputs, outputs=watch.outputs)
 
 
-def described(subject: Subject, fed_with: str) -> tuple[ModelMetadata, Mapping[str, Any], Mapping[str, Any]]:
-    """What the model says of itself: its tensors, and the schemas of its records. InferenceError when it does not say."""
+def described(
+    subject: Subject, fed_with: str
+) -> tuple[ModelMetadata, Mapping[str, Any], Mapping[str, Any]]:
+    """What the model says of itself: its tensors, and the schemas of its records. InferenceError
+    when it does not say.
+    """
     if runtimes.RUNTIMES[subject.runtime].tensors and fed_with == runtimes.PICTURES:
         backend = runtimes.create_backend(subject.runtime, subject.options, file=subject.file)
         try:
@@ -199,12 +225,17 @@ def picture_of(image: bytes) -> Picture:
     if image.startswith(PNG):
         return Picture.of_array(decode_png(image), "", FrameRef(1, time.time_ns(), 0, 0, -1))
     if not image.startswith(JPEG):
-        raise InferenceError("The file is not a picture that can be read here: choose a JPEG or a PNG.", permanent=True)
+        raise InferenceError(
+            "The file is not a picture that can be read here: choose a JPEG or a PNG.",
+            permanent=True,
+        )
     return Picture(Frame("", 1, time.time_ns(), *jpeg_size(image), image))
 
 
 def newest_frame(camera: str, seconds: float = CAMERA_SECONDS) -> Frame:
-    """The camera's newest picture in Kafka; InferenceError when there is none, KafkaUnavailable when Kafka is away."""
+    """The camera's newest picture in Kafka; InferenceError when there is none, KafkaUnavailable
+    when Kafka is away.
+    """
     consumer = Consumer()
     deadline = time.monotonic() + seconds
     try:
@@ -214,22 +245,31 @@ def newest_frame(camera: str, seconds: float = CAMERA_SECONDS) -> Frame:
             if record is not None:
                 return Frame.from_record(camera, record.value, record.header_map, record.offset)
     except MessageError as err:
-        raise InferenceError(f"The camera's newest picture cannot be read. {err}", permanent=True) from err
+        raise InferenceError(
+            f"The camera's newest picture cannot be read. {err}", permanent=True
+        ) from err
     finally:
         consumer.close()
-    raise InferenceError("The camera delivers no pictures now. Is it switched on, and is a capture worker running?", permanent=False)
+    raise InferenceError(
+        "The camera delivers no pictures now. Is it switched on, and is a capture worker running?",
+        permanent=False,
+    )
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:
-    """What ``work`` returns or raises; InferenceError when it takes longer. It is then left behind, in its thread, to end by itself."""
+    """What ``work`` returns or raises; InferenceError when it takes longer. It is then left
+    behind, in its thread, to end by itself.
+    """
     if not PLACES.acquire(blocking=False):
-        raise InferenceError("Other models are being tried, or hang. Try again in a few seconds.", permanent=False)
+        raise InferenceError(
+            "Other models are being tried, or hang. Try again in a few seconds.", permanent=False
+        )
     answers: queue.SimpleQueue[tuple[T | None, BaseException | None]] = queue.SimpleQueue()
 
     def run() -> None:
         try:
             answers.put((work(), None))
-        except (Exception, SystemExit) as err:  # noqa: BLE001 - a model may raise anything; it is told to who tries it
+        except (Exception, SystemExit) as err:  # noqa: BLE001 - foreign code may raise anything
             answers.put((None, err))
         finally:
             PLACES.release()
@@ -238,7 +278,10 @@ def within(seconds: float, work: Callable[[], T]) -> T:
     try:
         value, error = answers.get(timeout=seconds)
     except queue.Empty as err:
-        raise InferenceError(f"It took longer than {seconds:g} s, so the trial was ended. Nothing was saved.", permanent=False) from err
+        raise InferenceError(
+            f"It took longer than {seconds:g} s, so the trial was ended. Nothing was saved.",
+            permanent=False,
+        ) from err
     if error is not None:
         raise InferenceError(sentence(error), permanent=False) from error
     return value  # type: ignore[return-value]
@@ -268,4 +311,7 @@ def _median(call: Callable[[], object]) -> float:
 
 
 def _specs(tensors: Mapping[str, Tensor]) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(name, datatype_of(tensor), tuple(tensor.shape)) for name, tensor in tensors.items())
+    return tuple(
+        TensorSpec(name, datatype_of(tensor), tuple(tensor.shape))
+        for name, tensor in tensors.items()
+    )

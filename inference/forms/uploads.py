@@ -28,7 +28,9 @@ class Checked:
 
 
 def checked(upload: File[bytes], runtime: str, options: Mapping[str, Any]) -> Checked:
-    """The uploaded file, after it was loaded and tried in a process of its own; a permanent InferenceError says why it is not used."""
+    """The uploaded file, after it was loaded and tried in a process of its own; a permanent
+    InferenceError says why it is not used.
+    """
     limits = limits_of(runtime, options)
     refuse_large(upload, limits)
     with copied(upload) as path:
@@ -39,7 +41,9 @@ def limits_of(runtime: str, options: Mapping[str, Any]) -> Limits:
     """What the options of a runtime for files allow."""
     kind = RUNTIMES[runtime].load().Options
     own = {item.name for item in fields(kind)}
-    limits: Limits = parse(kind, {name: value for name, value in options.items() if name in own}).limits
+    limits: Limits = parse(
+        kind, {name: value for name, value in options.items() if name in own}
+    ).limits
     return limits
 
 
@@ -47,7 +51,11 @@ def refuse_large(upload: File[bytes], limits: Limits) -> None:
     """A permanent InferenceError for a file that is not worth copying."""
     size = upload.size or 0
     if size > limits.mebibytes * 2**20:
-        raise InferenceError(f"The file is too large: {size / 2**20:.0f} MiB, and {limits.mebibytes} MiB are allowed.", permanent=True)
+        raise InferenceError(
+            f"The file is too large: {size / 2**20:.0f} MiB, and {limits.mebibytes} MiB are"
+            " allowed.",
+            permanent=True,
+        )
 
 
 @contextlib.contextmanager

@@ -30,7 +30,9 @@ NOT_AN_OBJECT: Final = 'Options are a JSON object: {"name": value}.'
 
 @dataclass(frozen=True, slots=True)
 class Typed:
-    """A model version as it stands in the form, saved or not. ``file`` is an upload or the name of a stored one."""
+    """A model version as it stands in the form, saved or not. ``file`` is an upload or the name
+    of a stored one.
+    """
 
     runtime: str
     fed_with: str
@@ -67,14 +69,20 @@ class ModelForm(forms.ModelForm[Model]):
 
 
 class VersionForm(forms.ModelForm[ModelVersion]):
-    """A model version: its runtime, options in fields or as JSON, its file, schemas; a new one with what it is to see.
+    """A model version: its runtime, options in fields or as JSON, its file, schemas; a new one with
+    what it is to see.
 
     ``user`` is who fills it in. Posted without ``options_as``, the options are those of the JSON.
     """
 
     user: Any = None
 
-    options_as = forms.ChoiceField(choices=[(FIELDS, "In fields"), (JSON, "As JSON")], required=False, initial=FIELDS, widget=forms.RadioSelect)
+    options_as = forms.ChoiceField(
+        choices=[(FIELDS, "In fields"), (JSON, "As JSON")],
+        required=False,
+        initial=FIELDS,
+        widget=forms.RadioSelect,
+    )
     sees = forms.ChoiceField(
         label="What it sees",
         choices=[(PICTURES, "Pictures of cameras"), (RECORDS, "Records from a topic")],
@@ -86,7 +94,9 @@ class VersionForm(forms.ModelForm[ModelVersion]):
     class Meta:
         model = ModelVersion
         fields = ("version", "runtime", "options", "file", "input_schema", "output_schema")
-        field_classes: ClassVar = dict.fromkeys(("options", "input_schema", "output_schema"), IndentedJSONField)
+        field_classes: ClassVar = dict.fromkeys(
+            ("options", "input_schema", "output_schema"), IndentedJSONField
+        )
         widgets: ClassVar = {
             "runtime": forms.RadioSelect,
             "file": forms.FileInput(attrs={"accept": ".onnx"}),
@@ -105,14 +115,24 @@ class VersionForm(forms.ModelForm[ModelVersion]):
         if not self.is_new:
             # Topics are named by it.
             self.fields["version"].disabled = True
-            self.fields["version"].help_text = "It cannot be changed: topics are named by it. Add a new version instead."
+            self.fields[
+                "version"
+            ].help_text = "It cannot be changed: topics are named by it. Add a new version instead."
         self._show_as_stored()
         runtime_name, options = self.initial["runtime"], self.initial.get("options")
         data = self.data if self.is_bound else None
-        self.option_form = OptionsForm(data, prefix=self._part("o"), runtime=runtime_name, fed_with=self.initial["sees"], options=options)
+        self.option_form = OptionsForm(
+            data,
+            prefix=self._part("o"),
+            runtime=runtime_name,
+            fed_with=self.initial["sees"],
+            options=options,
+        )
         if self.option_form.unknown:
             self.initial["options_as"] = JSON
-        self.deploy_form: DeployForm | None = DeployForm(data, prefix=self._part("deploy"), user=self.user) if self.is_new else None
+        self.deploy_form: DeployForm | None = (
+            DeployForm(data, prefix=self._part("deploy"), user=self.user) if self.is_new else None
+        )
 
     @property
     def is_new(self) -> bool:
@@ -124,8 +144,12 @@ class VersionForm(forms.ModelForm[ModelVersion]):
 
     def _show_as_stored(self) -> None:
         feeding = fed_with(self.initial["runtime"], self.initial.get("options") or {})
-        on_records = not self.is_new and self.instance.deployments.filter(kind=Kind.RECORDS).exists()
-        if (on_records or self.instance.input_schema) and RECORDS in RUNTIMES[self.initial["runtime"]].takes:
+        on_records = (
+            not self.is_new and self.instance.deployments.filter(kind=Kind.RECORDS).exists()
+        )
+        if (on_records or self.instance.input_schema) and RECORDS in RUNTIMES[
+            self.initial["runtime"]
+        ].takes:
             feeding = RECORDS
         self.initial.setdefault("sees", feeding)
 
@@ -135,31 +159,56 @@ class VersionForm(forms.ModelForm[ModelVersion]):
     def kinds(self) -> str:
         """What the page's script must know of the runtimes, as JSON."""
         names = ("tensors", "files", "remote")
-        return json.dumps({name: {"takes": sorted(kind.takes), **{item: getattr(kind, item) for item in names}} for name, kind in RUNTIMES.items()})
+        return json.dumps(
+            {
+                name: {"takes": sorted(kind.takes), **{item: getattr(kind, item) for item in names}}
+                for name, kind in RUNTIMES.items()
+            }
+        )
 
     @cached_property
     def classes(self) -> str:
         """The same of Python classes."""
-        return json.dumps({found.qualified_name: {"takes": sorted(found.takes)} for found in python_models.available() if not found.error})
+        return json.dumps(
+            {
+                found.qualified_name: {"takes": sorted(found.takes)}
+                for found in python_models.available()
+                if not found.error
+            }
+        )
 
     @property
     def runtime_cards(self) -> Iterator[tuple[BoundWidget, str]]:
         """Each runtime's radio button, and whether it is a model of our own, a server or a file."""
         for widget in self["runtime"].subwidgets:
             kind = RUNTIMES[str(widget.data["value"])]
-            about = "Asks a model server" if kind.remote else "Runs here, from a file" if kind.files else "Runs here"
+            about = (
+                "Asks a model server"
+                if kind.remote
+                else "Runs here, from a file"
+                if kind.files
+                else "Runs here"
+            )
             yield widget, about
 
     # What is typed
 
     def typed(self) -> Typed:
-        """What stands in the form now; InferenceError says what cannot be understood. For trials: nothing is saved."""
+        """What stands in the form now; InferenceError says what cannot be understood. For
+        trials: nothing is saved.
+        """
         runtime = str(self["runtime"].value() or "")
         if runtime not in RUNTIMES:
             raise InferenceError("Choose a runtime first.", permanent=True)
         upload = self.files.get(self.add_prefix("file")) or self.instance.file
         feeding = str(self["sees"].value() or PICTURES)
-        return Typed(runtime, feeding, self._typed_options(runtime, feeding), self._typed_schema(), upload if RUNTIMES[runtime].files else None)
+        return Typed(
+            runtime,
+            feeding,
+            self._typed_options(runtime, feeding),
+            self._typed_schema(),
+            upload if RUNTIMES[runtime].files else None,
+        )
 
     def _typed_options(self, runtime: str, feeding: str) -> dict[str, Any]:
         if self["options_as"].value() == FIELDS:
@@ -167,7 +216,10 @@ class VersionForm(forms.ModelForm[ModelVersion]):
         return _object(self["options"].value(), NOT_AN_OBJECT)
 
     def _typed_schema(self) -> dict[str, Any]:
-        return _object(self["input_schema"].value(), "The input schema is not JSON. Check brackets, quotes and commas.")
+        return _object(
+            self["input_schema"].value(),
+            "The input schema is not JSON. Check brackets, quotes and commas.",
+        )
 
     # Saving
 
@@ -221,14 +273,23 @@ class VersionForm(forms.ModelForm[ModelVersion]):
         if self.deploy_form is None or not self.deploy_form.is_wanted:
             return
         kind = Kind(cleaned.get("sees") or PICTURES)
-        version = ModelVersion(version=cleaned.get("version", ""), runtime=runtime, options=cleaned["options"], model=Model(slug="this model"))
+        version = ModelVersion(
+            version=cleaned.get("version", ""),
+            runtime=runtime,
+            options=cleaned["options"],
+            model=Model(slug="this model"),
+        )
         if not self.deploy_form.is_valid_for(version, kind):
             self.add_error(None, "It cannot run like this yet: see the section “Run it”.")
 
     def _update_errors(self, errors: ValidationError) -> None:
         """Leaves out what the form itself has said already."""
         found = errors.update_error_dict({})
-        told = {name: messages for name, messages in found.items() if not (name == "options" and "options" in self.errors)}
+        told = {
+            name: messages
+            for name, messages in found.items()
+            if not (name == "options" and "options" in self.errors)
+        }
         if told:
             super()._update_errors(ValidationError(told))  # type: ignore[misc]
 
@@ -246,20 +307,35 @@ def fed_with(runtime: str, options: dict[str, Any]) -> str:
         except InferenceError:
             continue
         return feeding
-    return RECORDS if any(name in options for name in ("features", "label_from", "label_field")) else PICTURES
+    return (
+        RECORDS
+        if any(name in options for name in ("features", "label_from", "label_field"))
+        else PICTURES
+    )
 
 
 def check(runtime: str, options: dict[str, Any], feeding: str) -> None:
-    """A permanent InferenceError unless a runtime can be made of the options for what it is fed with; "": for anything."""
+    """A permanent InferenceError unless a runtime can be made of the options for what it is fed
+    with; "": for anything.
+    """
     if not feeding:
         runtimes.check(runtime, options)
         return
     kind = RUNTIMES.get(runtime)
     if kind is not None and feeding not in kind.takes:
-        raise InferenceError(f"{kind.title} takes {' and '.join(sorted(kind.takes))}, not {feeding}.", permanent=True)
-    made = runtimes.create(runtime, options) if feeding == PICTURES else runtimes.create_records(runtime, options)
-    if feeding not in getattr(made, "takes", {feeding}):
-        raise InferenceError(f"This class takes {' and '.join(sorted(made.takes))}, not {feeding}.", permanent=True)  # type: ignore[union-attr]
+        raise InferenceError(
+            f"{kind.title} takes {' and '.join(sorted(kind.takes))}, not {feeding}.", permanent=True
+        )
+    made = (
+        runtimes.create(runtime, options)
+        if feeding == PICTURES
+        else runtimes.create_records(runtime, options)
+    )
+    takes = getattr(made, "takes", {feeding})
+    if feeding not in takes:
+        raise InferenceError(
+            f"This class takes {' and '.join(sorted(takes))}, not {feeding}.", permanent=True
+        )
 
 
 def _checked_schema(schema: Any) -> Any:

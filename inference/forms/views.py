@@ -1,4 +1,6 @@
-"""What the admin's form for a model version asks while it is filled in: trials, the model's own description, options as JSON. Nothing is saved."""
+"""What the admin's form for a model version asks while it is filled in: trials, the model's own
+description, options as JSON. Nothing is saved.
+"""
 
 from __future__ import annotations
 
@@ -33,15 +35,17 @@ from inference.runtimes.tensors import ModelMetadata
 from sightline.kafka import KafkaUnavailable
 from sightline.messages import Detection
 
-MOST_PREDICTIONS: Final = 200
-MOST_TEXT: Final = 4000
-MOST_RECORD: Final = 1024 * 1024
+MAX_PREDICTIONS: Final = 200
+MAX_TEXT: Final = 4000
+MAX_RECORD: Final = 1024 * 1024
 PREFIXES: Final = ("", "versions-0")
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The picture that a model is tried on; ``taken_at`` ns since the epoch for a camera's, 0 for one that was uploaded."""
+    """The picture that a model is tried on; ``taken_at`` ns since the epoch for a camera's, 0
+    for one that was uploaded.
+    """
 
     image: bytes
     taken_at: int = 0
@@ -55,7 +59,9 @@ class ModelFormViews:
 
     @method_decorator(require_POST)
     def options(self, request: HttpRequest) -> JsonResponse:
-        """The options the other way: of the fields as JSON, or of the JSON as the values of fields."""
+        """The options the other way: of the fields as JSON, or of the JSON as the values of
+        fields.
+        """
         return self._answer(request, _converted)
 
     @method_decorator(require_POST)
@@ -68,8 +74,12 @@ class ModelFormViews:
         """The model as it is typed, on a picture, a record, or what a camera sees now."""
         return self._answer(request, lambda form: _tried(request, form))
 
-    def _answer(self, request: HttpRequest, answer: Callable[[VersionForm], dict[str, Any]]) -> JsonResponse:
-        if not (self.admin.has_add_permission(request) or self.admin.has_change_permission(request)):
+    def _answer(
+        self, request: HttpRequest, answer: Callable[[VersionForm], dict[str, Any]]
+    ) -> JsonResponse:
+        if not (
+            self.admin.has_add_permission(request) or self.admin.has_change_permission(request)
+        ):
             raise PermissionDenied
         try:
             return JsonResponse(answer(_form(request)))
@@ -81,7 +91,9 @@ def _form(request: HttpRequest) -> VersionForm:
     pk = request.GET.get("version", "")
     instance = get_object_or_404(ModelVersion, pk=pk) if pk.isdecimal() else None
     prefix = request.GET.get("prefix", "")
-    return VersionForm(request.POST, request.FILES, prefix=prefix if prefix in PREFIXES else "", instance=instance)
+    return VersionForm(
+        request.POST, request.FILES, prefix=prefix if prefix in PREFIXES else "", instance=instance
+    )
 
 
 # Options
@@ -99,15 +111,37 @@ def _converted(form: VersionForm) -> dict[str, Any]:
 
 def _described(form: VersionForm) -> dict[str, Any]:
     typed = form.typed()
-    metadata, input_schema, output_schema = _asked(typed, lambda subject: tryout.described(subject, typed.fed_with))
-    told: dict[str, Any] = {"tensors": _tensors(metadata), "labels": len(metadata.labels), "platform": metadata.platform, "version": metadata.version}
+    metadata, input_schema, output_schema = _asked(
+        typed, lambda subject: tryout.described(subject, typed.fed_with)
+    )
+    told: dict[str, Any] = {
+        "tensors": _tensors(metadata),
+        "labels": len(metadata.labels),
+        "platform": metadata.platform,
+        "version": metadata.version,
+    }
     if typed.fed_with == PICTURES and RUNTIMES[typed.runtime].tensors:
         suggested = suggestions.for_pictures(metadata)
         shown = form.option_form.filled(typed.runtime, PICTURES, suggested.options)
         wanted = {form.option_form.add_prefix(name) for name in _names(form, suggested.options)}
-        return {**told, "fields": {name: value for name, value in shown.items() if name in wanted}, "notes": list(suggested.notes)}
-    schemas = {form.add_prefix("input_schema"): input_schema, form.add_prefix("output_schema"): output_schema}
-    return {**told, "fields": {name: json.dumps(value, indent=2, ensure_ascii=False) for name, value in schemas.items() if value}, "notes": []}
+        return {
+            **told,
+            "fields": {name: value for name, value in shown.items() if name in wanted},
+            "notes": list(suggested.notes),
+        }
+    schemas = {
+        form.add_prefix("input_schema"): input_schema,
+        form.add_prefix("output_schema"): output_schema,
+    }
+    return {
+        **told,
+        "fields": {
+            name: json.dumps(value, indent=2, ensure_ascii=False)
+            for name, value in schemas.items()
+            if value
+        },
+        "notes": [],
+    }
 
 
 def _names(form: VersionForm, options: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -122,7 +156,10 @@ def _names(form: VersionForm, options: dict[str, dict[str, Any]]) -> Iterator[st
 
 
 def _tensors(metadata: ModelMetadata) -> dict[str, list[dict[str, Any]]]:
-    return {"inputs": [asdict(spec) for spec in metadata.inputs], "outputs": [asdict(spec) for spec in metadata.outputs]}
+    return {
+        "inputs": [asdict(spec) for spec in metadata.inputs],
+        "outputs": [asdict(spec) for spec in metadata.outputs],
+    }
 
 
 # Trials
@@ -133,7 +170,7 @@ def _tried(request: HttpRequest, form: VersionForm) -> dict[str, Any]:
     source = request.POST.get("try-source", "")
     if source == "record":
         text = request.POST.get("try-record", "")
-        if len(text) > MOST_RECORD:
+        if len(text) > MAX_RECORD:
             raise InferenceError("The record is longer than 1 MiB.", permanent=True)
         return _told(_asked(typed, lambda subject: tryout.try_record(subject, text)))
     seen = _from_camera(request) if source == "camera" else _uploaded(request)
@@ -174,7 +211,9 @@ def _asked(typed: Typed, question: Callable[[Subject], tryout.T]) -> tryout.T:
 
 
 def _file(typed: Typed) -> contextlib.AbstractContextManager[Path | None]:
-    """Where the model itself lies; an upload's copy outlives the request, which may not wait for the end of a trial."""
+    """Where the model itself lies; an upload's copy outlives the request, which may not wait for
+    the end of a trial.
+    """
     if not RUNTIMES[typed.runtime].files:
         return contextlib.nullcontext()
     if not typed.file:
@@ -189,12 +228,18 @@ def _told(trial: Trial) -> dict[str, Any]:
     """A trial as JSON, bounded."""
     told = asdict(trial)
     told["notes"] = list(trial.notes)
-    told["predictions"] = [_prediction(item) for item in trial.predictions[:MOST_PREDICTIONS]]
-    if len(trial.predictions) > MOST_PREDICTIONS:
-        told["notes"].append(f"The first {MOST_PREDICTIONS} of {len(trial.predictions)} predictions are shown.")
+    told["predictions"] = [_prediction(item) for item in trial.predictions[:MAX_PREDICTIONS]]
+    if len(trial.predictions) > MAX_PREDICTIONS:
+        told["notes"].append(
+            f"The first {MAX_PREDICTIONS} of {len(trial.predictions)} predictions are shown."
+        )
     return told
 
 
 def _prediction(item: Detection) -> dict[str, Any]:
-    text = item.text if item.text is None or len(item.text) <= MOST_TEXT else item.text[:MOST_TEXT] + " …"
+    text = (
+        item.text
+        if item.text is None or len(item.text) <= MAX_TEXT
+        else item.text[:MAX_TEXT] + " …"
+    )
     return {"label": item.label, "score": item.score, "box": item.box, "text": text}

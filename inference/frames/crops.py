@@ -12,12 +12,14 @@ from inference.runtimes.boxes import clipped
 from sightline.messages import Box, Detection, FrameRef
 
 MARGIN: Final = 0.1
-MOST_CROPS: Final = 64
+MAX_CROPS: Final = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Crop:
-    """A part of a frame: what was found there, and the ``area`` (0..1) that was cut out, which is a little larger than the box."""
+    """A part of a frame: what was found there, and the ``area`` (0..1) that was cut out, which
+    is a little larger than the box.
+    """
 
     found: Detection
     area: Box
@@ -25,15 +27,23 @@ class Crop:
 
 
 def boxed(found: Sequence[Detection], label: str) -> list[Detection]:
-    """The detections that can be cut out, with this label if one is given; of too many, those with the highest scores."""
-    candidates = [item for item in found if item.box is not None and clipped(item.box) is not None and label in ("", item.label)]
-    if len(candidates) <= MOST_CROPS:
+    """The detections that can be cut out, with this label if one is given; of too many, those
+    with the highest scores.
+    """
+    candidates = [
+        item
+        for item in found
+        if item.box is not None and clipped(item.box) is not None and label in ("", item.label)
+    ]
+    if len(candidates) <= MAX_CROPS:
         return candidates
-    return heapq.nlargest(MOST_CROPS, candidates, key=lambda item: item.score)
+    return heapq.nlargest(MAX_CROPS, candidates, key=lambda item: item.score)
 
 
 def cut(whole: Picture, frame: FrameRef, found: Sequence[Detection]) -> list[Crop]:
-    """The parts of a picture; InferenceError when it cannot be decoded. Nothing is decoded when there is nothing to cut."""
+    """The parts of a picture; InferenceError when it cannot be decoded. Nothing is decoded when
+    there is nothing to cut.
+    """
     if not found:
         return []
     image = whole.bgr()
@@ -41,7 +51,9 @@ def cut(whole: Picture, frame: FrameRef, found: Sequence[Detection]) -> list[Cro
 
 
 def placed(seen: Sequence[Detection], crop: Crop) -> tuple[Detection, ...]:
-    """What was seen in a crop as detections of the whole frame: at the box of the first stage, or within it where the model gives boxes itself."""
+    """What was seen in a crop as detections of the whole frame: at the box of the first stage,
+    or within it where the model gives boxes itself.
+    """
     return tuple(_placed(item, crop) for item in seen)
 
 
@@ -50,13 +62,17 @@ def _crop(image: Image, camera: str, frame: FrameRef, found: Detection) -> Crop:
     height, width = image.shape[:2]
     left, right = _span(found.box[0], found.box[2], width)
     top, bottom = _span(found.box[1], found.box[3], height)
-    part = image[top:bottom, left:right].copy()  # contiguous, and the whole frame need not be kept for it
+    part = image[
+        top:bottom, left:right
+    ].copy()  # contiguous, and the whole frame need not be kept for it
     area = (left / width, top / height, right / width, bottom / height)
     return Crop(found, area, Picture.of_array(part, camera, frame))
 
 
 def _span(low: float, high: float, size: int) -> tuple[int, int]:
-    """From where to where in pixels, with the margin: inside the picture, and one pixel at least."""
+    """From where to where in pixels, with the margin: inside the picture, and one pixel at
+    least.
+    """
     low, high = max(low, 0.0), min(high, 1.0)
     margin = (high - low) * MARGIN
     start = min(int(max(low - margin, 0.0) * size), size - 1)
@@ -70,4 +86,8 @@ def _placed(seen: Detection, crop: Crop) -> Detection:
     left, top, right, bottom = crop.area
     x0, y0, x1, y1 = seen.box
     across, down = right - left, bottom - top
-    return replace(seen, box=(left + x0 * across, top + y0 * down, left + x1 * across, top + y1 * down), track=track)
+    return replace(
+        seen,
+        box=(left + x0 * across, top + y0 * down, left + x1 * across, top + y1 * down),
+        track=track,
+    )

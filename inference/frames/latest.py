@@ -1,4 +1,6 @@
-"""The newest frame of each camera, waiting for a model: what makes a slow model skip frames instead of falling behind."""
+"""The newest frame of each camera, waiting for a model: what makes a slow model skip frames
+instead of falling behind.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ from sightline.messages import Detection, Frame
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A frame, the record it came in, and when that was read from Kafka (ns). ``found``: what a first stage found in it, for a second stage."""
+    """A frame, the record it came in, and when that was read from Kafka (ns). ``found``: what a
+    first stage found in it, for a second stage.
+    """
 
     frame: Frame
     record: Record
@@ -21,8 +25,10 @@ class Waiting:
     found: tuple[Detection, ...] = ()
 
 
-class Slots:
-    """One slot a camera. A newer frame takes the place of the one that still waits, which counts as skipped. Thread-safe."""
+class LatestFrames:
+    """One slot a camera. A newer frame takes the place of the one that still waits, which counts
+    as skipped. Thread-safe.
+    """
 
     def __init__(self) -> None:
         self._skips: Counter[str] = Counter()
@@ -30,7 +36,9 @@ class Slots:
         self._filled = threading.Condition()
 
     def put(self, waiting: Waiting) -> None:
-        """Offer a frame. A camera keeps its place in the queue, so that a fast camera does not push out a slow one."""
+        """Offer a frame. A camera keeps its place in the queue, so that a fast camera does not
+        push out a slow one.
+        """
         with self._filled:
             camera = waiting.frame.camera
             self._skips[camera] += camera in self._slots
@@ -38,7 +46,8 @@ class Slots:
             self._filled.notify()
 
     def take(self, most: int, timeout: float, patience: float = 0.0) -> list[Waiting]:
-        """Up to ``most`` frames of different cameras, who waits longest first; empty after ``timeout`` seconds.
+        """Up to ``most`` frames of different cameras, who waits longest first; empty after
+        ``timeout`` seconds.
 
         The first one waits ``patience`` seconds at most for the others.
         """
@@ -54,7 +63,9 @@ class Slots:
             return frozenset(self._slots)
 
     def skip(self, cameras: Iterable[str]) -> None:
-        """Count a frame of each of these cameras that was taken, but not looked at because newer ones had come."""
+        """Count a frame of each of these cameras that was taken, but not looked at because newer
+        ones had come.
+        """
         with self._filled:
             self._skips.update(cameras)
 
@@ -71,4 +82,6 @@ class Slots:
     def keep(self, cameras: frozenset[str]) -> None:
         """Forget the frames of all other cameras."""
         with self._filled:
-            self._slots = {camera: waiting for camera, waiting in self._slots.items() if camera in cameras}
+            self._slots = {
+                camera: waiting for camera, waiting in self._slots.items() if camera in cameras
+            }

@@ -1,4 +1,6 @@
-"""Brings frames together with what a first stage found in them, for a second stage; both come from Kafka, in any order."""
+"""Brings frames together with what a first stage found in them, for a second stage; both come
+from Kafka, in any order.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ Identity = tuple[int, int]
 
 
 class Pairing:
-    """One camera's frames that wait for the first stage, and what it said of frames that are not here yet: the newest 32 of each."""
+    """One camera's frames that wait for the first stage, and what it said of frames that are not
+    here yet: the newest 32 of each.
+    """
 
     def __init__(self) -> None:
         self._frames: OrderedDict[Identity, Waiting] = OrderedDict()
@@ -42,7 +46,9 @@ class Pairing:
         return None
 
     def _paired(self, waiting: Waiting, found: tuple[Detection, ...]) -> Waiting:
-        """Older ones have no hope any more: the first stage takes a camera's frames in order, and skips some."""
+        """Older ones have no hope any more: the first stage takes a camera's frames in order,
+        and skips some.
+        """
         _forget(self._frames, waiting.frame.captured_at)
         _forget(self._found, waiting.frame.captured_at)
         return replace(waiting, found=found)

@@ -1,4 +1,6 @@
-"""One model version at work: a thread that keeps the newest frames, one that prepares them, and one that runs the model on them."""
+"""One model version at work: a thread that keeps the newest frames, one that prepares them, and
+one that runs the model on them.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +13,14 @@ from itertools import islice
 
 from cameras.sources.credentials import redact_url
 from inference.frames.crops import placed
-from inference.frames.latest import Slots
+from inference.frames.latest import LatestFrames
 from inference.frames.prefetch import Job, Prefetch
-from inference.frames.reader import Intake
+from inference.frames.reader import FrameReader
 from inference.plans import VersionPlan
 from inference.runner.dead_letter import dead_letter, send_dead_letter
 from inference.runner.history import ModelSummary, Totals
-from inference.runner.metrics import LaneState
-from inference.runner.worker import ModelLane
+from inference.runner.metrics import RunnerState
+from inference.runner.worker import ModelRunner
 from inference.runtimes.base import Runtime
 from inference.runtimes.batching import Answer, ask
 from inference.runtimes.errors import InferenceError, ServerUnavailable
@@ -33,24 +35,32 @@ log = logging.getLogger(__name__)
 POLL_SECONDS = 0.2
 AWAY_SECONDS = 1.0
 LOAD_SECONDS = 8.0
-# Of a model that fails on every picture, so many become dead letters, then one so often: a week of all of them would fill Kafka's disk.
+# Of a model that fails on every picture, so many become dead letters, then one so often: a week of
+# all of them would fill Kafka's disk.
 LETTERS_IN_A_ROW = 10
 LETTER_SECONDS = 1.0
 
 
-class Lane(ModelLane[VersionPlan]):
+class FramePipeline(ModelRunner[VersionPlan]):
     """Runs one model version with delivery ``latest``."""
 
     def __init__(self, plan: VersionPlan, producer: Producer, worker: str = "") -> None:
         super().__init__(plan, producer, worker)
-        self.slots = Slots()
+        self.slots = LatestFrames()
         self.summary = ModelSummary()
         self._letter_due = 0.0
-        self.intake = Intake(plan, self.slots, self._dead_letter)
-        self.prefetch = Prefetch(self.slots, lambda: self.plan, lambda: len(self.intake.cameras), self._dead_letter)
+        self.intake = FrameReader(plan, self.slots, self._dead_letter)
+        self.prefetch = Prefetch(
+            self.slots, lambda: self.plan, lambda: len(self.intake.cameras), self._dead_letter
+        )
         parts = {"poll": self.intake.run, "prepare": self.prefetch.run, "model": self._infer}
         self.threads = [
-            threading.Thread(target=guarded, args=(part, self.stopping, plan.key), name=f"{name}-{plan.key}", daemon=True)
+            threading.Thread(
+                target=guarded,
+                args=(part, self.stopping, plan.key),
+                name=f"{name}-{plan.key}",
+                daemon=True,
+            )
             for name, part in parts.items()
         ]
 
@@ -91,19 +101,37 @@ class Lane(ModelLane[VersionPlan]):
         return not any(thread.is_alive() for thread in self.threads)
 
     def status(self) -> ModelStatus:
-        return self.tracker.status(cameras=tuple(sorted(self.intake.cameras & self.plan.cameras)), skipped=self.skipped)
+        return self.tracker.status(
+            cameras=tuple(sorted(self.intake.cameras & self.plan.cameras)), skipped=self.skipped
+        )
 
-    def metrics(self) -> LaneState:
+    def metrics(self) -> RunnerState:
         totals = self.summary.totals
-        cameras = {camera: totals.get(camera, Totals()) for camera in self.plan.cameras & (self.intake.cameras | totals.keys())}
-        return LaneState(self.status(), self.tracker, self.intake.group, self.intake.lag, cameras, self.slots.skips())
+        cameras = {
+            camera: totals.get(camera, Totals())
+            for camera in self.plan.cameras & (self.intake.cameras | totals.keys())
+        }
+        return RunnerState(
+            self.status(),
+            self.tracker,
+            self.intake.group,
+            self.intake.lag,
+            cameras,
+            self.slots.skips(),
+        )
 
     def tell_history(self) -> None:
         """Publish what was done since the last time, for each camera and in all."""
-        cameras, in_all = self.summary.take(self.intake.cameras & self.plan.cameras, self.slots.skips())
+        cameras, in_all = self.summary.take(
+            self.intake.cameras & self.plan.cameras, self.slots.skips()
+        )
         for camera, history in cameras.items():
             self.producer.send(topics.camera_history(camera), history.to_json(), key=self.plan.key)
-        self.producer.send(topics.model_history(self.plan.model, self.plan.version), in_all.to_json(), key=self.worker)
+        self.producer.send(
+            topics.model_history(self.plan.model, self.plan.version),
+            in_all.to_json(),
+            key=self.worker,
+        )
 
     # The model's thread
 
@@ -124,7 +152,9 @@ class Lane(ModelLane[VersionPlan]):
             runtime.close()
 
     def _load(self) -> Runtime | None:
-        """The runtime, ready; tried for ever, because what it lacks may come. None when the lane is stopped before."""
+        """The runtime, ready; tried for ever, because what it lacks may come. None when the lane
+        is stopped before.
+        """
         backoff = Backoff(most=LOAD_SECONDS)
         while not self.stopping.is_set():
             self.tracker.loading()
@@ -134,7 +164,9 @@ class Lane(ModelLane[VersionPlan]):
                 self.tracker.unloadable(redact_url(str(err)))
             except (Exception, SystemExit) as err:
                 log.debug("model does not load model=%s", self.plan.key, exc_info=True)
-                summary = "".join(traceback.TracebackException.from_exception(err).format_exception_only())
+                summary = "".join(
+                    traceback.TracebackException.from_exception(err).format_exception_only()
+                )
                 self.tracker.unloadable(redact_url(f"The model does not load. {summary.strip()}"))
             self.stopping.wait(backoff.next())
         return None
@@ -156,7 +188,10 @@ class Lane(ModelLane[VersionPlan]):
         answers = ask(runtime, pictures, self.plan.batch)
         finished_at = time.time_ns()
         rest = iter(answers)
-        sent = sum(self._deliver(job, list(islice(rest, len(job.pictures))), started_at, finished_at) for job in jobs)
+        sent = sum(
+            self._deliver(job, list(islice(rest, len(job.pictures))), started_at, finished_at)
+            for job in jobs
+        )
         if sent:
             self.tracker.predict(sent, (finished_at - started_at) / 1e9 if pictures else None)
         away = [answer for answer in answers if isinstance(answer, ServerUnavailable)]
@@ -165,7 +200,9 @@ class Lane(ModelLane[VersionPlan]):
         return not away
 
     def _deliver(self, job: Job, answers: list[Answer], started_at: int, finished_at: int) -> bool:
-        """Send what the model says of one frame, or say why there is nothing to send; whether it was sent."""
+        """Send what the model says of one frame, or say why there is nothing to send; whether it
+        was sent.
+        """
         failure = next((answer for answer in answers if isinstance(answer, BaseException)), None)
         if isinstance(failure, ServerUnavailable):
             self.tracker.unavailable(1, redact_url(str(failure)))
@@ -174,14 +211,20 @@ class Lane(ModelLane[VersionPlan]):
         try:
             if failure is not None:
                 raise failure
-            prediction = self._prediction(job, _detections(job, answers), Timing(job.waiting.consumed_at, started_at, finished_at))
+            prediction = self._prediction(
+                job,
+                _detections(job, answers),
+                Timing(job.waiting.consumed_at, started_at, finished_at),
+            )
             value = prediction.to_json()
         except (Exception, SystemExit) as err:  # noqa: BLE001 - what a model gives may be anything, too
             self._dead_letter(job.waiting.record, err)
             return False
         parent = job.waiting.frame.trace
         headers = {tracing.HEADER: parent.encode()} if parent else None
-        self.producer.send(topics.predictions(prediction.camera), value, key=prediction.key, headers=headers)
+        self.producer.send(
+            topics.predictions(prediction.camera), value, key=prediction.key, headers=headers
+        )
         if parent:
             _trace(parent, prediction)
         self.summary.predict(prediction, asked=bool(job.pictures))
@@ -199,8 +242,16 @@ class Lane(ModelLane[VersionPlan]):
         )
 
     def _dead_letter(self, record: Record, err: BaseException) -> None:
-        letter = dead_letter(record, err, group=self.intake.group, model=self.plan.model, version=self.plan.version)
-        log.debug("frame failed model=%s topic=%s offset=%s error=%s", self.plan.key, record.topic, record.offset, letter.message)
+        letter = dead_letter(
+            record, err, group=self.intake.group, model=self.plan.model, version=self.plan.version
+        )
+        log.debug(
+            "frame failed model=%s topic=%s offset=%s error=%s",
+            self.plan.key,
+            record.topic,
+            record.offset,
+            letter.message,
+        )
         if self.tracker.in_a_row < LETTERS_IN_A_ROW or time.monotonic() >= self._letter_due:
             self._letter_due = time.monotonic() + LETTER_SECONDS
             if not send_dead_letter(self.producer, record, letter, self._letter_delivered):
@@ -214,7 +265,9 @@ class Lane(ModelLane[VersionPlan]):
 
 
 def _trace(parent: str, prediction: Prediction) -> None:
-    """The spans of a traced frame here: on the way from the camera, in waiting, in the model, being published."""
+    """The spans of a traced frame here: on the way from the camera, in waiting, in the model,
+    being published.
+    """
     timing, now = prediction.timing, time.time_ns()
     facts: dict[str, tracing.Facts] = {
         "camera": prediction.camera,

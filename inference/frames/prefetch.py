@@ -1,4 +1,6 @@
-"""The preparing thread of a lane: has the next pictures decoded when the model is done with the ones before."""
+"""The preparing thread of a lane: has the next pictures decoded when the model is done with the
+ones before.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from inference.frames.crops import Crop, cut
-from inference.frames.latest import Slots, Waiting
+from inference.frames.latest import LatestFrames, Waiting
 from inference.plans import VersionPlan, View
 from inference.runtimes.base import Look, Picture
 from inference.runtimes.errors import InferenceError
@@ -21,14 +23,15 @@ WAIT_SECONDS: Final = 0.2
 REMEMBERED: Final = 8
 OLD_SECONDS: Final = 0.05
 AHEAD_SECONDS: Final = 0.01
-MOST_READY: Final = 8
+MAX_READY: Final = 8
 
 Refuse = Callable[[Record, BaseException], None]
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One frame on its way through the model: the picture itself, or the crops that the model is to see instead.
+    """One frame on its way through the model: the picture itself, or the crops that the model is to
+    see instead.
 
     ``frame`` has the picture's own size, whatever the record's headers say.
     """
@@ -56,13 +59,20 @@ class _Ready:
 
 
 class Prefetch:
-    """Takes frames out of the slots and makes them ready just before the model can take them: not so early that newer ones come meanwhile.
+    """Takes frames out of the slots and makes them ready just before the model can take them: not
+    so early that newer ones come meanwhile.
 
-    What a model asks of a picture (colours, size) is learned from the pictures that it has seen. ``cameras`` says how many cameras there are: more
-    frames than that are not waited for.
+    What a model asks of a picture (colours, size) is learned from the pictures that it has seen.
+    ``cameras`` says how many cameras there are: more frames than that are not waited for.
     """
 
-    def __init__(self, slots: Slots, plan: Callable[[], VersionPlan], cameras: Callable[[], int], refuse: Refuse) -> None:
+    def __init__(
+        self,
+        slots: LatestFrames,
+        plan: Callable[[], VersionPlan],
+        cameras: Callable[[], int],
+        refuse: Refuse,
+    ) -> None:
         self.slots = slots
         self.plan = plan
         self.cameras = cameras
@@ -90,7 +100,9 @@ class Prefetch:
             return jobs
 
     def _drop_the_old(self) -> None:
-        """The model took longer than usual: what is ready was taken too early, and newer frames may have come."""
+        """The model took longer than usual: what is ready was taken too early, and newer frames
+        may have come.
+        """
         kept: deque[_Ready] = deque()
         newer = self.slots.cameras()
         for item in reversed(self._ready):
@@ -104,12 +116,16 @@ class Prefetch:
             self._turn.notify_all()
 
     def _has_room(self) -> bool:
-        """One batch is made ready, and of a quick model more, so that a moment's delay does not keep it waiting."""
+        """One batch is made ready, and of a quick model more, so that a moment's delay does not
+        keep it waiting.
+        """
         quickest = min(self._works, default=AHEAD_SECONDS)
-        return len(self._ready) < max(1, min(MOST_READY, int(AHEAD_SECONDS / max(quickest, 1e-4))))
+        return len(self._ready) < max(1, min(MAX_READY, int(AHEAD_SECONDS / max(quickest, 1e-4))))
 
     def _lead(self) -> float:
-        """Seconds that the model will be busy, less what it takes to prepare frames: careful estimates, because a model must not wait."""
+        """Seconds that the model will be busy, less what it takes to prepare frames: careful
+        estimates, because a model must not wait.
+        """
         if not (self._works and self._costs):
             return 0.0
         return min(self._works) - 2 * max(self._costs) - self.plan().batch_ms / 1000
@@ -136,7 +152,11 @@ class Prefetch:
     def _prepared(self, taken: Sequence[Waiting]) -> list[Job]:
         started = time.monotonic()
         views = self.plan().view_of
-        jobs = [job for waiting in taken if (job := self._job(waiting, views.get(waiting.frame.camera))) is not None]
+        jobs = [
+            job
+            for waiting in taken
+            if (job := self._job(waiting, views.get(waiting.frame.camera))) is not None
+        ]
         self._costs.append(time.monotonic() - started)
         return jobs
 

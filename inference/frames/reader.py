@@ -1,4 +1,6 @@
-"""The polling thread of a lane: reads its cameras' frames for ever and keeps the newest of each in a slot."""
+"""The polling thread of a lane: reads its cameras' frames for ever and keeps the newest of each
+in a slot.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +11,19 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from inference.frames.crops import boxed
-from inference.frames.latest import Slots, Waiting
+from inference.frames.latest import LatestFrames, Waiting
 from inference.frames.pairing import Pairing
 from inference.plans import VersionPlan
-from sightline.kafka import OFFSET_END, Admin, Consumer, KafkaUnavailable, LiveConsumer, Partition, Record, topics
+from sightline.kafka import (
+    OFFSET_END,
+    Admin,
+    Consumer,
+    KafkaUnavailable,
+    LatestConsumer,
+    Partition,
+    Record,
+    topics,
+)
 from sightline.messages import Frame, Prediction
 from sightline.messages.json import MessageError
 
@@ -26,15 +37,17 @@ LAG_SECONDS: Final = 5.0
 Refuse = Callable[[Record, BaseException], None]
 
 
-class Intake:
-    """Reads whatever the model does: so the group never takes this worker for dead, and slots hold the newest.
+class FrameReader:
+    """Reads whatever the model does: so the group never takes this worker for dead, and slots hold
+    the newest.
 
-    Frames of cameras that a second stage sees wait for what the first stage finds in them, read from the cameras' predictions topics beside the
-    group. ``cameras`` are those that the group gave to this worker; ``lag``: how many of their frames were not read, some seconds ago. ``refuse`` is
-    told of records that are no frames.
+    Frames of cameras that a second stage sees wait for what the first stage finds in them, read
+    from the cameras' predictions topics beside the group. ``cameras`` are those that the group
+    gave to this worker; ``lag``: how many of their frames were not read, some seconds ago.
+    ``refuse`` is told of records that are no frames.
     """
 
-    def __init__(self, plan: VersionPlan, slots: Slots, refuse: Refuse) -> None:
+    def __init__(self, plan: VersionPlan, slots: LatestFrames, refuse: Refuse) -> None:
         self.plan = plan
         self.views = plan.view_of
         self.slots = slots
@@ -54,11 +67,12 @@ class Intake:
 
     def run(self, stopping: threading.Event) -> None:
         """Read until told to stop."""
-        frames, found, admin = LiveConsumer(self.group), Consumer(), Admin()
+        frames, found, admin = LatestConsumer(self.group), Consumer(), Admin()
         topics_due = lag_due = 0.0
         try:
             while not stopping.is_set():
-                # Cleared before the plan is read: a change that comes in between is seen in the next round.
+                # Cleared before the plan is read: a change that comes in between is seen in the
+                # next round.
                 changed = self.plan_changed.is_set()
                 self.plan_changed.clear()
                 if changed or time.monotonic() >= topics_due:
@@ -79,14 +93,18 @@ class Intake:
             frames.close()
             found.close()
 
-    def _read(self, frames: LiveConsumer, found: Consumer) -> None:
+    def _read(self, frames: LatestConsumer, found: Consumer) -> None:
         if (record := frames.poll(PAIR_SECONDS if self._pairings else POLL_SECONDS)) is not None:
             self.take_frame(record)
         while self._pairings and (record := found.poll(0)) is not None:
             self._take_found(record)
 
     def _ensure(self, admin: Admin) -> None:
-        wanted = [topic for camera in sorted(self.views) for topic in topics.camera_topics(camera, imprint=False)]
+        wanted = [
+            topic
+            for camera in sorted(self.views)
+            for topic in topics.camera_topics(camera, imprint=False)
+        ]
         admin.forget()
         try:
             version = self.plan.model, self.plan.version
@@ -96,7 +114,7 @@ class Intake:
 
     # The group
 
-    def _subscribe(self, frames: LiveConsumer) -> None:
+    def _subscribe(self, frames: LatestConsumer) -> None:
         wanted = [topics.frames(camera) for camera in sorted(self.views)]
         frames.follow(wanted, on_assign=self._assigned, on_revoke=self._revoked)
 
@@ -109,7 +127,9 @@ class Intake:
     # Frames
 
     def take_frame(self, record: Record) -> None:
-        """Into the slot with it, or where it waits for the first stage; ``refuse`` is told when it is no frame."""
+        """Into the slot with it, or where it waits for the first stage; ``refuse`` is told when
+        it is no frame.
+        """
         camera = topics.camera_of(record.topic)
         if camera not in self.views:
             return
@@ -132,7 +152,11 @@ class Intake:
     # What first stages find
 
     def _follow_first_stages(self, found: Consumer) -> None:
-        wanted = {camera for camera in self.cameras if camera in self.views and self.views[camera].crops_of}
+        wanted = {
+            camera
+            for camera in self.cameras
+            if camera in self.views and self.views[camera].crops_of
+        }
         for camera in self._pairings.keys() - wanted:
             found.unwatch(topics.predictions(camera))
             del self._pairings[camera], self._heard[camera]
@@ -154,19 +178,31 @@ class Intake:
         try:
             prediction = Prediction.from_json(record.value)
         except MessageError as err:
-            log.debug("prediction skipped topic=%s offset=%s error=%s", record.topic, record.offset, err)
+            log.debug(
+                "prediction skipped topic=%s offset=%s error=%s", record.topic, record.offset, err
+            )
             return
-        self._offer(pairing.add_found(prediction.frame, tuple(boxed(prediction.predictions, view.crop_label))))
+        self._offer(
+            pairing.add_found(
+                prediction.frame, tuple(boxed(prediction.predictions, view.crop_label))
+            )
+        )
 
     def _watch_the_silent_anew(self, found: Consumer) -> None:
-        """A broker that came back without a topic makes the client give that topic up, also when it is created again."""
+        """A broker that came back without a topic makes the client give that topic up, also when
+        it is created again.
+        """
         now = time.monotonic()
-        for camera in [camera for camera, heard in self._heard.items() if now - heard > TOPICS_SECONDS]:
+        for camera in [
+            camera for camera, heard in self._heard.items() if now - heard > TOPICS_SECONDS
+        ]:
             found.unwatch(topics.predictions(camera))
             found.watch(topics.predictions(camera), offset=OFFSET_END)
             self._heard[camera] = now
 
 
 def _cameras(partitions: Sequence[Partition]) -> frozenset[str]:
-    """Those whose frames are in these partitions; frames go to partition 0, whatever the broker made of the topic."""
+    """Those whose frames are in these partitions; frames go to partition 0, whatever the broker
+    made of the topic.
+    """
     return frozenset(topics.camera_of(topic) for topic, number in partitions if number == 0)

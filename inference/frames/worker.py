@@ -6,31 +6,35 @@ import sys
 
 import cv2
 
-from inference.frames.pipeline import Lane
+from inference.frames.pipeline import FramePipeline
 from inference.plans import VersionPlan, version_plans
-from inference.runner.worker import LaneWorker
+from inference.runner.worker import RunnerWorker
 
 SWITCH_SECONDS = 0.0005
 
 
-class InferWorker(LaneWorker[VersionPlan, Lane]):
-    """Follows the deployments on pictures. Several of these workers share the cameras through each model version's consumer group."""
+class InferWorker(RunnerWorker[VersionPlan, FramePipeline]):
+    """Follows the deployments on pictures. Several of these workers share the cameras through
+    each model version's consumer group.
+    """
 
     role = "infer"
 
     def open(self) -> None:
-        # Lanes are the parallelism; threads of OpenCV's own on top of them only fight over the cores.
+        # Lanes are the parallelism; threads of OpenCV's own on top of them only fight over the
+        # cores.
         cv2.setNumThreads(1)
-        # A model that computes in Python would keep the threads beside it, which read and prepare, waiting for 5 ms at a time.
+        # A model that computes in Python would keep the threads beside it, which read and prepare,
+        # waiting for 5 ms at a time.
         sys.setswitchinterval(SWITCH_SECONDS)
 
     def plans(self) -> dict[str, VersionPlan]:
         return version_plans()
 
-    def lane(self, plan: VersionPlan) -> Lane:
-        return Lane(plan, self.producer, self.name)
+    def lane(self, plan: VersionPlan) -> FramePipeline:
+        return FramePipeline(plan, self.producer, self.name)
 
-    def takes_over(self, lane: Lane, plan: VersionPlan) -> bool:
+    def takes_over(self, lane: FramePipeline, plan: VersionPlan) -> bool:
         if not lane.plan.runs_as(plan):
             return False
         lane.update(plan)

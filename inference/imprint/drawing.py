@@ -18,7 +18,8 @@ from sightline.messages import Box, Detection, Prediction
 
 Colour = tuple[int, int, int]
 
-# The browser draws with the same colours and the same hash, so that a label has one colour everywhere.
+# The browser draws with the same colours and the same hash, so that a label has one colour
+# everywhere.
 PALETTE: Final = (
     *("#35d0ba", "#f5b544", "#7aa2ff", "#ff8fb1", "#b5e655", "#b79bff"),
     *("#ff9f66", "#5cc8f5", "#f4e04d", "#e58bff", "#6fe3a0", "#e0c097"),
@@ -44,7 +45,9 @@ class _Style:
     @classmethod
     def of(cls, image: Image) -> _Style:
         size = min(max(image.shape[1] / 1280, 0.7), 3.0)
-        return cls(0.55 * size, max(1, round(size)), max(1, round(2 * size)), max(3, round(5 * size)))
+        return cls(
+            0.55 * size, max(1, round(size)), max(1, round(2 * size)), max(3, round(5 * size))
+        )
 
     def measure(self, text: str) -> tuple[int, int]:
         """Width and height of the plate that the text is written on."""
@@ -55,8 +58,8 @@ class _Style:
 def draw(jpeg: bytes, predictions: Sequence[Prediction], quality: int = 80) -> bytes:
     """The JPEG with boxes and labels drawn in; the very same bytes when there is nothing to draw.
 
-    Detections without a box are listed in the top left corner as "model: label score". Raises a permanent
-    InferenceError when the JPEG is empty, broken or too large.
+    Detections without a box are listed in the top left corner as "model: label score". Raises a
+    permanent InferenceError when the JPEG is empty, broken or too large.
     """
     jpeg_size(jpeg)
     if not any(prediction.predictions for prediction in predictions):
@@ -75,7 +78,9 @@ def draw(jpeg: bytes, predictions: Sequence[Prediction], quality: int = 80) -> b
 
 @lru_cache(maxsize=1024)
 def colour(label: str) -> Colour:
-    """The label's steady colour (blue, green, red): FNV-1a, 32 bits, over its letters picks it from the palette, as in colours.js."""
+    """The label's steady colour (blue, green, red): FNV-1a, 32 bits, over its letters picks it
+    from the palette, as in colours.js.
+    """
     word = label.lower()
     digest = FNV_START
     for letter in "person" if word == "people" else word.removesuffix("s"):
@@ -90,7 +95,9 @@ def caption(detection: Detection) -> str:
 
 
 def plain(text: str) -> str:
-    """At most MAX_LABEL characters that OpenCV's fonts have: accents are dropped, others become question marks."""
+    """At most MAX_LABEL characters that OpenCV's fonts have: accents are dropped, others become
+    question marks.
+    """
     decomposed = unicodedata.normalize("NFKD", text[: 2 * MAX_LABEL])
     kept = "".join(char for char in decomposed if not unicodedata.combining(char))
     written = "".join(char if " " <= char <= "~" else "?" for char in kept)
@@ -102,7 +109,9 @@ def _score(detection: Detection) -> str:
 
 
 def _boxes(predictions: Sequence[Prediction]) -> Iterator[tuple[Detection, Box]]:
-    """The detections to be drawn as boxes, clipped: a record of a foreign model may hold anything."""
+    """The detections to be drawn as boxes, clipped: a record of a foreign model may hold
+    anything.
+    """
     found = (item for prediction in predictions for item in prediction.predictions)
     pairs = ((item, clipped(item.box)) for item in found if item.box is not None)
     return islice(((item, box) for item, box in pairs if box is not None), MAX_BOXES)
@@ -110,11 +119,16 @@ def _boxes(predictions: Sequence[Prediction]) -> Iterator[tuple[Detection, Box]]
 
 def _corners(image: Image, box: Box) -> tuple[tuple[int, int], tuple[int, int]]:
     right, bottom = image.shape[1] - 1, image.shape[0] - 1
-    return (round(box[0] * right), round(box[1] * bottom)), (round(box[2] * right), round(box[3] * bottom))
+    return (round(box[0] * right), round(box[1] * bottom)), (
+        round(box[2] * right),
+        round(box[3] * bottom),
+    )
 
 
 def _draw_label(image: Image, detection: Detection, box: Box, style: _Style) -> None:
-    """The caption above the box, inside it where there is no room above, and never beyond the picture's sides."""
+    """The caption above the box, inside it where there is no room above, and never beyond the
+    picture's sides.
+    """
     (left, top), _ = _corners(image, box)
     text = caption(detection)
     across, down = style.measure(text)
@@ -125,7 +139,9 @@ def _draw_label(image: Image, detection: Detection, box: Box, style: _Style) -> 
 
 def _draw_list(image: Image, predictions: Sequence[Prediction], style: _Style) -> None:
     """Detections without a box, one below the other."""
-    found = ((prediction.model, item) for prediction in predictions for item in prediction.predictions)
+    found = (
+        (prediction.model, item) for prediction in predictions for item in prediction.predictions
+    )
     y = style.padding
     for model, detection in islice((pair for pair in found if pair[1].box is None), MAX_LINES):
         text = f"{plain(model)}: {caption(detection)}"
@@ -133,7 +149,9 @@ def _draw_list(image: Image, predictions: Sequence[Prediction], style: _Style) -
         y += style.measure(text)[1]
 
 
-def _write(image: Image, text: str, corner: tuple[int, int], ink: Colour, plate: Colour, style: _Style) -> None:
+def _write(
+    image: Image, text: str, corner: tuple[int, int], ink: Colour, plate: Colour, style: _Style
+) -> None:
     """Text on a filled plate whose top left corner is given."""
     x, y = corner
     across, down = style.measure(text)

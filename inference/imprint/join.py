@@ -9,14 +9,16 @@ from dataclasses import dataclass, field
 from sightline.messages import Frame, Prediction
 
 WAIT_SECONDS = 0.3
-MOST_FRAMES = 32
+MAX_FRAMES = 32
 
 Identity = tuple[int, int]
 
 
 @dataclass(slots=True)
 class Held:
-    """A frame that waits, since when (monotonic seconds), and the predictions that have come for it."""
+    """A frame that waits, since when (monotonic seconds), and the predictions that have come for
+    it.
+    """
 
     frame: Frame
     since: float
@@ -24,9 +26,11 @@ class Held:
 
 
 class Joiner:
-    """One camera's frames in waiting. A frame leaves when every model in ``models`` has spoken, or after 300 ms with what has come.
+    """One camera's frames in waiting. A frame leaves when every model in ``models`` has spoken, or
+    after 300 ms with what has come.
 
-    When a frame is complete, older ones that are not are dropped: the models skipped them, and pictures with and without boxes in turn would flicker.
+    When a frame is complete, older ones that are not are dropped: the models skipped them, and
+    pictures with and without boxes in turn would flicker.
     """
 
     def __init__(self, models: Iterable[str] = ()) -> None:
@@ -38,23 +42,29 @@ class Joiner:
         """A frame came. More than 32 in waiting: the oldest is dropped."""
         identity = frame.seq, frame.captured_at
         self._held[identity] = Held(frame, now, self._early.pop(identity, {}))
-        if len(self._held) > MOST_FRAMES:
+        if len(self._held) > MAX_FRAMES:
             self._held.popitem(last=False)
 
     def add_prediction(self, prediction: Prediction) -> None:
-        """A prediction came. It may overtake its frame, and then waits for it; one of a model that is not awaited is ignored."""
+        """A prediction came. It may overtake its frame, and then waits for it; one of a model
+        that is not awaited is ignored.
+        """
         if prediction.key not in self.models:
             return
         identity = prediction.frame.seq, prediction.frame.captured_at
         held = self._held.get(identity)
         place = held.predictions if held is not None else self._early.setdefault(identity, {})
         place[prediction.key] = prediction
-        if len(self._early) > MOST_FRAMES:
+        if len(self._early) > MAX_FRAMES:
             self._early.popitem(last=False)
 
     def ready(self, now: float) -> list[Held]:
         """Take the frames that need not wait any longer, oldest first."""
-        complete = [identity for identity, held in self._held.items() if self.models <= held.predictions.keys()]
+        complete = [
+            identity
+            for identity, held in self._held.items()
+            if self.models <= held.predictions.keys()
+        ]
         if complete:
             self._drop_incomplete_before(complete[-1])
         taken = [identity for identity, held in self._held.items() if self._due(held, now)]

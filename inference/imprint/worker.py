@@ -1,4 +1,6 @@
-"""The imprint worker: draws the live predictions into the frames, for viewers that cannot draw themselves."""
+"""The imprint worker: draws the live predictions into the frames, for viewers that cannot draw
+themselves.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,16 @@ from inference.imprint.join import Held, Joiner
 from inference.plans import version_plans
 from inference.runner.metrics import imprint_metrics
 from inference.runtimes.errors import InferenceError
-from sightline.kafka import OFFSET_END, Admin, Consumer, KafkaUnavailable, LiveConsumer, Partition, Record, topics
+from sightline.kafka import (
+    OFFSET_END,
+    Admin,
+    Consumer,
+    KafkaUnavailable,
+    LatestConsumer,
+    Partition,
+    Record,
+    topics,
+)
 from sightline.messages import Frame, Prediction
 from sightline.messages.json import MessageError
 from sightline.worker.worker import Worker
@@ -28,13 +39,15 @@ MILLISECOND = 1_000_000
 
 
 class ImprintWorker(Worker):
-    """Which cameras are this worker's is decided by its group's share of the frames topics; their predictions are read beside it."""
+    """Which cameras are this worker's is decided by its group's share of the frames topics;
+    their predictions are read beside it.
+    """
 
     role = "imprint"
 
     def __init__(self) -> None:
         super().__init__()
-        self.frames = LiveConsumer(topics.imprint_group())
+        self.frames = LatestConsumer(topics.imprint_group())
         self.predictions = Consumer()
         self.admin = Admin()
         self.joiners: dict[str, Joiner] = {}
@@ -73,7 +86,9 @@ class ImprintWorker(Worker):
     def _reconcile(self) -> None:
         close_old_connections()
         try:
-            wanted = frozenset(Camera.objects.filter(enabled=True, imprint=True).values_list("slug", flat=True))
+            wanted = frozenset(
+                Camera.objects.filter(enabled=True, imprint=True).values_list("slug", flat=True)
+            )
             self.models = _live_models() if wanted else {}
         except DatabaseError as err:
             log.warning("database unavailable, imprinting goes on as it is error=%s", err)
@@ -83,7 +98,11 @@ class ImprintWorker(Worker):
         self._ensure(wanted)
         if wanted != self.wanted:
             self.wanted = wanted
-            self.frames.follow([topics.frames(camera) for camera in sorted(wanted)], on_assign=self._assigned, on_revoke=self._revoked)
+            self.frames.follow(
+                [topics.frames(camera) for camera in sorted(wanted)],
+                on_assign=self._assigned,
+                on_revoke=self._revoked,
+            )
 
     def _ensure(self, wanted: frozenset[str]) -> None:
         if wanted == self.wanted and time.monotonic() < self.topics_due:
@@ -91,7 +110,9 @@ class ImprintWorker(Worker):
         self.topics_due = time.monotonic() + TOPICS_SECONDS
         self.admin.forget()
         try:
-            self.admin.ensure(topic for camera in wanted for topic in topics.camera_topics(camera, imprint=True))
+            self.admin.ensure(
+                topic for camera in wanted for topic in topics.camera_topics(camera, imprint=True)
+            )
         except KafkaUnavailable as err:
             log.warning("topics not created detail=%s", err)
 
@@ -116,7 +137,9 @@ class ImprintWorker(Worker):
         if joiner is None:
             return
         try:
-            frame = Frame.from_record(topics.camera_of(record.topic), record.value, record.header_map, record.offset)
+            frame = Frame.from_record(
+                topics.camera_of(record.topic), record.value, record.header_map, record.offset
+            )
         except MessageError:
             self.failed += 1
         else:
@@ -140,7 +163,13 @@ class ImprintWorker(Worker):
             log.debug("frame not drawn camera=%s seq=%s error=%s", camera, frame.seq, err)
             return
         headers = frame.headers()
-        self.producer.send(topics.annotated(camera), jpeg, key=camera, headers=headers, timestamp=frame.captured_at // MILLISECOND)
+        self.producer.send(
+            topics.annotated(camera),
+            jpeg,
+            key=camera,
+            headers=headers,
+            timestamp=frame.captured_at // MILLISECOND,
+        )
         self.drawn += 1
 
 

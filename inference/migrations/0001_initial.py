@@ -19,11 +19,18 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Model",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "slug",
                     models.CharField(
-                        error_messages={"unique": "There is already a model with this short name. Choose another."},
+                        error_messages={
+                            "unique": "There is already a model with this short name. Choose another."
+                        },
                         help_text="Part of the model's Kafka topics. It cannot be changed later.",
                         max_length=63,
                         unique=True,
@@ -40,17 +47,39 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="ModelVersion",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("version", models.CharField(default="1", max_length=32, validators=[inference.models.validate_version])),
-                ("runtime", models.CharField(choices=inference.models.runtime_choices, max_length=20)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "version",
+                    models.CharField(
+                        default="1", max_length=32, validators=[inference.models.validate_version]
+                    ),
+                ),
+                (
+                    "runtime",
+                    models.CharField(choices=inference.models.runtime_choices, max_length=20),
+                ),
                 (
                     "options",
                     models.JSONField(
-                        blank=True, default=dict, help_text='Options of the runtime as JSON, for example {"width": 640}. Empty: defaults.'
+                        blank=True,
+                        default=dict,
+                        help_text='Options of the runtime as JSON, for example {"width": 640}. Empty: defaults.',
                     ),
                 ),
                 ("created_at", models.DateTimeField(auto_now_add=True)),
-                ("model", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="inference.model")),
+                (
+                    "model",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="versions",
+                        to="inference.model",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["model__slug", "version"],
@@ -59,28 +88,59 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Deployment",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 (
                     "role",
                     models.CharField(
-                        choices=[("live", "Live: shown to operators"), ("shadow", "Shadow: recorded, not shown")], default="live", max_length=10
+                        choices=[
+                            ("live", "Live: shown to operators"),
+                            ("shadow", "Shadow: recorded, not shown"),
+                        ],
+                        default="live",
+                        max_length=10,
                     ),
                 ),
                 (
                     "delivery",
-                    models.CharField(choices=[("latest", "Latest: always the newest frame, the rest are skipped")], default="latest", max_length=10),
+                    models.CharField(
+                        choices=[
+                            ("latest", "Latest: always the newest frame, the rest are skipped")
+                        ],
+                        default="latest",
+                        max_length=10,
+                    ),
                 ),
                 (
                     "threshold",
                     models.FloatField(
                         default=0.0,
                         help_text="Predictions with a lower score than this are left out.",
-                        validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)],
+                        validators=[
+                            django.core.validators.MinValueValidator(0.0),
+                            django.core.validators.MaxValueValidator(1.0),
+                        ],
                     ),
                 ),
                 ("enabled", models.BooleanField(default=True)),
-                ("cameras", models.ManyToManyField(blank=True, related_name="deployments", to="cameras.camera")),
-                ("version", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="deployments", to="inference.modelversion")),
+                (
+                    "cameras",
+                    models.ManyToManyField(
+                        blank=True, related_name="deployments", to="cameras.camera"
+                    ),
+                ),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="deployments",
+                        to="inference.modelversion",
+                    ),
+                ),
             ],
             options={
                 "ordering": ["version__model__slug", "version__version", "pk"],
@@ -88,6 +148,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name="modelversion",
-            constraint=models.UniqueConstraint(fields=("model", "version"), name="version_once_per_model"),
+            constraint=models.UniqueConstraint(
+                fields=("model", "version"), name="version_once_per_model"
+            ),
         ),
     ]

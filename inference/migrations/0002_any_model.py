@@ -18,7 +18,10 @@ class Migration(migrations.Migration):
             field=models.PositiveSmallIntegerField(
                 default=1,
                 help_text="Up to this many pictures (of several cameras) or records in one call, if the model takes batches.",
-                validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(256)],
+                validators=[
+                    django.core.validators.MinValueValidator(1),
+                    django.core.validators.MaxValueValidator(256),
+                ],
             ),
         ),
         migrations.AddField(
@@ -34,7 +37,11 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="deployment",
             name="crop_label",
-            field=models.CharField(blank=True, help_text="Two-stage: only boxes with this label. Empty: all.", max_length=100),
+            field=models.CharField(
+                blank=True,
+                help_text="Two-stage: only boxes with this label. Empty: all.",
+                max_length=100,
+            ),
         ),
         migrations.AddField(
             model_name="deployment",
@@ -52,7 +59,10 @@ class Migration(migrations.Migration):
             model_name="deployment",
             name="kind",
             field=models.CharField(
-                choices=[("pictures", "Pictures: frames of cameras"), ("records", "Records: JSON or Avro from the model's inputs topic")],
+                choices=[
+                    ("pictures", "Pictures: frames of cameras"),
+                    ("records", "Records: JSON or Avro from the model's inputs topic"),
+                ],
                 default="pictures",
                 max_length=10,
             ),
@@ -63,33 +73,53 @@ class Migration(migrations.Migration):
             field=models.PositiveSmallIntegerField(
                 default=1,
                 help_text="Of its inputs and outputs topics: at most this many workers share its records.",
-                validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(1000)],
+                validators=[
+                    django.core.validators.MinValueValidator(1),
+                    django.core.validators.MaxValueValidator(1000),
+                ],
             ),
         ),
         migrations.AddField(
             model_name="modelversion",
             name="file",
-            field=models.FileField(blank=True, help_text="ONNX only: the model itself.", upload_to="models/"),
+            field=models.FileField(
+                blank=True, help_text="ONNX only: the model itself.", upload_to="models/"
+            ),
         ),
         migrations.AddField(
             model_name="modelversion",
             name="input_schema",
-            field=models.JSONField(blank=True, default=dict, help_text="Records only: a JSON schema that each input must fit. Empty: any object."),
+            field=models.JSONField(
+                blank=True,
+                default=dict,
+                help_text="Records only: a JSON schema that each input must fit. Empty: any object.",
+            ),
         ),
         migrations.AddField(
             model_name="modelversion",
             name="output_schema",
-            field=models.JSONField(blank=True, default=dict, help_text="Records only: a JSON schema of the outputs, for those who read them."),
+            field=models.JSONField(
+                blank=True,
+                default=dict,
+                help_text="Records only: a JSON schema of the outputs, for those who read them.",
+            ),
         ),
         migrations.AddField(
             model_name="modelversion",
             name="sha256",
-            field=models.CharField(blank=True, editable=False, max_length=64, verbose_name="SHA-256"),
+            field=models.CharField(
+                blank=True, editable=False, max_length=64, verbose_name="SHA-256"
+            ),
         ),
         migrations.AlterField(
             model_name="deployment",
             name="cameras",
-            field=models.ManyToManyField(blank=True, help_text="Pictures only.", related_name="deployments", to="cameras.camera"),
+            field=models.ManyToManyField(
+                blank=True,
+                help_text="Pictures only.",
+                related_name="deployments",
+                to="cameras.camera",
+            ),
         ),
         migrations.AlterField(
             model_name="deployment",
@@ -98,7 +128,10 @@ class Migration(migrations.Migration):
                 choices=[
                     ("latest", "Latest: always the newest frame, the rest are skipped"),
                     ("every", "Every: each record once, in order; after a crash some again"),
-                    ("exactly-once", "Exactly once: each record once, by Kafka transactions; in-process models only"),
+                    (
+                        "exactly-once",
+                        "Exactly once: each record once, by Kafka transactions; in-process models only",
+                    ),
                 ],
                 default="latest",
                 max_length=16,

@@ -15,24 +15,49 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="RetriedLetter",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("topic", models.CharField(max_length=255)),
                 ("partition", models.PositiveIntegerField()),
                 ("offset", models.BigIntegerField()),
-                ("timestamp", models.BigIntegerField(help_text="The dead letter's own, in ms since the epoch.")),
+                (
+                    "timestamp",
+                    models.BigIntegerField(
+                        help_text="The dead letter's own, in ms since the epoch."
+                    ),
+                ),
                 ("retried_at", models.DateTimeField()),
                 ("against", models.CharField(max_length=100)),
                 ("succeeded", models.BooleanField(null=True)),
                 ("detail", models.CharField(blank=True, max_length=500)),
-                ("by", models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to=settings.AUTH_USER_MODEL)),
+                (
+                    "by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
                 (
                     "model_version",
-                    models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="retried_letters", to="inference.modelversion"),
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="retried_letters",
+                        to="inference.modelversion",
+                    ),
                 ),
             ],
             options={
                 "constraints": [
-                    models.UniqueConstraint(fields=("model_version", "topic", "partition", "offset", "timestamp"), name="letter_retried_once")
+                    models.UniqueConstraint(
+                        fields=("model_version", "topic", "partition", "offset", "timestamp"),
+                        name="letter_retried_once",
+                    )
                 ],
             },
         ),

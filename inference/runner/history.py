@@ -19,12 +19,12 @@ from sightline.messages.history import (
 )
 from sightline.telemetry.metrics import Durations
 
-MOST_DURATIONS: Final = 1024
-MOST_LABELS_COUNTED: Final = 200
+MAX_DURATIONS: Final = 1024
+MAX_LABELS_COUNTED: Final = 200
 
 
 def _durations() -> deque[float]:
-    return deque(maxlen=MOST_DURATIONS)
+    return deque(maxlen=MAX_DURATIONS)
 
 
 @dataclass(slots=True)
@@ -48,13 +48,15 @@ class _Tally:
             self.waiting.append((timing.started_at - timing.consumed_at) / 1e9)
             self.model.append((timing.finished_at - timing.started_at) / 1e9)
         for item in prediction.predictions:
-            known = item.label in self.labels or len(self.labels) < MOST_LABELS_COUNTED
+            known = item.label in self.labels or len(self.labels) < MAX_LABELS_COUNTED
             self.labels[item.label if known else OTHER] += 1
 
 
 @dataclass(slots=True)
 class Totals:
-    """What was done on one camera since the lane was started: frames by what became of them, and how long they took."""
+    """What was done on one camera since the lane was started: frames by what became of them, and
+    how long they took.
+    """
 
     predicted: int = 0
     failed: int = 0
@@ -76,7 +78,9 @@ class Totals:
 
 
 class ModelSummary:
-    """Filled by the lane's threads, asked for by the worker every ten seconds. ``totals`` go on from the lane's start, by camera."""
+    """Filled by the lane's threads, asked for by the worker every ten seconds. ``totals`` go on
+    from the lane's start, by camera.
+    """
 
     def __init__(self) -> None:
         self.totals: dict[str, Totals] = {}
@@ -86,7 +90,9 @@ class ModelSummary:
         self._since = time.monotonic()
 
     def predict(self, prediction: Prediction, *, asked: bool) -> None:
-        """A frame was answered; not ``asked``: without the model, because there was nothing to show it."""
+        """A frame was answered; not ``asked``: without the model, because there was nothing to
+        show it.
+        """
         with self._lock:
             self._tally(prediction.camera).predict(prediction, asked=asked)
             self._total(prediction.camera).predict(prediction, asked=asked)
@@ -106,7 +112,9 @@ class ModelSummary:
     def keep(self, cameras: Collection[str]) -> None:
         """Forget the totals of all other cameras."""
         with self._lock:
-            self.totals = {camera: totals for camera, totals in self.totals.items() if camera in cameras}
+            self.totals = {
+                camera: totals for camera, totals in self.totals.items() if camera in cameras
+            }
 
     def _tally(self, camera: str) -> _Tally:
         return self._tallies.setdefault(camera, _Tally())
@@ -114,8 +122,12 @@ class ModelSummary:
     def _total(self, camera: str) -> Totals:
         return self.totals.get(camera) or self.totals.setdefault(camera, Totals())
 
-    def take(self, cameras: Iterable[str], skips: Mapping[str, int]) -> tuple[dict[str, ModelHistory], ModelHistory]:
-        """What has happened since the last time: by camera, and in all. ``skips``: frames skipped of each camera since the start."""
+    def take(
+        self, cameras: Iterable[str], skips: Mapping[str, int]
+    ) -> tuple[dict[str, ModelHistory], ModelHistory]:
+        """What has happened since the last time: by camera, and in all. ``skips``: frames
+        skipped of each camera since the start.
+        """
         with self._lock:
             tallies, self._tallies = self._tallies, {}
             now = time.monotonic()
@@ -124,7 +136,10 @@ class ModelSummary:
         for camera in (*cameras, *skipped):
             tallies.setdefault(camera, _Tally())
         at = time.time_ns()
-        by_camera = {camera: _history(at, seconds, [tally], skipped[camera]) for camera, tally in tallies.items()}
+        by_camera = {
+            camera: _history(at, seconds, [tally], skipped[camera])
+            for camera, tally in tallies.items()
+        }
         return by_camera, _history(at, seconds, tallies.values(), skipped.total())
 
 

@@ -1,4 +1,6 @@
-"""What the infer and the records worker share: a lane for each model version that the database says should run."""
+"""What the infer and the records worker share: a lane for each model version that the database
+says should run.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from django.db import DatabaseError, close_old_connections
 from prometheus_client.core import Metric
 
-from inference.runner.metrics import LaneState, lane_metrics
+from inference.runner.metrics import RunnerState, runner_metrics
 from inference.runner.state import ModelTracker
 from sightline.kafka import Producer, topics
 from sightline.messages import ModelState, ModelStatus, model_key
@@ -42,8 +44,10 @@ class Plan(Protocol):
 PlanT = TypeVar("PlanT", bound=Plan)
 
 
-class ModelLane(ABC, Generic[PlanT]):
-    """One model version at work, in threads of its own. ``worker`` is the name of the worker that it belongs to."""
+class ModelRunner(ABC, Generic[PlanT]):
+    """One model version at work, in threads of its own. ``worker`` is the name of the worker
+    that it belongs to.
+    """
 
     def __init__(self, plan: PlanT, producer: Producer, worker: str = "") -> None:
         self.plan = plan
@@ -76,7 +80,7 @@ class ModelLane(ABC, Generic[PlanT]):
             self.producer.send(topics.status(), status.to_json(), key=status.key)
 
     @abstractmethod
-    def metrics(self) -> LaneState:
+    def metrics(self) -> RunnerState:
         """What Prometheus is told; asked for by another thread."""
 
     @abstractmethod
@@ -87,22 +91,26 @@ class ModelLane(ABC, Generic[PlanT]):
         if status.state is not self._logged:
             self._logged = status.state
             level = logging.WARNING if status.state is ModelState.FAILING else logging.INFO
-            log.log(level, "model %s model=%s detail=%s", status.state, self.plan.key, status.detail)
+            log.log(
+                level, "model %s model=%s detail=%s", status.state, self.plan.key, status.detail
+            )
         self.report()
 
 
-LaneT = TypeVar("LaneT", bound=ModelLane[Any])
+RunnerT = TypeVar("RunnerT", bound=ModelRunner[Any])
 
 
-class LaneWorker(Worker, ABC, Generic[PlanT, LaneT]):
-    """Follows the deployments in the database. ``stop_seconds``: how long all lanes together are given to end."""
+class RunnerWorker(Worker, ABC, Generic[PlanT, RunnerT]):
+    """Follows the deployments in the database. ``stop_seconds``: how long all lanes together are
+    given to end.
+    """
 
     stop_seconds = 10.0
 
     def __init__(self) -> None:
         super().__init__()
-        self.lanes: dict[str, LaneT] = {}
-        self.ending: list[LaneT] = []
+        self.lanes: dict[str, RunnerT] = {}
+        self.ending: list[RunnerT] = []
         self.interval = Interval()
 
     @abstractmethod
@@ -110,11 +118,13 @@ class LaneWorker(Worker, ABC, Generic[PlanT, LaneT]):
         """What should run, by key; asked for once a second."""
 
     @abstractmethod
-    def lane(self, plan: PlanT) -> LaneT:
+    def lane(self, plan: PlanT) -> RunnerT:
         """A lane that works by the plan, not yet started."""
 
-    def takes_over(self, lane: LaneT, plan: PlanT) -> bool:
-        """Let a running lane go on by another plan; False when it cannot, and another one must take its place."""
+    def takes_over(self, lane: RunnerT, plan: PlanT) -> bool:
+        """Let a running lane go on by another plan; False when it cannot, and another one must
+        take its place.
+        """
         return False
 
     def step(self) -> None:
@@ -159,7 +169,7 @@ class LaneWorker(Worker, ABC, Generic[PlanT, LaneT]):
         self.ending.append(lane)
         log.info("lane stopping role=%s model=%s", self.role, key)
 
-    def _forget(self, lane: LaneT) -> None:
+    def _forget(self, lane: RunnerT) -> None:
         """Nobody is to run it any more: its state is no news."""
         self.producer.send(topics.status(), None, key=model_key(lane.plan.model, lane.plan.version))
 
@@ -171,7 +181,7 @@ class LaneWorker(Worker, ABC, Generic[PlanT, LaneT]):
             lane.join(max(0.0, deadline - time.monotonic()))
 
     def metrics(self) -> Iterable[Metric]:
-        return lane_metrics(self.role, [lane.metrics() for lane in [*self.lanes.values()]])
+        return runner_metrics(self.role, [lane.metrics() for lane in [*self.lanes.values()]])
 
     def counters(self) -> dict[str, int]:
         trackers = [lane.tracker for lane in self.lanes.values()]

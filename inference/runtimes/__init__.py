@@ -1,4 +1,6 @@
-"""The kinds of models that Sightline can run: one name each, chosen by one field of a model version."""
+"""The kinds of models that Sightline can run: one name each, chosen by one field of a model
+version.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,18 @@ if TYPE_CHECKING:
     from inference.runtimes.records import RecordRuntime
     from inference.runtimes.tensors import Backend
 
-__all__ = ["PICTURES", "RECORDS", "RUNTIMES", "InferenceError", "Kind", "ServerUnavailable", "check", "create", "create_backend", "create_records"]
+__all__ = [
+    "PICTURES",
+    "RECORDS",
+    "RUNTIMES",
+    "InferenceError",
+    "Kind",
+    "ServerUnavailable",
+    "check",
+    "create",
+    "create_backend",
+    "create_records",
+]
 
 Through = Callable[["Backend"], "Backend"]
 
@@ -26,11 +39,14 @@ RECORDS: Final = "records"
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A runtime by where it is found: imported when it is used, so that an absent library harms its own runtime only.
+    """A runtime by where it is found: imported when it is used, so that an absent library harms its
+    own runtime only.
 
-    The class at ``name`` takes an instance of its own ``Options`` dataclass; a ``tensors`` one is a ``Backend``, which
-    pictures and records reach by way of ``inference.runtimes.pictures.model`` and ``.records``. ``takes`` says what it can be fed
-    with. ``files``: it runs a file, given to it as the keyword ``file``. ``remote``: it asks a server.
+    The class at ``name`` takes an instance of its own ``Options`` dataclass; a ``tensors`` one
+    is a ``Backend``, which pictures and records reach by way of
+    ``inference.runtimes.pictures.model`` and ``.records``. ``takes`` says what it can be fed
+    with. ``files``: it runs a file, given to it as the keyword ``file``. ``remote``: it asks a
+    server.
     """
 
     title: str
@@ -42,7 +58,9 @@ class Kind:
     remote: bool = False
 
     def load(self) -> Any:
-        """The class itself; a permanent InferenceError when a library that it needs is not installed."""
+        """The class itself; a permanent InferenceError when a library that it needs is not
+        installed.
+        """
         try:
             return getattr(import_module(self.module), self.name)
         except ImportError as err:
@@ -53,7 +71,9 @@ _BOTH: Final = frozenset({PICTURES, RECORDS})
 
 
 def _server(title: str, module: str, name: str) -> Kind:
-    return Kind(title, f"inference.runtimes.servers.{module}", name, takes=_BOTH, tensors=True, remote=True)
+    return Kind(
+        title, f"inference.runtimes.servers.{module}", name, takes=_BOTH, tensors=True, remote=True
+    )
 
 
 RUNTIMES: Final[Mapping[str, Kind]] = {
@@ -63,37 +83,64 @@ RUNTIMES: Final[Mapping[str, Kind]] = {
     "builtin-qr": Kind("QR codes (built in)", "inference.runtimes.builtin.qr", "QrCodes"),
     "tfserving-rest": _server("TensorFlow Serving, REST", "tfserving_rest", "TfServingRest"),
     "tfserving-grpc": _server("TensorFlow Serving, gRPC", "tfserving_grpc", "TfServingGrpc"),
-    "kserve-rest": _server("KServe v2 (Triton, OpenVINO, MLServer), REST", "kserve_rest", "KServeRest"),
-    "kserve-grpc": _server("KServe v2 (Triton, OpenVINO, MLServer), gRPC", "kserve_grpc", "KServeGrpc"),
-    "onnx": Kind("ONNX file", "inference.runtimes.onnx.model", "Onnx", takes=_BOTH, tensors=True, files=True),
+    "kserve-rest": _server(
+        "KServe v2 (Triton, OpenVINO, MLServer), REST", "kserve_rest", "KServeRest"
+    ),
+    "kserve-grpc": _server(
+        "KServe v2 (Triton, OpenVINO, MLServer), gRPC", "kserve_grpc", "KServeGrpc"
+    ),
+    "onnx": Kind(
+        "ONNX file", "inference.runtimes.onnx.model", "Onnx", takes=_BOTH, tensors=True, files=True
+    ),
     "python": Kind("Python class", "inference.runtimes.python.model", "PythonModel", takes=_BOTH),
 }
 
-# What stands between tensors and what a deployment feeds: each has ``Options`` and is made of a backend and an instance of them.
+# What stands between tensors and what a deployment feeds: each has ``Options`` and is made of a
+# backend and an instance of them.
 WRAPPERS: Final[Mapping[str, Kind]] = {
     PICTURES: Kind("Pictures", "inference.runtimes.pictures.model", "PictureModel"),
-    RECORDS: Kind("Records", "inference.runtimes.records", "RecordModel", takes=frozenset({RECORDS})),
+    RECORDS: Kind(
+        "Records", "inference.runtimes.records", "RecordModel", takes=frozenset({RECORDS})
+    ),
 }
 
 
-def create(runtime: str, options: Mapping[str, object], *, file: Path | None = None, through: Through | None = None) -> Runtime:
-    """A runtime for pictures by its name, not yet loaded; a permanent InferenceError when the name or an option is wrong.
+def create(
+    runtime: str,
+    options: Mapping[str, object],
+    *,
+    file: Path | None = None,
+    through: Through | None = None,
+) -> Runtime:
+    """A runtime for pictures by its name, not yet loaded; a permanent InferenceError when the name
+    or an option is wrong.
 
-    ``file`` is the model itself where the runtime runs a file. ``through`` is given the backend of a runtime that has one, and returns what
-    takes its place: one that watches it, for example.
+    ``file`` is the model itself where the runtime runs a file. ``through`` is given the backend
+    of a runtime that has one, and returns what takes its place: one that watches it, for
+    example.
     """
     made: Runtime = _create(PICTURES, runtime, options, file, through)
     return made
 
 
-def create_records(runtime: str, options: Mapping[str, object], *, file: Path | None = None, through: Through | None = None) -> RecordRuntime:
+def create_records(
+    runtime: str,
+    options: Mapping[str, object],
+    *,
+    file: Path | None = None,
+    through: Through | None = None,
+) -> RecordRuntime:
     """As ``create``, for records."""
     made: RecordRuntime = _create(RECORDS, runtime, options, file, through)
     return made
 
 
-def create_backend(runtime: str, options: Mapping[str, object], *, file: Path | None = None) -> Backend:
-    """The backend alone of a runtime that computes tensors, for asking its metadata; options of what is around it are left out."""
+def create_backend(
+    runtime: str, options: Mapping[str, object], *, file: Path | None = None
+) -> Backend:
+    """The backend alone of a runtime that computes tensors, for asking its metadata; options of
+    what is around it are left out.
+    """
     kind = _kind(runtime)
     if not kind.tensors:
         raise InferenceError(f"The runtime {runtime!r} has no tensors to ask for.", permanent=True)
@@ -102,7 +149,9 @@ def create_backend(runtime: str, options: Mapping[str, object], *, file: Path | 
 
 
 def check(runtime: str, options: Mapping[str, object]) -> None:
-    """Raise a permanent InferenceError when both ``create`` and ``create_records`` would: for forms."""
+    """Raise a permanent InferenceError when both ``create`` and ``create_records`` would: for
+    forms.
+    """
     errors = []
     for fed_with in sorted(_kind(runtime).takes):
         try:
@@ -111,11 +160,18 @@ def check(runtime: str, options: Mapping[str, object]) -> None:
             errors.append(err)
         else:
             return
-    # The complaint about a value says more than the one that names what the other way of feeding does not know.
+    # The complaint about a value says more than the one that names what the other way of feeding
+    # does not know.
     raise min(errors, key=lambda err: "is not known" in str(err))
 
 
-def _create(fed_with: str, runtime: str, options: Mapping[str, object], file: Path | None, through: Through | None = None) -> Any:
+def _create(
+    fed_with: str,
+    runtime: str,
+    options: Mapping[str, object],
+    file: Path | None,
+    through: Through | None = None,
+) -> Any:
     kind = _kind(runtime)
     if fed_with not in kind.takes:
         raise InferenceError(f"The runtime {runtime!r} takes no {fed_with}.", permanent=True)
@@ -127,7 +183,10 @@ def _create(fed_with: str, runtime: str, options: Mapping[str, object], file: Pa
     refuse_unknown(options, [*own, *around])
     backend = _backend(kind, {name: value for name, value in options.items() if name in own}, file)
     backend = backend if through is None else through(backend)
-    return wrapper(backend, parse(wrapper.Options, {name: value for name, value in options.items() if name in around}))
+    return wrapper(
+        backend,
+        parse(wrapper.Options, {name: value for name, value in options.items() if name in around}),
+    )
 
 
 def _backend(kind: Kind, options: Mapping[str, object], file: Path | None) -> Backend:
@@ -143,5 +202,7 @@ def _names(options: Any) -> list[str]:
 
 def _kind(runtime: str) -> Kind:
     if runtime not in RUNTIMES:
-        raise InferenceError(f"There is no runtime {runtime!r}. Known: {', '.join(RUNTIMES)}.", permanent=True)
+        raise InferenceError(
+            f"There is no runtime {runtime!r}. Known: {', '.join(RUNTIMES)}.", permanent=True
+        )
     return RUNTIMES[runtime]

@@ -1,6 +1,7 @@
 """What every model runtime is, and what it is given.
 
-A runtime is made with its options, loads in the worker that uses it, predicts on batches of pictures, and is closed.
+A runtime is made with its options, loads in the worker that uses it, predicts on batches of
+pictures, and is closed.
 """
 
 from __future__ import annotations
@@ -29,14 +30,27 @@ MAX_PIXELS: Final = 7680 * 4320
 
 
 class Picture:
-    """One frame given to models: decoded on first use, at the scale asked for, once per mode and scale.
+    """One frame given to models: decoded on first use, at the scale asked for, once per mode and
+    scale.
 
-    ``width`` and ``height`` are what the JPEG's header says; what the frame says of itself only where that cannot be read.
-    The arrays are read-only, because several models may share them; a picture belongs to one thread at a time. A JPEG that
-    is broken, cut off or too large raises a permanent InferenceError.
+    ``width`` and ``height`` are what the JPEG's header says; what the frame says of itself only
+    where that cannot be read. The arrays are read-only, because several models may share them; a
+    picture belongs to one thread at a time. A JPEG that is broken, cut off or too large raises a
+    permanent InferenceError.
     """
 
-    __slots__ = ("_array", "_decoded", "_jpeg", "_looks", "_size", "camera", "captured_at", "height", "seq", "width")
+    __slots__ = (
+        "_array",
+        "_decoded",
+        "_jpeg",
+        "_looks",
+        "_size",
+        "camera",
+        "captured_at",
+        "height",
+        "seq",
+        "width",
+    )
 
     def __init__(self, frame: Frame) -> None:
         self.camera = frame.camera
@@ -45,7 +59,9 @@ class Picture:
         self._jpeg: bytes | None = frame.jpeg
         self._array: Image | None = None
         self._size: tuple[int, int] | None = None
-        with contextlib.suppress(InferenceError):  # which is raised again when the picture is looked at
+        with contextlib.suppress(
+            InferenceError
+        ):  # which is raised again when the picture is looked at
             self._size = jpeg_size(frame.jpeg)
         self.width, self.height = self._size or (frame.width, frame.height)
         self._decoded: dict[tuple[Mode, int], Image] = {}
@@ -53,7 +69,9 @@ class Picture:
 
     @classmethod
     def of_array(cls, image: Image, camera: str, frame: FrameRef) -> Self:
-        """A picture that is already decoded, such as a part of a frame: ``image`` in OpenCV's colour order, shape (height, width, 3)."""
+        """A picture that is already decoded, such as a part of a frame: ``image`` in OpenCV's
+        colour order, shape (height, width, 3).
+        """
         height, width = image.shape[:2]
         made = cls(Frame(camera, frame.seq, frame.captured_at, width, height, b""))
         made._jpeg = None
@@ -67,7 +85,11 @@ class Picture:
     def jpeg(self) -> bytes:
         """The picture as a JPEG: the camera's own, or encoded now, once."""
         if self._jpeg is None:
-            self._jpeg = bytes(simplejpeg.encode_jpeg(np.ascontiguousarray(self._array), CROP_QUALITY, "BGR", "420"))
+            self._jpeg = bytes(
+                simplejpeg.encode_jpeg(
+                    np.ascontiguousarray(self._array), CROP_QUALITY, "BGR", "420"
+                )
+            )
         return self._jpeg
 
     @property
@@ -80,18 +102,24 @@ class Picture:
         return replace(frame, width=self.width, height=self.height)
 
     def prepare(self, looks: Iterable[Look]) -> None:
-        """Decode already what will be asked for. What cannot be decoded now will be found out when it is asked for."""
+        """Decode already what will be asked for. What cannot be decoded now will be found out
+        when it is asked for.
+        """
         with contextlib.suppress(InferenceError):
             for mode, max_width in looks:
                 self._image(mode, max_width)
         self._looks.clear()
 
     def gray(self, max_width: int | None = None) -> Image:
-        """Brightness, shape (height, width), at most ``max_width`` wide; the aspect ratio is kept."""
+        """Brightness, shape (height, width), at most ``max_width`` wide; the aspect ratio is
+        kept.
+        """
         return self._image("GRAY", max_width)
 
     def bgr(self, max_width: int | None = None) -> Image:
-        """Colours in OpenCV's order, shape (height, width, 3), at most ``max_width`` wide; the aspect ratio is kept."""
+        """Colours in OpenCV's order, shape (height, width, 3), at most ``max_width`` wide; the
+        aspect ratio is kept.
+        """
         return self._image("BGR", max_width)
 
     def _image(self, mode: Mode, max_width: int | None) -> Image:
@@ -114,13 +142,17 @@ class Picture:
 
 
 class Runtime(Protocol):
-    """A model that can be asked. Making one costs nothing: files and connections are opened by ``load``."""
+    """A model that can be asked. Making one costs nothing: files and connections are opened by
+    ``load``.
+    """
 
     def load(self) -> None:
         """Make ready to predict; InferenceError says why it cannot."""
 
     def predict(self, batch: Sequence[Picture]) -> list[tuple[Detection, ...]]:
-        """The detections of each picture, in the order of the batch; InferenceError fails the whole batch."""
+        """The detections of each picture, in the order of the batch; InferenceError fails the
+        whole batch.
+        """
 
     def close(self) -> None:
         """Free what ``load`` took; safe to call twice, and without ``load``."""
@@ -135,22 +167,30 @@ def jpeg_size(jpeg: bytes) -> tuple[int, int]:
         raise InferenceError("The frame is empty: it holds no picture.", permanent=True)
     if len(jpeg) > MAX_JPEG_BYTES:
         mebibytes = len(jpeg) / 2**20
-        raise InferenceError(f"The frame has {mebibytes:.1f} MiB; 8 MiB at most are accepted.", permanent=True)
+        raise InferenceError(
+            f"The frame has {mebibytes:.1f} MiB; 8 MiB at most are accepted.", permanent=True
+        )
     try:
         height, width, _, _ = simplejpeg.decode_jpeg_header(jpeg)
     except ValueError as err:
-        raise InferenceError("The frame is not a JPEG picture, or its header is broken.", permanent=True) from err
+        raise InferenceError(
+            "The frame is not a JPEG picture, or its header is broken.", permanent=True
+        ) from err
     if width * height > MAX_PIXELS:
         size = f"{width} x {height} pixels"
-        raise InferenceError(f"The frame has {size}; 33 megapixels at most are accepted.", permanent=True)
+        raise InferenceError(
+            f"The frame has {size}; 33 megapixels at most are accepted.", permanent=True
+        )
     return width, height
 
 
 def decode_jpeg(jpeg: bytes, mode: Mode, **scale: int) -> Image:
-    """The picture, shape (height, width) or (height, width, 3); ``scale`` takes simplejpeg's ``min_width`` and so on.
+    """The picture, shape (height, width) or (height, width, 3); ``scale`` takes simplejpeg's
+    ``min_width`` and so on.
 
-    A cut-off or damaged JPEG raises a permanent InferenceError: half a picture filled up with grey would give wrong
-    predictions. Padding before the end marker, which many cameras write, is accepted.
+    A cut-off or damaged JPEG raises a permanent InferenceError: half a picture filled up with
+    grey would give wrong predictions. Padding before the end marker, which many cameras write,
+    is accepted.
     """
     try:
         return _simplejpeg(jpeg, mode, strict=True, **scale)
@@ -176,7 +216,8 @@ def _fit(size: tuple[int, int], max_width: int | None) -> tuple[int, int]:
 
 
 def _decode(jpeg: bytes, mode: Mode, wanted: tuple[int, int], full: tuple[int, int]) -> Image:
-    # libjpeg's scales between one half and one have no fast path: decoding whole and resizing is quicker.
+    # libjpeg's scales between one half and one have no fast path: decoding whole and resizing is
+    # quicker.
     if wanted[0] * 2 > full[0]:
         return decode_jpeg(jpeg, mode)
     return decode_jpeg(jpeg, mode, min_width=wanted[0], min_height=wanted[1], min_factor=2)

@@ -13,9 +13,11 @@ Answer = tuple[Detection, ...] | BaseException
 
 
 def ask(runtime: Runtime, pictures: Sequence[Picture], most: int) -> list[Answer]:
-    """For each picture, in order, what the model sees or why it does not; at most ``most`` pictures go into one call.
+    """For each picture, in order, what the model sees or why it does not; at most ``most`` pictures
+    go into one call.
 
-    A batch that fails is asked again one by one. A server that is away is not asked again: the rest shares its error.
+    A batch that fails is asked again one by one. A server that is away is not asked again: the
+    rest shares its error.
     """
     answers: list[Answer] = []
     for start in range(0, len(pictures), most):
@@ -44,13 +46,17 @@ def _one_by_one(runtime: Runtime, batch: Sequence[Picture]) -> list[Answer]:
 
 
 def _filled(answers: list[Answer], count: int) -> list[Answer]:
-    """As many answers as pictures: the last one, a server's absence, stands for those that were not asked."""
+    """As many answers as pictures: the last one, a server's absence, stands for those that were
+    not asked.
+    """
     return answers + answers[-1:] * (count - len(answers))
 
 
 def _checked(seen: Sequence[tuple[Detection, ...]], count: int) -> list[Answer]:
     if len(seen) != count:
-        raise InferenceError(f"The model gave {len(seen)} answers for {count} pictures.", permanent=True)
+        raise InferenceError(
+            f"The model gave {len(seen)} answers for {count} pictures.", permanent=True
+        )
     return [_finite(detections) for detections in seen]
 
 

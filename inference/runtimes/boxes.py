@@ -6,12 +6,16 @@ from sightline.messages import Box
 
 
 def from_pixels(x0: float, y0: float, x1: float, y1: float, width: int, height: int) -> Box | None:
-    """The box of two corners in pixels, clipped to the picture; None when nothing of it is inside."""
+    """The box of two corners in pixels, clipped to the picture; None when nothing of it is
+    inside.
+    """
     return clipped((x0 / width, y0 / height, x1 / width, y1 / height))
 
 
 def clipped(box: Box) -> Box | None:
-    """The part of the box that is in the picture; None when there is none, or a number is not one (NaN)."""
+    """The part of the box that is in the picture; None when there is none, or a number is not
+    one (NaN).
+    """
     left, top, right, bottom = (min(max(value, 0.0), 1.0) for value in box)
     return (left, top, right, bottom) if left < right and top < bottom else None
 

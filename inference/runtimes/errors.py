@@ -15,9 +15,11 @@ class InferenceError(Exception):
 
 
 class ServerUnavailable(InferenceError):
-    """The model's server is away, too slow or in trouble: never the fault of the picture or the record.
+    """The model's server is away, too slow or in trouble: never the fault of the picture or the
+    record.
 
-    ``retry_after``: seconds within which it will not be asked again, so that trying earlier is of no use.
+    ``retry_after``: seconds within which it will not be asked again, so that trying earlier is
+    of no use.
     """
 
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:

@@ -1,4 +1,6 @@
-"""Options of runtimes: frozen dataclasses whose fields carry bounds and help, filled from a form or a file."""
+"""Options of runtimes: frozen dataclasses whose fields carry bounds and help, filled from a form
+or a file.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +17,33 @@ if TYPE_CHECKING:
 OptionsT = TypeVar("OptionsT", bound="DataclassInstance")
 
 LONGEST_TEXT: Final = 2000
-MOST_WORDS: Final = 100_000
+MAX_WORDS: Final = 100_000
 
 
 def number(default: float, low: float, high: float, about: str) -> Any:
-    """A dataclass field for a number from ``low`` to ``high``; a whole number where ``default`` is one."""
-    return field(default=default, metadata={"check": _number, "low": low, "high": high, "help": about})
+    """A dataclass field for a number from ``low`` to ``high``; a whole number where ``default``
+    is one.
+    """
+    return field(
+        default=default, metadata={"check": _number, "low": low, "high": high, "help": about}
+    )
 
 
-def numbers(default: tuple[float, ...], low: float, high: float, about: str, *, counts: Collection[int] = ()) -> Any:
-    """A dataclass field for a list of numbers from ``low`` to ``high``, whole ones where those of ``default`` are; a tuple.
+def numbers(
+    default: tuple[float, ...], low: float, high: float, about: str, *, counts: Collection[int] = ()
+) -> Any:
+    """A dataclass field for a list of numbers from ``low`` to ``high``, whole ones where those of
+    ``default`` are; a tuple.
 
     ``counts`` are the lengths that the list may have; empty: any up to 1,000.
     """
-    metadata = {"check": _numbers, "low": low, "high": high, "counts": counts or range(1001), "help": about}
+    metadata = {
+        "check": _numbers,
+        "low": low,
+        "high": high,
+        "counts": counts or range(1001),
+        "help": about,
+    }
     return field(default=default, metadata=metadata)
 
 
@@ -44,7 +59,9 @@ def text(default: str, about: str, *, required: bool = False) -> Any:
 
 def choice(default: str, choices: Collection[str], about: str) -> Any:
     """A dataclass field for one of ``choices``."""
-    return field(default=default, metadata={"check": _choice, "choices": tuple(choices), "help": about})
+    return field(
+        default=default, metadata={"check": _choice, "choices": tuple(choices), "help": about}
+    )
 
 
 def words(about: str, default: tuple[str, ...] = ()) -> Any:
@@ -53,12 +70,15 @@ def words(about: str, default: tuple[str, ...] = ()) -> Any:
 
 
 def section(kind: type[DataclassInstance], about: str) -> Any:
-    """A dataclass field for options within options: an instance of ``kind``, from a JSON object of its own."""
+    """A dataclass field for options within options: an instance of ``kind``, from a JSON object
+    of its own.
+    """
     return field(default_factory=kind, metadata={"check": _section, "section": kind, "help": about})
 
 
 def parse(kind: type[OptionsT], values: Mapping[str, object], *, within: str = "") -> OptionsT:
-    """An instance of ``kind`` from names and values; a permanent InferenceError says which one is wrong.
+    """An instance of ``kind`` from names and values; a permanent InferenceError says which one is
+    wrong.
 
     ``within`` is the name of the section that the values stand in.
     """
@@ -66,11 +86,15 @@ def parse(kind: type[OptionsT], values: Mapping[str, object], *, within: str = "
     refuse_unknown(values, known, within=within)
     for item in known.values():
         if item.metadata.get("required") and item.name not in values:
-            raise wrong(f"The option {_path(within, item.name)!r} is missing. {item.metadata['help']}")
+            raise wrong(
+                f"The option {_path(within, item.name)!r} is missing. {item.metadata['help']}"
+            )
     return kind(**{name: _checked(known[name], value, within) for name, value in values.items()})
 
 
-def refuse_unknown(values: Mapping[str, object], known: Collection[str], *, within: str = "") -> None:
+def refuse_unknown(
+    values: Mapping[str, object], known: Collection[str], *, within: str = ""
+) -> None:
     """A permanent InferenceError when ``values`` has a name that is not ``known``."""
     for name in values:
         if name not in known:
@@ -88,9 +112,15 @@ def _path(within: str, name: str) -> str:
 
 
 def _checked(option: Field[Any], value: object, within: str) -> object:
-    check: Callable[[str, Mapping[str, Any], object, object], object] | None = option.metadata.get("check")
+    check: Callable[[str, Mapping[str, Any], object, object], object] | None = option.metadata.get(
+        "check"
+    )
     default = None if option.default is MISSING else option.default
-    return value if check is None else check(_path(within, option.name), option.metadata, default, value)
+    return (
+        value
+        if check is None
+        else check(_path(within, option.name), option.metadata, default, value)
+    )
 
 
 def _flag(name: str, metadata: Mapping[str, Any], default: object, value: object) -> bool:
@@ -109,12 +139,16 @@ def _number(name: str, metadata: Mapping[str, Any], default: object, value: obje
     return value if whole else float(value)
 
 
-def _numbers(name: str, metadata: Mapping[str, Any], default: tuple[float, ...], value: object) -> tuple[float, ...]:
+def _numbers(
+    name: str, metadata: Mapping[str, Any], default: tuple[float, ...], value: object
+) -> tuple[float, ...]:
     if not isinstance(value, list | tuple):
         raise wrong(f"The option {name!r} must be a list of numbers.")
     if len(value) not in metadata["counts"]:
         counts = metadata["counts"]
-        wanted = f"at most {max(counts)}" if isinstance(counts, range) else " or ".join(map(str, counts))
+        wanted = (
+            f"at most {max(counts)}" if isinstance(counts, range) else " or ".join(map(str, counts))
+        )
         raise wrong(f"The option {name!r} has {len(value)} numbers; it must have {wanted}.")
     like = 0 if default and all(isinstance(item, int) for item in default) else 0.0
     return tuple(_number(name, metadata, like, item) for item in value)
@@ -136,11 +170,13 @@ def _choice(name: str, metadata: Mapping[str, Any], default: object, value: obje
     return value
 
 
-def _words(name: str, metadata: Mapping[str, Any], default: object, value: object) -> tuple[str, ...]:
+def _words(
+    name: str, metadata: Mapping[str, Any], default: object, value: object
+) -> tuple[str, ...]:
     if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
         raise wrong(f'The option {name!r} must be a list of texts, as in ["first", "second"].')
-    if len(value) > MOST_WORDS:
-        raise wrong(f"The option {name!r} has too many entries: {MOST_WORDS} at most.")
+    if len(value) > MAX_WORDS:
+        raise wrong(f"The option {name!r} has too many entries: {MAX_WORDS} at most.")
     return tuple(value)
 
 

@@ -1,4 +1,6 @@
-"""Models that take records, JSON objects, instead of pictures; and how a record becomes tensors and comes back."""
+"""Models that take records, JSON objects, instead of pictures; and how a record becomes tensors
+and comes back.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ Result = Document | InferenceError
 
 
 class RecordRuntime(Protocol):
-    """A model that can be asked about records. Making one costs nothing: files and connections are opened by ``load``.
+    """A model that can be asked about records. Making one costs nothing: files and connections are
+    opened by ``load``.
 
     The schemas are JSON schemas, known once it is loaded; {} = any object.
     """
@@ -38,7 +41,9 @@ class RecordRuntime(Protocol):
         """Make ready to predict; InferenceError says why it cannot."""
 
     def predict_records(self, batch: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
-        """One result for each record, in order: an object, or the error that this record gives. InferenceError fails the whole batch."""
+        """One result for each record, in order: an object, or the error that this record gives.
+        InferenceError fails the whole batch.
+        """
 
     def close(self) -> None:
         """Free what ``load`` took; safe to call twice, and without ``load``."""
@@ -49,15 +54,26 @@ class RecordOptions:
     """How records and tensors correspond."""
 
     features: tuple[str, ...] = words(
-        "The record's fields, in the model's order, that together are its one input (N, F). Empty: each input tensor is a field of its name."
+        "The record's fields, in the model's order, that together are its one input (N, F). Empty:"
+        " each input tensor is a field of its name."
     )
     labels: tuple[str, ...] = words('Names of the classes: adds the field "label" to the result.')
-    label_from: str = text("", "The output that says the class, by its number or by a score for each. Empty: the first output.")
+    label_from: str = text(
+        "",
+        "The output that says the class, by its number or by a score for each. Empty: the first"
+        " output.",
+    )
     label_field: str = text("label", "The field of the result that the class's name is put in.")
 
 
 NUMBER: Final = {"type": "number"}
-ITEM_SCHEMAS: Final = {"BOOL": {"type": "boolean"}, BYTES: {"type": "string"}, "FP16": NUMBER, "FP32": NUMBER, "FP64": NUMBER}
+ITEM_SCHEMAS: Final = {
+    "BOOL": {"type": "boolean"},
+    BYTES: {"type": "string"},
+    "FP16": NUMBER,
+    "FP32": NUMBER,
+    "FP64": NUMBER,
+}
 MAX_DEPTH: Final = 8
 
 
@@ -80,7 +96,10 @@ class RecordModel:
         self.inputs = metadata.inputs
         if self.options.features and len(metadata.inputs) > 1:
             names = ", ".join(spec.name for spec in metadata.inputs)
-            raise InferenceError(f"The option 'features' is for models with one input; this one has {names}.", permanent=True)
+            raise InferenceError(
+                f"The option 'features' is for models with one input; this one has {names}.",
+                permanent=True,
+            )
         self.input_schema = self._input_schema(metadata)
         self.output_schema = _object({spec.name: _schema_of(spec) for spec in metadata.outputs})
 
@@ -107,15 +126,25 @@ class RecordModel:
     # Records to tensors
 
     def _feature_column(self, batch: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
-        spec = self.inputs[0] if self.inputs else TensorSpec("input", "FP32", (-1, len(self.options.features)))
+        spec = (
+            self.inputs[0]
+            if self.inputs
+            else TensorSpec("input", "FP32", (-1, len(self.options.features)))
+        )
         rows = [[_field(record, name) for name in self.options.features] for record in batch]
         return {spec.name: _tensor(spec, rows, item_shape=(len(self.options.features),))}
 
     def _field_columns(self, batch: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         if not self.inputs:
             # The model does not say what it takes: every field is an input, as it is.
-            return {name: _guessed(name, [_field(record, name) for record in batch]) for name in batch[0]}
-        return {spec.name: _tensor(spec, [_field(record, spec.name) for record in batch]) for spec in self.inputs}
+            return {
+                name: _guessed(name, [_field(record, name) for record in batch])
+                for name in batch[0]
+            }
+        return {
+            spec.name: _tensor(spec, [_field(record, spec.name) for record in batch])
+            for spec in self.inputs
+        }
 
     # Tensors to results
 
@@ -123,7 +152,11 @@ class RecordModel:
         for name, tensor in outputs.items():
             if tensor.ndim == 0 or len(tensor) != count:
                 found = len(tensor) if tensor.ndim else 1
-                raise InferenceError(f"The model's output {name!r} is for {found} records; it was asked about {count}.", permanent=True)
+                raise InferenceError(
+                    f"The model's output {name!r} is for {found} records; it was asked about"
+                    f" {count}.",
+                    permanent=True,
+                )
         columns = {name: _values(tensor) for name, tensor in outputs.items()}
         if self.options.labels:
             columns[self.options.label_field] = self._labels(outputs)
@@ -133,14 +166,23 @@ class RecordModel:
     def _labels(self, outputs: Mapping[str, Tensor]) -> list[str]:
         source = self.options.label_from or next(iter(outputs), "")
         if source not in outputs:
-            raise InferenceError(f"The model has no output {source!r} to take the label from; it has {', '.join(outputs)}.", permanent=True)
+            raise InferenceError(
+                f"The model has no output {source!r} to take the label from; it has"
+                f" {', '.join(outputs)}.",
+                permanent=True,
+            )
         tensor = outputs[source]
         scores = tensor.reshape(len(tensor), -1)
         if scores.dtype.kind not in "iufb":
-            raise InferenceError(f"The output {source!r} is no number or list of scores, so it has no label.", permanent=True)
+            raise InferenceError(
+                f"The output {source!r} is no number or list of scores, so it has no label.",
+                permanent=True,
+            )
         numbers = scores[:, 0].astype(int) if scores.shape[1] == 1 else scores.argmax(axis=1)
         labels = self.options.labels
-        return [labels[number] if 0 <= number < len(labels) else f"class {number}" for number in numbers]
+        return [
+            labels[number] if 0 <= number < len(labels) else f"class {number}" for number in numbers
+        ]
 
 
 def _field(record: Mapping[str, Any], name: str) -> Any:
@@ -151,13 +193,17 @@ def _field(record: Mapping[str, Any], name: str) -> Any:
 
 
 def _tensor(spec: TensorSpec, values: Sequence[Any], item_shape: tuple[int, ...] = ()) -> Tensor:
-    """Values, one for each record, as the model's input: shape (N, ...), InferenceError when one does not fit."""
+    """Values, one for each record, as the model's input: shape (N, ...), InferenceError when one
+    does not fit.
+    """
     item_shape = item_shape or spec.shape[1:]
     if spec.datatype == BYTES:
         return _texts(spec.name, values, item_shape)
     array = _array(spec.name, values)
     if item_shape and array.ndim == 1 and all(size in (1, -1) for size in item_shape):
-        array = array.reshape(-1, *(1 for _ in item_shape))  # one number where the model wants a list of one
+        array = array.reshape(
+            -1, *(1 for _ in item_shape)
+        )  # one number where the model wants a list of one
     _refuse_other_shape(spec.name, array.shape[1:], item_shape)
     return _converted(spec, array)
 
@@ -166,16 +212,26 @@ def _array(name: str, values: Sequence[Any]) -> NDArray[Any]:
     try:
         array = np.asarray(values)
     except (ValueError, OverflowError) as err:
-        raise InferenceError(f"The field {name!r} must be a number, or lists of numbers of equal length.", permanent=True) from err
+        raise InferenceError(
+            f"The field {name!r} must be a number, or lists of numbers of equal length.",
+            permanent=True,
+        ) from err
     if array.dtype.kind not in "biuf":
-        raise InferenceError(f"The field {name!r} must be a number, or a list of numbers.", permanent=True)
+        raise InferenceError(
+            f"The field {name!r} must be a number, or a list of numbers.", permanent=True
+        )
     return array
 
 
 def _refuse_other_shape(name: str, shape: tuple[int, ...], wanted: tuple[int, ...]) -> None:
-    fits = len(shape) == len(wanted) and all(size in (-1, found) for size, found in zip(wanted, shape, strict=True))
+    fits = len(shape) == len(wanted) and all(
+        size in (-1, found) for size, found in zip(wanted, shape, strict=True)
+    )
     if not fits:
-        raise InferenceError(f"The field {name!r} is {_shape_words(shape)}; the model takes {_shape_words(wanted)}.", permanent=True)
+        raise InferenceError(
+            f"The field {name!r} is {_shape_words(shape)}; the model takes {_shape_words(wanted)}.",
+            permanent=True,
+        )
 
 
 def _shape_words(shape: tuple[int, ...]) -> str:
@@ -192,7 +248,10 @@ def _converted(spec: TensorSpec, array: NDArray[Any]) -> Tensor:
         if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.floor(array))).all():
             raise InferenceError(f"The field {spec.name!r} must be a whole number.", permanent=True)
         if array.size and (array.min() < bounds.min or array.max() > bounds.max):
-            raise InferenceError(f"The field {spec.name!r} must be from {bounds.min} to {bounds.max}.", permanent=True)
+            raise InferenceError(
+                f"The field {spec.name!r} must be from {bounds.min} to {bounds.max}.",
+                permanent=True,
+            )
     with np.errstate(over="ignore"):
         return array.astype(dtype, copy=False)
 
@@ -203,7 +262,11 @@ def _texts(name: str, values: Sequence[Any], item_shape: tuple[int, ...]) -> Ten
     widths = {len(items) for items in lists}
     all_text = all(isinstance(item, str) for items in lists for item in items)
     if not all_text or len(item_shape) > 1 or len(widths) != 1 or wanted not in (-1, *widths):
-        raise InferenceError(f"The field {name!r} must be {'text' if wanted == 1 else 'a list of texts, as many as it takes'}.", permanent=True)
+        raise InferenceError(
+            f"The field {name!r} must be"
+            f" {'text' if wanted == 1 else 'a list of texts, as many as it takes'}.",
+            permanent=True,
+        )
     tensor = bytes_tensor([item.encode() for items in lists for item in items])
     return tensor.reshape(len(values), -1) if item_shape else tensor
 
@@ -231,7 +294,11 @@ def _decoded(value: Any) -> Any:
 
 
 def _object(properties: Mapping[str, Any]) -> dict[str, Any]:
-    return {"type": "object", "properties": dict(properties), "required": list(properties)} if properties else {}
+    return (
+        {"type": "object", "properties": dict(properties), "required": list(properties)}
+        if properties
+        else {}
+    )
 
 
 def _schema_of(spec: TensorSpec) -> dict[str, Any]:
@@ -239,6 +306,10 @@ def _schema_of(spec: TensorSpec) -> dict[str, Any]:
     item: dict[str, Any] = dict(ITEM_SCHEMAS.get(spec.datatype, {"type": "integer"}))
     schema = item
     for size in reversed(spec.shape[1:][:MAX_DEPTH]):
-        schema = {"type": "array", "items": schema, **({"minItems": size, "maxItems": size} if size >= 0 else {})}
+        schema = {
+            "type": "array",
+            "items": schema,
+            **({"minItems": size, "maxItems": size} if size >= 0 else {}),
+        }
     # A list of one may be left out.
     return {"anyOf": [item, schema]} if spec.shape[1:] in ((1,), (-1,)) else schema

@@ -6,7 +6,8 @@ import math
 
 
 def logistic(margin: float) -> float:
-    """1 / (1 + exp(-margin)): 0.5 where the detector itself is undecided, towards 1 the surer it is.
+    """1 / (1 + exp(-margin)): 0.5 where the detector itself is undecided, towards 1 the surer it
+    is.
 
     It orders detections and bounds them; it is not a calibrated probability.
     """

@@ -1,4 +1,6 @@
-"""Tensors by name, and where they are computed: the ground that model files, model servers and adapters share."""
+"""Tensors by name, and where they are computed: the ground that model files, model servers and
+adapters share.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 Tensor = NDArray[Any]
-"""An array whose first axis is the batch. Strings and pictures in a file's own bytes are object arrays of ``bytes``."""
+"""An array whose first axis is the batch. Strings and pictures in a file's own bytes are object
+arrays of ``bytes``.
+"""
 
 BYTES: Final = "BYTES"
 DTYPES: Final[Mapping[str, np.dtype[Any]]] = {
@@ -35,7 +39,9 @@ _NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
 
 @dataclass(frozen=True, slots=True)
 class TensorSpec:
-    """One input or output. ``datatype`` is the Open Inference Protocol's name (FP32, INT64, BYTES, ...); -1 = any length."""
+    """One input or output. ``datatype`` is the Open Inference Protocol's name (FP32, INT64,
+    BYTES, ...); -1 = any length.
+    """
 
     name: str
     datatype: str
@@ -44,7 +50,9 @@ class TensorSpec:
 
 @dataclass(frozen=True, slots=True)
 class ModelMetadata:
-    """What a model takes and gives. Empty ``inputs`` or ``outputs``: it does not say. ``labels`` are the names of classes that it brings."""
+    """What a model takes and gives. Empty ``inputs`` or ``outputs``: it does not say. ``labels``
+    are the names of classes that it brings.
+    """
 
     name: str
     version: str
@@ -55,7 +63,9 @@ class ModelMetadata:
 
 
 class Backend(Protocol):
-    """One model somewhere that turns tensors into tensors. Making one costs nothing; ``load`` opens files and connections."""
+    """One model somewhere that turns tensors into tensors. Making one costs nothing; ``load``
+    opens files and connections.
+    """
 
     def load(self) -> None:
         """Make ready; InferenceError says why it cannot."""
@@ -64,14 +74,18 @@ class Backend(Protocol):
         """What the model says of itself; InferenceError when it cannot be asked."""
 
     def infer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """The outputs by name for one batch, the first axis of each tensor; InferenceError fails the whole batch."""
+        """The outputs by name for one batch, the first axis of each tensor; InferenceError fails
+        the whole batch.
+        """
 
     def close(self) -> None:
         """Free what ``load`` took; safe to call twice, and without ``load``."""
 
 
 def datatype_of(tensor: Tensor) -> str:
-    """The Open Inference Protocol's name of a tensor's data type; ``BYTES`` for text and bytes, "" when there is none."""
+    """The Open Inference Protocol's name of a tensor's data type; ``BYTES`` for text and bytes,
+    "" when there is none.
+    """
     if tensor.dtype.kind in "SUO":
         return BYTES
     return _NAMES.get(tensor.dtype.newbyteorder("="), "")

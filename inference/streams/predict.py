@@ -29,10 +29,11 @@ if TYPE_CHECKING:
     from inference.runtimes.base import Picture, Runtime
     from inference.runtimes.records import RecordRuntime
 
-MOST_ATTEMPTS: Final = 3
+MAX_ATTEMPTS: Final = 3
 RETRY_SECONDS: Final = 0.1
-# A model that takes one record at a time is asked about so many in a row, or for so long: then the worker looks up.
-MOST_IN_A_ROW: Final = 64
+# A model that takes one record at a time is asked about so many in a row, or for so long: then the
+# worker looks up.
+MAX_IN_A_ROW: Final = 64
 ROW_SECONDS: Final = 0.05
 # Of all pictures, those that a model can be given.
 READABLE: Final = ("jpg", "png")
@@ -72,7 +73,9 @@ class Answers:
         """How many records are best asked about at a time."""
 
     def load(self) -> None:
-        """Make ready what the runtime takes; InferenceError says why that cannot be done. Pictures wait for the first one where both are taken."""
+        """Make ready what the runtime takes; InferenceError says why that cannot be done.
+        Pictures wait for the first one where both are taken.
+        """
         objection = self._load_records()
         if self._records is not None:
             return
@@ -82,12 +85,16 @@ class Answers:
             raise objection or err from None
 
     def _load_records(self) -> InferenceError | None:
-        """Load the runtime's own way with records, where it has one. What is wrong with the options if it does not take them for records."""
+        """Load the runtime's own way with records, where it has one. What is wrong with the
+        options if it does not take them for records.
+        """
         kind = RUNTIMES.get(self.plan.runtime)
         if kind is not None and RECORDS not in kind.takes:
             return None
         try:
-            runtime = runtimes.create_records(self.plan.runtime, self.plan.option_values, file=self.plan.path)
+            runtime = runtimes.create_records(
+                self.plan.runtime, self.plan.option_values, file=self.plan.path
+            )
         except InferenceError as err:
             return err
         takes = getattr(runtime, "takes", RUNTIMES[self.plan.runtime].takes)
@@ -103,7 +110,9 @@ class Answers:
 
     def _load_pictures(self) -> Runtime:
         if self._pictures is None:
-            runtime = runtimes.create(self.plan.runtime, self.plan.option_values, file=self.plan.path)
+            runtime = runtimes.create(
+                self.plan.runtime, self.plan.option_values, file=self.plan.path
+            )
             runtime.load()
             self._pictures = runtime
         return self._pictures
@@ -116,26 +125,46 @@ class Answers:
         self._records = self._pictures = None
 
     def ask(self, batch: Sequence[Record]) -> Sequence[Answer]:
-        """The answer to each record, in order. ServerUnavailable: none is known, through no fault of theirs; Stopped: none is known."""
+        """The answer to each record, in order. ServerUnavailable: none is known, through no
+        fault of theirs; Stopped: none is known.
+        """
         started = time.perf_counter()
         documents = self._all_documents(batch)
-        answers = self._among_others(batch) if documents is None else self._about(documents, self._told)
+        answers = (
+            self._among_others(batch) if documents is None else self._about(documents, self._told)
+        )
         if self._in_rows:
             per_record = (time.perf_counter() - started) / len(batch)
-            self.most = max(1, min(MOST_IN_A_ROW, 2 * self.most, int(ROW_SECONDS / per_record)))
+            self.most = max(1, min(MAX_IN_A_ROW, 2 * self.most, int(ROW_SECONDS / per_record)))
         return answers
 
     def _all_documents(self, batch: Sequence[Record]) -> list[Document] | None:
-        """What the records say, in half the time that one after the other takes; None unless all of them are documents that fit."""
-        documents = all_parsed([record.value for record in batch]) if self._records is not None else None
-        return documents if documents is not None and (self._schema is None or all(map(self._schema.fits, documents))) else None
+        """What the records say, in half the time that one after the other takes; None unless all
+        of them are documents that fit.
+        """
+        documents = (
+            all_parsed([record.value for record in batch]) if self._records is not None else None
+        )
+        return (
+            documents
+            if documents is not None
+            and (self._schema is None or all(map(self._schema.fits, documents)))
+            else None
+        )
 
     def _among_others(self, batch: Sequence[Record]) -> list[Answer]:
         """The answers, where not all records are documents that fit."""
         items = [self._item(record) for record in batch]
         told = iter(self._about([item for item in items if isinstance(item, dict)], self._told))
-        seen = iter(self._about([item for item in items if not isinstance(item, dict | Failure)], self._seen))
-        return [item if isinstance(item, Failure) else next(told if isinstance(item, dict) else seen) for item in items]
+        seen = iter(
+            self._about(
+                [item for item in items if not isinstance(item, dict | Failure)], self._seen
+            )
+        )
+        return [
+            item if isinstance(item, Failure) else next(told if isinstance(item, dict) else seen)
+            for item in items
+        ]
 
     # What a record is
 
@@ -149,7 +178,11 @@ class Answers:
             return self._picture_after_all(record, err)
 
     def _document(self, value: bytes | None) -> Document:
-        document = self.avro.read(value) if self.avro is not None and value is not None and value.startswith(avro.MAGIC) else parsed(value)
+        document = (
+            self.avro.read(value)
+            if self.avro is not None and value is not None and value.startswith(avro.MAGIC)
+            else parsed(value)
+        )
         if type(document) is not dict:
             raise RecordError("The record is JSON, but not an object with names and values.")
         if self._schema is not None:
@@ -168,7 +201,11 @@ class Answers:
         except InferenceError as err:
             return Failure(err)
         readable = picture_suffix(record.value or b"") in READABLE
-        return Failure(RecordError("The record is a picture, but the model takes JSON.") if readable else objection)
+        return Failure(
+            RecordError("The record is a picture, but the model takes JSON.")
+            if readable
+            else objection
+        )
 
     def _takes_pictures(self) -> bool:
         """Whether a model of documents takes pictures, too; found out with the first one."""
@@ -194,13 +231,19 @@ class Answers:
         """The answer to each item."""
         results = _results(call, items) if items else []
         values = all_dumped(results)
-        return [self._answer(*pair, call) for pair in zip(items, results, strict=True)] if values is None else values
+        return (
+            [self._answer(*pair, call) for pair in zip(items, results, strict=True)]
+            if values is None
+            else values
+        )
 
     def _answer(self, item: Any, result: Any, call: Call) -> Answer:
-        """The result as JSON; of an item that gave an error, after it was asked about again, unless the error will stay the same."""
+        """The result as JSON; of an item that gave an error, after it was asked about again,
+        unless the error will stay the same.
+        """
         attempt = 1
         while isinstance(result, BaseException):
-            if attempt == MOST_ATTEMPTS or getattr(result, "permanent", False):
+            if attempt == MAX_ATTEMPTS or getattr(result, "permanent", False):
                 return Failure(result, attempt)
             if self.stopping.wait(RETRY_SECONDS * attempt):
                 raise Stopped
@@ -220,11 +263,15 @@ def _picture(record: Record) -> Picture:
 
 
 def _results(call: Call, items: Sequence[Any]) -> list[Any]:
-    """A result or an error for each item. When a call for several fails, each is asked about alone, to find out whose fault it is."""
+    """A result or an error for each item. When a call for several fails, each is asked about
+    alone, to find out whose fault it is.
+    """
     try:
         results = list(call(items))
         if len(results) != len(items):
-            raise InferenceError(f"The model gave {len(results)} results for {len(items)} records.", permanent=True)
+            raise InferenceError(
+                f"The model gave {len(results)} results for {len(items)} records.", permanent=True
+            )
     except ServerUnavailable:
         raise
     except (Exception, SystemExit) as err:  # noqa: BLE001 - a model may raise anything; whatever it is, it costs these records only

@@ -1,4 +1,6 @@
-"""One model version between its topics: reads inputs, asks the model, sends outputs and dead letters."""
+"""One model version between its topics: reads inputs, asks the model, sends outputs and dead
+letters.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,18 @@ from inference.streams.predict import (
 )
 from sightline.base.backoff import Backoff
 from sightline.base.process import settle
-from sightline.kafka import Admin, Consumer, Headers, KafkaUnavailable, NotCommitted, Outbox, Outgoing, Partition, Record, topics
+from sightline.kafka import (
+    Admin,
+    Consumer,
+    Headers,
+    KafkaUnavailable,
+    NotCommitted,
+    Outgoing,
+    Partition,
+    Record,
+    ReliableProducer,
+    topics,
+)
 
 log = logging.getLogger(__name__)
 
@@ -33,16 +46,18 @@ POLL_SECONDS: Final = 0.2
 ROUND_SECONDS: Final = 0.2
 TOPICS_SECONDS: Final = 30.0
 LAG_SECONDS: Final = 2.0
-MOST_READ: Final = 2000
+MAX_READ: Final = 2000
 RETRY_FIRST_SECONDS: Final = 0.25
 RETRY_MOST_SECONDS: Final = 10.0
 REFUSED_FIRST_SECONDS: Final = 1.0
 # What Kafka has not acknowledged by then is trouble, and nothing more is sent after it.
 LATE_SECONDS: Final = 5.0
-MOST_WAITING_BYTES: Final = 32 * 1024 * 1024
-# A model may be slow, and Kafka may be away for a while, before the group takes this worker for dead.
-MOST_SECONDS_BETWEEN_POLLS: Final = 600
-# What Kafka's format (v2) takes around a record that is alone in its batch, and around each of its headers, at most.
+MAX_WAITING_BYTES: Final = 32 * 1024 * 1024
+# A model may be slow, and Kafka may be away for a while, before the group takes this worker for
+# dead.
+MAX_SECONDS_BETWEEN_POLLS: Final = 600
+# What Kafka's format (v2) takes around a record that is alone in its batch, and around each of its
+# headers, at most.
 RECORD_OVERHEAD: Final = 100
 HEADER_OVERHEAD: Final = 10
 PREFIX: Final = "dlt-"
@@ -50,20 +65,41 @@ ATTEMPT: Final = "dlt-delivery-attempt"
 
 
 class RecordStream:
-    """Reads the inputs of one model version as a member of its group. ``open``, ``step`` again and again, ``close``; for one thread."""
+    """Reads the inputs of one model version as a member of its group. ``open``, ``step`` again
+    and again, ``close``; for one thread.
+    """
 
-    def __init__(self, plan: RecordPlan, answers: Answers, tracker: ModelTracker, stopping: threading.Event, worker: str) -> None:
+    def __init__(
+        self,
+        plan: RecordPlan,
+        answers: Answers,
+        tracker: ModelTracker,
+        stopping: threading.Event,
+        worker: str,
+    ) -> None:
         self.plan = plan
         self.answers = answers
         self.tracker = tracker
         self.stopping = stopping
         self.group = topics.records_group(plan.model, plan.version)
-        self.inputs, self.outputs, self.errors = topics.record_topics(plan.model, plan.version, plan.partitions)
-        self.consumer = Consumer(self.group, **{"auto.offset.reset": "earliest", "max.poll.interval.ms": MOST_SECONDS_BETWEEN_POLLS * 1000})
+        self.inputs, self.outputs, self.errors = topics.record_topics(
+            plan.model, plan.version, plan.partitions
+        )
+        self.consumer = Consumer(
+            self.group,
+            **{
+                "auto.offset.reset": "earliest",
+                "max.poll.interval.ms": MAX_SECONDS_BETWEEN_POLLS * 1000,
+            },
+        )
         self.exactly_once = plan.exactly_once and not settings.KAFKA_EMBEDDED
         if plan.exactly_once and not self.exactly_once:
-            log.warning("the embedded broker keeps no transactions, records are delivered as with “every” model=%s", plan.key)
-        self.outbox = Outbox(f"{self.group}.{worker}" if self.exactly_once else "")
+            log.warning(
+                "the embedded broker keeps no transactions, records are delivered as with “every”"
+                " model=%s",
+                plan.key,
+            )
+        self.outbox = ReliableProducer(f"{self.group}.{worker}" if self.exactly_once else "")
         kind = ExactlyOnce if self.exactly_once else Every
         self.delivery: Delivery = kind(self.consumer, self.outbox, stopping)
         self.admin = Admin()
@@ -79,14 +115,21 @@ class RecordStream:
         self._refused_at: dict[Partition, int] = {}
 
     def open(self) -> None:
-        """Join the group. It begins with the oldest record: what was sent before the first start is not lost."""
+        """Join the group. It begins with the oldest record: what was sent before the first start
+        is not lost.
+        """
         self._ensure_topics()
-        # To look through what stays for garbage again and again, because of the records, would take a fifth of the time.
+        # To look through what stays for garbage again and again, because of the records, would take
+        # a fifth of the time.
         settle()
-        self.consumer.subscribe([self.inputs], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost)
+        self.consumer.subscribe(
+            [self.inputs], on_assign=self._assigned, on_revoke=self._revoked, on_lost=self._lost
+        )
 
     def step(self, timeout: float = POLL_SECONDS) -> None:
-        """One round: read what is there, answer for a while, and see to it that the answers arrive."""
+        """One round: read what is there, answer for a while, and see to it that the answers
+        arrive.
+        """
         if time.monotonic() >= self._topics_due:
             self._ensure_topics()
         try:
@@ -106,14 +149,20 @@ class RecordStream:
         try:
             self.delivery.finish()
         except (KafkaUnavailable, NotCommitted) as err:
-            log.warning("records not settled at the end, they are read again model=%s reason=%s", self.plan.key, err)
+            log.warning(
+                "records not settled at the end, they are read again model=%s reason=%s",
+                self.plan.key,
+                err,
+            )
         finally:
             self.consumer.close()
             self.outbox.close(0)
             settle()
 
     def lag(self) -> int | None:
-        """How many records of its partitions are not answered yet, by what the broker says now; None when it does not. For any thread."""
+        """How many records of its partitions are not answered yet, by what the broker says now;
+        None when it does not. For any thread.
+        """
         owned = set(self.owned)
         try:
             ranges = self.admin.offsets(owned, LAG_SECONDS)
@@ -122,20 +171,27 @@ class RecordStream:
         except KafkaUnavailable:
             return None
         done = stored | self.delivery.answered
-        return sum(max(0, end - max(begin, done.get(partition, begin))) for partition, (begin, end) in ranges.items())
+        return sum(
+            max(0, end - max(begin, done.get(partition, begin)))
+            for partition, (begin, end) in ranges.items()
+        )
 
     # Reading
 
     def _read(self, timeout: float) -> None:
-        """Poll in any case, which keeps the membership of the group; take little while much is waiting."""
+        """Poll in any case, which keeps the membership of the group; take little while much is
+        waiting.
+        """
         waiting_bytes = sum(len(record.value or b"") for record in self.waiting)
-        room = MOST_READ - len(self.waiting) if waiting_bytes < MOST_WAITING_BYTES else 1
+        room = MAX_READ - len(self.waiting) if waiting_bytes < MAX_WAITING_BYTES else 1
         self._take(self.consumer.read(max(1, room), 0 if self.waiting else timeout))
 
     def _take(self, records: Sequence[Record]) -> None:
         first = {(record.topic, record.partition): record.offset for record in reversed(records)}
         if first.keys() - self.owned:
-            records = [record for record in records if (record.topic, record.partition) in self.owned]
+            records = [
+                record for record in records if (record.topic, record.partition) in self.owned
+            ]
         self.waiting += records
         for partition in first.keys() & self.owned:
             self.delivery.answered.setdefault(partition, first[partition])
@@ -143,7 +199,9 @@ class RecordStream:
     def _drop(self, partitions: Iterable[Partition]) -> None:
         gone = set(partitions)
         self.owned -= gone
-        self.waiting = [record for record in self.waiting if (record.topic, record.partition) not in gone]
+        self.waiting = [
+            record for record in self.waiting if (record.topic, record.partition) not in gone
+        ]
 
     # Who reads what
 
@@ -163,12 +221,18 @@ class RecordStream:
     # Answering
 
     def _round(self) -> ServerUnavailable | None:
-        """Answer what is waiting, for ROUND_SECONDS or one call of the model, whichever is longer. The error when its server is away."""
+        """Answer what is waiting, for ROUND_SECONDS or one call of the model, whichever is
+        longer. The error when its server is away.
+        """
         until = time.monotonic() + ROUND_SECONDS
         done = 0
         away = None
         try:
-            while done < len(self.waiting) and not self.stopping.is_set() and (not done or time.monotonic() < until):
+            while (
+                done < len(self.waiting)
+                and not self.stopping.is_set()
+                and (not done or time.monotonic() < until)
+            ):
                 batch = self.waiting[done : done + self.answers.most]
                 started = time.perf_counter()
                 answers = self.answers.ask(batch)
@@ -178,7 +242,10 @@ class RecordStream:
         except ServerUnavailable as err:
             away = err
         except Stopped:
-            log.info("stopped while a record is tried again, the next worker takes it up model=%s", self.plan.key)
+            log.info(
+                "stopped while a record is tried again, the next worker takes it up model=%s",
+                self.plan.key,
+            )
         self._tell_good()
         self.waiting = self.waiting[done:]
         if done:
@@ -192,13 +259,19 @@ class RecordStream:
 
     def _put(self, batch: Sequence[Record], answers: Sequence[Answer]) -> None:
         """Send the answers. They keep the input's key, headers and partition, and so its order."""
-        outputs, partitions, limit = self.outputs.name, self.output_partitions, settings.KAFKA_MAX_MESSAGE_BYTES
+        outputs, partitions, limit = (
+            self.outputs.name,
+            self.output_partitions,
+            settings.KAFKA_MAX_MESSAGE_BYTES,
+        )
         outgoing: list[Outgoing] = []
         for record, answer in zip(batch, answers, strict=True):
             headers, size = _carried(record)
             if isinstance(answer, bytes):
                 if size + len(answer) <= limit:
-                    outgoing.append((outputs, answer, record.key, headers, record.partition % partitions))
+                    outgoing.append(
+                        (outputs, answer, record.key, headers, record.partition % partitions)
+                    )
                     self._good += 1
                     continue
                 answer = Failure(_too_large(size + len(answer)))
@@ -208,27 +281,52 @@ class RecordStream:
     def _dead_letter(self, record: Record, failure: Failure, headers: Headers) -> Outgoing:
         """The record as it came, and why it has no answer."""
         attempt = _attempts(record) + failure.attempt - 1
-        letter = dead_letter(record, failure.error, group=self.group, model=self.plan.model, version=self.plan.version, attempt=attempt)
+        letter = dead_letter(
+            record,
+            failure.error,
+            group=self.group,
+            model=self.plan.model,
+            version=self.plan.version,
+            attempt=attempt,
+        )
         self._tell_good()
-        self.tracker.fail(letter.message or letter.error, says_nothing=isinstance(failure.error, RecordError))
-        log.debug("record failed model=%s partition=%s offset=%s error=%s", self.plan.key, record.partition, record.offset, letter.message)
+        self.tracker.fail(
+            letter.message or letter.error, says_nothing=isinstance(failure.error, RecordError)
+        )
+        log.debug(
+            "record failed model=%s partition=%s offset=%s error=%s",
+            self.plan.key,
+            record.partition,
+            record.offset,
+            letter.message,
+        )
         reasons = tuple(letter.headers().items())
-        key, headers, value = _within(settings.KAFKA_MAX_MESSAGE_BYTES + topics.HEADER_ROOM - _size(reasons), record, headers)
+        key, headers, value = _within(
+            settings.KAFKA_MAX_MESSAGE_BYTES + topics.HEADER_ROOM - _size(reasons), record, headers
+        )
         return self.errors.name, value, key, [*headers, *reasons], 0
 
     # Trouble
 
     def _wait_for_server(self, err: ServerUnavailable) -> None:
-        """Try again later, for ever: it is not the records' fault. Polling meanwhile keeps the partitions with this worker."""
+        """Try again later, for ever: it is not the records' fault. Polling meanwhile keeps the
+        partitions with this worker.
+        """
         self.tracker.unavailable(0, redact_url(str(err)))
         self._pause(max(self._backoff.next(), err.retry_after))
 
     def _is_late(self) -> bool:
-        """Whether Kafka has not acknowledged for long what was sent: then no more is taken up, a while is waited, and the state says so."""
+        """Whether Kafka has not acknowledged for long what was sent: then no more is taken up, a
+        while is waited, and the state says so.
+        """
         late = self.delivery.waits > LATE_SECONDS
         if late:
             names = f"{self.outputs.name} and {self.errors.name}"
-            self.tracker.unavailable(0, f"Kafka does not take the results. Do the brokers work, and are the topics {names} in order?")
+            self.tracker.unavailable(
+                0,
+                f"Kafka does not take the results. Do the brokers work, and are the topics {names}"
+                " in order?",
+            )
             self._pause(POLL_SECONDS)
             self.delivery.settle()
         elif self._late:
@@ -237,7 +335,9 @@ class RecordStream:
         return late
 
     def _begin_again(self, err: Exception) -> None:
-        """Nothing of the last rounds counts: read it again, a little later, and less and less often while that is of no use."""
+        """Nothing of the last rounds counts: read it again, a little later, and less and less
+        often while that is of no use.
+        """
         log.warning("records are read again model=%s reason=%s", self.plan.key, err)
         self.tracker.unavailable(0, f"Kafka does not take the results: {err}")
         self.tracker.repeated += 1
@@ -266,7 +366,9 @@ class RecordStream:
         try:
             history = topics.model_history(self.plan.model, self.plan.version)
             self.admin.ensure((topics.status(), history, self.inputs, self.outputs, self.errors))
-            self.output_partitions = self.admin.partitions().get(self.outputs.name, self.plan.partitions)
+            self.output_partitions = self.admin.partitions().get(
+                self.outputs.name, self.plan.partitions
+            )
         except KafkaUnavailable as err:
             log.warning("topics not created model=%s detail=%s", self.plan.key, err)
 
@@ -278,7 +380,9 @@ def _attempts(record: Record) -> int:
 
 
 def _carried(record: Record) -> tuple[Headers, int]:
-    """The headers that go on with an answer, without those of an earlier failure; and the bytes that Kafka counts beside the value, at most."""
+    """The headers that go on with an answer, without those of an earlier failure; and the bytes
+    that Kafka counts beside the value, at most.
+    """
     headers: Headers = record.headers
     size = 0
     for name, value in headers:
@@ -294,10 +398,13 @@ def _size(headers: Headers) -> int:
     return sum(len(name) + len(value or b"") + HEADER_OVERHEAD for name, value in headers)
 
 
-def _within(limit: int, record: Record, headers: Headers) -> tuple[bytes | None, Headers, bytes | None]:
+def _within(
+    limit: int, record: Record, headers: Headers
+) -> tuple[bytes | None, Headers, bytes | None]:
     """As much of a record's key, headers and value as fits.
 
-    A topic that was made by hand may take larger records than ours do: the letter about one says where the whole record is.
+    A topic that was made by hand may take larger records than ours do: the letter about one says
+    where the whole record is.
     """
     room = limit - RECORD_OVERHEAD
     key = record.key if len(record.key or b"") <= room else None
@@ -309,4 +416,8 @@ def _within(limit: int, record: Record, headers: Headers) -> tuple[bytes | None,
 
 def _too_large(size: int) -> InferenceError:
     limit = settings.KAFKA_MAX_MESSAGE_BYTES
-    return InferenceError(f"The answer has {size} bytes with its key and headers; Kafka takes {limit} (KAFKA_MAX_MESSAGE_BYTES).", permanent=True)
+    return InferenceError(
+        f"The answer has {size} bytes with its key and headers; Kafka takes {limit}"
+        " (KAFKA_MAX_MESSAGE_BYTES).",
+        permanent=True,
+    )

@@ -1,4 +1,6 @@
-"""The records worker: a lane for each model version between its topics of inputs, outputs and errors."""
+"""The records worker: a lane for each model version between its topics of inputs, outputs and
+errors.
+"""
 
 from __future__ import annotations
 
@@ -9,8 +11,8 @@ from typing import Final
 from cameras.sources.credentials import redact_url
 from inference.record_plans import RecordPlan, record_plans
 from inference.runner.history import RecordSummary
-from inference.runner.metrics import LaneState
-from inference.runner.worker import LaneWorker, ModelLane
+from inference.runner.metrics import RunnerState
+from inference.runner.worker import ModelRunner, RunnerWorker
 from inference.runtimes.errors import InferenceError
 from inference.streams.predict import Answers
 from inference.streams.stream import RecordStream
@@ -19,11 +21,12 @@ from sightline.kafka import KafkaUnavailable, Producer, topics
 
 log = logging.getLogger(__name__)
 
-# Of the 15 s that the supervisor gives: a call of the model that lasts longer than this is answered again by the next worker.
+# Of the 15 s that the supervisor gives: a call of the model that lasts longer than this is answered
+# again by the next worker.
 STOP_SECONDS: Final = 12.0
 
 
-class RecordLane(ModelLane[RecordPlan]):
+class StreamRunner(ModelRunner[RecordPlan]):
     """A thread that keeps one model version at its records."""
 
     def __init__(self, plan: RecordPlan, producer: Producer, worker: str) -> None:
@@ -39,14 +42,24 @@ class RecordLane(ModelLane[RecordPlan]):
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def metrics(self) -> LaneState:
+    def metrics(self) -> RunnerState:
         stream = self.stream
         lag, queued = (None, 0) if stream is None else (stream.lag(), stream.outbox.queued)
-        return LaneState(self.status(), self.tracker, topics.records_group(self.plan.model, self.plan.version), lag, queued=queued)
+        return RunnerState(
+            self.status(),
+            self.tracker,
+            topics.records_group(self.plan.model, self.plan.version),
+            lag,
+            queued=queued,
+        )
 
     def tell_history(self) -> None:
         """Publish what was done since the last time."""
-        self.producer.send(topics.model_history(self.plan.model, self.plan.version), self.summary.take().to_json(), key=self.worker)
+        self.producer.send(
+            topics.model_history(self.plan.model, self.plan.version),
+            self.summary.take().to_json(),
+            key=self.worker,
+        )
 
     def _run(self) -> None:
         """Again, after a while, when something unforeseen ends it."""
@@ -67,7 +80,9 @@ class RecordLane(ModelLane[RecordPlan]):
         try:
             if not self._load(answers):
                 return
-            stream = self.stream = RecordStream(self.plan, answers, self.tracker, self.stopping, self.worker)
+            stream = self.stream = RecordStream(
+                self.plan, answers, self.tracker, self.stopping, self.worker
+            )
             try:
                 stream.open()
                 while not self.stopping.is_set():
@@ -79,7 +94,9 @@ class RecordLane(ModelLane[RecordPlan]):
             answers.close()
 
     def _load(self, answers: Answers) -> bool:
-        """Load the model, tried for ever, because what it lacks may come. False when the lane is stopped before."""
+        """Load the model, tried for ever, because what it lacks may come. False when the lane is
+        stopped before.
+        """
         backoff = Backoff()
         while not self.stopping.is_set():
             self.tracker.loading()
@@ -104,8 +121,10 @@ def _reason_against(answers: Answers) -> str:
     return ""
 
 
-class RecordsWorker(LaneWorker[RecordPlan, RecordLane]):
-    """Follows the deployments on records. Several of these workers share each model version's partitions."""
+class RecordsWorker(RunnerWorker[RecordPlan, StreamRunner]):
+    """Follows the deployments on records. Several of these workers share each model version's
+    partitions.
+    """
 
     role = "records"
     stop_seconds = STOP_SECONDS
@@ -113,5 +132,5 @@ class RecordsWorker(LaneWorker[RecordPlan, RecordLane]):
     def plans(self) -> dict[str, RecordPlan]:
         return record_plans()
 
-    def lane(self, plan: RecordPlan) -> RecordLane:
-        return RecordLane(plan, self.producer, self.name)
+    def lane(self, plan: RecordPlan) -> StreamRunner:
+        return StreamRunner(plan, self.producer, self.name)

@@ -1,4 +1,6 @@
-"""Waiting longer after each failure, with jitter, so that what failed together does not come back together."""
+"""Waiting longer after each failure, with jitter, so that what failed together does not come
+back together.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +13,20 @@ MINUTE = 60.0
 
 
 class Backoff:
-    """Delays in seconds: ``first``, then doubling up to ``most``, each between half of it and all of it. ``reset`` after health.
+    """Delays in seconds: ``first``, then doubling up to ``most``, each between half of it and all
+    of it. ``reset`` after health.
 
     With ``a_minute`` no more tries than that begin in any minute, whatever was reset in between.
     """
 
-    def __init__(self, first: float = 1.0, most: float = 30.0, *, a_minute: int = 0, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        first: float = 1.0,
+        most: float = 30.0,
+        *,
+        a_minute: int = 0,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.first = first
         self.most = most
         self.failures = 0

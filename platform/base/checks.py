@@ -1,4 +1,6 @@
-"""Whether what a process needs answers: each check says in a sentence what is missing, or "" when nothing is."""
+"""Whether what a process needs answers: each check says in a sentence what is missing, or ""
+when nothing is.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,9 @@ def redis_problem() -> str:
     """Why Redis cannot be used, or "", also where none is configured."""
     if not settings.REDIS_URL:
         return ""
-    client = Redis.from_url(settings.REDIS_URL, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+    client = Redis.from_url(
+        settings.REDIS_URL, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+    )
     try:
         client.ping()
     except (RedisError, OSError):

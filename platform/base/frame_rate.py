@@ -1,14 +1,20 @@
-"""A frame rate that is kept on average, by taking frames or leaving them, never by holding one back."""
+"""Frame rates: limiting what comes, and a steady beat for what is asked for."""
 
 from __future__ import annotations
+
+import threading
+import time
 
 NANOSECONDS = 1_000_000_000
 
 
-class Pace:
-    """Thins frames out to at most ``fps`` a second, without drift: what is due is counted from the first frame on, not from the last taken."""
+class FrameRateLimiter:
+    """Thins frames out to at most ``fps`` a second, without drift: what is due is counted from
+    the first frame on, not from the last taken.
+    """
 
-    # A camera that sends at exactly this rate jitters a little; a frame that is early by less than this is still the one that is due.
+    # A camera that sends at exactly this rate jitters a little; a frame that is early by less than
+    # this is still the one that is due.
     EARLY = 0.3
 
     def __init__(self, fps: float) -> None:
@@ -24,3 +30,22 @@ class Pace:
         late = captured_at - self.due > self.interval
         self.due = (captured_at if late or clock_was_put_back else self.due) + self.interval
         return True
+
+
+class Ticker:
+    """`wait()` returns at each beat of `fps`. Beats missed by more than one period are dropped,
+    not caught up.
+    """
+
+    def __init__(self, fps: float, stop: threading.Event) -> None:
+        self._period = 1.0 / fps
+        self._stop = stop
+        self._due = time.monotonic()
+
+    def wait(self) -> bool:
+        """Sleep until the next beat. False once the stop event is set."""
+        delay = self._due - time.monotonic()
+        if delay < -self._period:
+            self._due -= delay
+        self._due += self._period
+        return not self._stop.wait(max(0.0, delay))

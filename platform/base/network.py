@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import socket
 
-# Below Linux's ephemeral range, so that no outgoing connection takes the port while the server that owns it is being restarted.
+# Below Linux's ephemeral range, so that no outgoing connection takes the port while the server that
+# owns it is being restarted.
 RANGE = range(20_000, 32_000)
 TRIES = 200
 

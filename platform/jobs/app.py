@@ -18,7 +18,11 @@ app = Celery("sightline")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks(["cameras", "inference.deadletters"])
 app.conf.beat_schedule = {
-    "record-health": {"task": "cameras.tasks.record_health", "schedule": 10.0, "options": {"expires": 10}},
+    "record-health": {
+        "task": "cameras.tasks.record_health",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "prune-outages": {"task": "cameras.tasks.prune_outages", "schedule": 24 * 3600.0},
 }
 
@@ -45,7 +49,9 @@ def hear_heartbeats(**_: object) -> None:
 
 @worker_ready.connect
 def report_jobs(**_: object) -> None:
-    """A process that runs jobs tells of itself as all workers do. Imported only there: the application alone needs no Kafka."""
+    """A process that runs jobs tells of itself as all workers do. Imported only there: the
+    application alone needs no Kafka.
+    """
     from sightline.jobs.report import report
 
     report()

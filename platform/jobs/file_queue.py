@@ -1,6 +1,7 @@
 """Celery's queue in files, with one thing mended: a task is seen only when it is whole.
 
-Kombu writes a task into the file that the reader looks for, and a reader that is quick finds half of it and ends.
+Kombu writes a task into the file that the reader looks for, and a reader that is quick finds
+half of it and ends.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from kombu.transport import filesystem
 class Channel(filesystem.Channel):
     """Kombu's channel, whose files appear under their names only when they are complete."""
 
-    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]  # its two bases name it differently
+    # its two bases name it differently
+    def _put(self, queue: str, payload: Any, **kwargs: Any) -> None:  # type: ignore[override]
         name = f"{time.time_ns()}_{uuid.uuid4()}.{queue}.msg"
         folder = Path(self.data_folder_out)
         part = folder / f"{name}.part"

@@ -23,11 +23,16 @@ SCHEDULED: Final = frozenset(entry["task"] for entry in app.conf.beat_schedule.v
 
 JOBS: Final = Family("counter", "sightline_jobs", "Jobs taken")
 RUNNING: Final = Family("gauge", "sightline_jobs_running", "Jobs that run now")
-SCHEDULED_AT: Final = Family("gauge", "sightline_jobs_scheduled_timestamp_seconds", "When a job of the scheduler came last; missing before the first")
+SCHEDULED_AT: Final = Family(
+    "gauge",
+    "sightline_jobs_scheduled_timestamp_seconds",
+    "When a job of the scheduler came last; missing before the first",
+)
 FAMILIES: Final = (JOBS, RUNNING, SCHEDULED_AT)
 
 _last = {"scheduled": 0}
-# Celery looks for receivers of its heartbeats before it says that it is ready. It sends none while it waits for Redis.
+# Celery looks for receivers of its heartbeats before it says that it is ready. It sends none while
+# it waits for Redis.
 _pulse = Pulse(redis_problem)
 
 
@@ -38,11 +43,17 @@ def beat(**_: object) -> None:
 
 
 def report() -> None:
-    """Report once a second, and serve health and metrics, until the Celery worker of this process ends."""
+    """Report once a second, and serve health and metrics, until the Celery worker of this
+    process ends.
+    """
     reporter = Reporter("jobs", counters)
     logs.identify(reporter.name)
-    checks = {"database": database_problem} | ({"redis": redis_problem} if settings.REDIS_URL else {})
-    Operations("jobs", checks, metrics, partial(producer_metrics, reporter.producer), pulse=_pulse).start()
+    checks = {"database": database_problem} | (
+        {"redis": redis_problem} if settings.REDIS_URL else {}
+    )
+    Operations(
+        "jobs", checks, metrics, partial(producer_metrics, reporter.producer), pulse=_pulse
+    ).start()
 
     def note(request: Any = None, **_: object) -> None:
         if request is not None and request.name in SCHEDULED:
@@ -54,8 +65,14 @@ def report() -> None:
 
 
 def counters() -> dict[str, int]:
-    """Jobs taken since the start, jobs that run now, and when the scheduler last sent one: seconds since the epoch, 0 = not yet."""
-    return {"jobs": sum(state.total_count.values()), "running": len(state.active_requests), "last_scheduled": _last["scheduled"]}
+    """Jobs taken since the start, jobs that run now, and when the scheduler last sent one:
+    seconds since the epoch, 0 = not yet.
+    """
+    return {
+        "jobs": sum(state.total_count.values()),
+        "running": len(state.active_requests),
+        "last_scheduled": _last["scheduled"],
+    }
 
 
 def metrics() -> Iterator[Metric]:

@@ -1,7 +1,8 @@
 """Kafka: the only package that imports confluent_kafka's clients.
 
-Clients connect lazily and for ever; nothing here raises because the broker is away, unless it says so. Queues are bounded for video: what does not
-fit is dropped and counted, and no caller ever waits for the broker.
+Clients connect lazily and for ever; nothing here raises because the broker is away, unless it
+says so. Queues are bounded for video: what does not fit is dropped and counted, and no caller
+ever waits for the broker.
 """
 
 from __future__ import annotations
@@ -24,15 +25,15 @@ from sightline.kafka.connection import (
     security,
 )
 from sightline.kafka.consumer import Consumer
-from sightline.kafka.latest_consumer import LiveConsumer
+from sightline.kafka.latest_consumer import LatestConsumer
 from sightline.kafka.producer import Producer
 from sightline.kafka.reliable_producer import (
+    DeliveryReport,
     NotCommitted,
-    Outbox,
     Outgoing,
-    Receipt,
+    ReliableProducer,
 )
-from sightline.kafka.watchdog import TopicKeeper
+from sightline.kafka.watchdog import TopicWatchdog
 
 __all__ = [
     "OFFSET_BEGINNING",
@@ -41,21 +42,21 @@ __all__ = [
     "Admin",
     "Cluster",
     "Consumer",
+    "DeliveryReport",
     "Headers",
     "Health",
     "KafkaUnavailable",
-    "LiveConsumer",
+    "LatestConsumer",
     "NoSuchTopic",
     "NotCommitted",
     "OnPartitions",
-    "Outbox",
     "Outgoing",
     "Partition",
     "PartitionState",
     "Producer",
-    "Receipt",
     "Record",
-    "TopicKeeper",
+    "ReliableProducer",
+    "TopicWatchdog",
     "address_file",
     "bootstrap_servers",
     "embedded_broker",

@@ -1,7 +1,9 @@
-"""The embedded broker: librdkafka's own, in a process of its own, behind a port that does not change.
+"""The embedded broker: librdkafka's own, in a process of its own, behind a port that does not
+change.
 
-librdkafka picks the broker's port itself, anew at each start. Clients bootstrap from the fixed port, whose connections are passed on to the
-broker; the broker's metadata then tells them its own port, which carries the data. So after a restart every client finds it again.
+librdkafka picks the broker's port itself, anew at each start. Clients bootstrap from the fixed
+port, whose connections are passed on to the broker; the broker's metadata then tells them its
+own port, which carries the data. So after a restart every client finds it again.
 """
 
 from __future__ import annotations

@@ -12,18 +12,30 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from django.conf import settings
 
 log = logging.getLogger(__name__)
-# librdkafka reports every failed attempt to connect, many a second. Health says it once; LOG_LEVEL=DEBUG shows them all.
+# librdkafka reports every failed attempt to connect, many a second. Health says it once;
+# LOG_LEVEL=DEBUG shows them all.
 client_log = logging.getLogger("librdkafka")
 OFFSET_BEGINNING: int = confluent_kafka.OFFSET_BEGINNING
 OFFSET_END: int = confluent_kafka.OFFSET_END
-OFFSET_NEWEST = -2001  # RD_KAFKA_OFFSET_TAIL(1): the newest record that is already there, then all that follow
-AWAY = {KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE}
+OFFSET_NEWEST = (
+    -2001
+)  # RD_KAFKA_OFFSET_TAIL(1): the newest record that is already there, then all that follow
+AWAY = {
+    KafkaError._ALL_BROKERS_DOWN,
+    KafkaError._TRANSPORT,
+    KafkaError._TIMED_OUT,
+    KafkaError._RESOLVE,
+}
 REFUSED = {
     KafkaError._AUTHENTICATION: "Kafka refuses the user name or password.",
     KafkaError.SASL_AUTHENTICATION_FAILED: "Kafka refuses the user name or password.",
     KafkaError._SSL: "Kafka's certificate cannot be trusted, or it does not speak TLS.",
 }
-NO_SUCH_TOPIC = {KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
+NO_SUCH_TOPIC = {
+    KafkaError.UNKNOWN_TOPIC_OR_PART,
+    KafkaError._UNKNOWN_TOPIC,
+    KafkaError._UNKNOWN_PARTITION,
+}
 Partition = tuple[str, int]
 Headers = Sequence[tuple[str, bytes | None]]
 """A record's headers: a name may come again, a value may be null."""
@@ -40,7 +52,9 @@ class NoSuchTopic(KafkaUnavailable):
 
 
 class Record(NamedTuple):
-    """One record as read: ``timestamp`` in ms since the epoch. A tuple, because it is made many thousand times a second."""
+    """One record as read: ``timestamp`` in ms since the epoch. A tuple, because it is made many
+    thousand times a second.
+    """
 
     topic: str
     partition: int
@@ -68,13 +82,19 @@ def bootstrap_servers() -> str:
     try:
         return address_file().read_text(encoding="utf-8").strip()
     except OSError as err:
-        raise KafkaUnavailable("No broker is running here: start `manage.py up`, or set KAFKA_BOOTSTRAP_SERVERS.") from err
+        raise KafkaUnavailable(
+            "No broker is running here: start `manage.py up`, or set KAFKA_BOOTSTRAP_SERVERS."
+        ) from err
 
 
 def security(variables: Mapping[str, str]) -> dict[str, str]:
-    """``KAFKA_SECURITY_SASL_MECHANISM`` becomes ``sasl.mechanism``, and so on; ``KAFKA_SECURITY_PROTOCOL`` is ``security.protocol``."""
+    """``KAFKA_SECURITY_SASL_MECHANISM`` becomes ``sasl.mechanism``, and so on;
+    ``KAFKA_SECURITY_PROTOCOL`` is ``security.protocol``.
+    """
     names = {"PROTOCOL": "security.protocol"}
-    return {names.get(name, name.lower().replace("_", ".")): value for name, value in variables.items()}
+    return {
+        names.get(name, name.lower().replace("_", ".")): value for name, value in variables.items()
+    }
 
 
 def connection(health: Health) -> dict[str, Any]:
@@ -84,7 +104,8 @@ def connection(health: Health) -> dict[str, Any]:
         "socket.nagle.disable": True,
         "reconnect.backoff.ms": 100,
         "reconnect.backoff.max.ms": 1000,
-        # A host that has just gone, such as a pod that is replaced, answers nothing, not even with a refusal: librdkafka would wait for it for 30 s.
+        # A host that has just gone, such as a pod that is replaced, answers nothing, not even with
+        # a refusal: librdkafka would wait for it for 30 s.
         "socket.connection.setup.timeout.ms": 10_000,
         "topic.metadata.refresh.interval.ms": 10_000,
         "error_cb": health.on_error,
@@ -93,15 +114,21 @@ def connection(health: Health) -> dict[str, Any]:
 
 
 def made(kind: Callable[..., Client], configuration: Mapping[str, Any]) -> Client:
-    """A client of librdkafka; KafkaUnavailable when it refuses the configuration, which KAFKA_SECURITY_* may have spoilt."""
+    """A client of librdkafka; KafkaUnavailable when it refuses the configuration, which
+    KAFKA_SECURITY_* may have spoilt.
+    """
     try:
         return kind(configuration, logger=client_log)
     except KafkaException as err:
-        raise KafkaUnavailable(f"Kafka cannot be reached with these settings: {err.args[0].str()}") from err
+        raise KafkaUnavailable(
+            f"Kafka cannot be reached with these settings: {err.args[0].str()}"
+        ) from err
 
 
 class Health:
-    """Whether Kafka answers a client: down on errors of the connection, up again with the first success."""
+    """Whether Kafka answers a client: down on errors of the connection, up again with the first
+    success.
+    """
 
     def __init__(self) -> None:
         self.reachable = True
@@ -133,7 +160,9 @@ class Health:
 
 
 class _Outage:
-    """Says once in the log of a process, not once for each of its clients, that Kafka is away or back."""
+    """Says once in the log of a process, not once for each of its clients, that Kafka is away or
+    back.
+    """
 
     def __init__(self) -> None:
         self.lasts = False
@@ -153,11 +182,18 @@ _outage = _Outage()
 
 
 def embedded_broker() -> tuple[Any, str]:
-    """Start librdkafka's own broker in this process: a handle that keeps it alive, and its address."""
-    handle = confluent_kafka.Producer({"test.mock.num.brokers": 1, "bootstrap.servers": "embedded", "log_level": 4}, logger=client_log)
+    """Start librdkafka's own broker in this process: a handle that keeps it alive, and its
+    address.
+    """
+    handle = confluent_kafka.Producer(
+        {"test.mock.num.brokers": 1, "bootstrap.servers": "embedded", "log_level": 4},
+        logger=client_log,
+    )
     brokers = handle.list_topics(timeout=10).brokers.values()
     return handle, ",".join(f"{broker.host}:{broker.port}" for broker in brokers)
 
 
 def next_offsets(offsets: Mapping[Partition, int]) -> list[TopicPartition]:
-    return [TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()]
+    return [
+        TopicPartition(topic, partition, offset) for (topic, partition), offset in offsets.items()
+    ]

@@ -29,22 +29,25 @@ from sightline.kafka.connection import (
     next_offsets,
 )
 from sightline.kafka.groups import committed_offsets
-from sightline.kafka.stall_detector import Leaders
+from sightline.kafka.stall_detector import StallDetector
 from sightline.kafka.topics import Topic
 
 log = logging.getLogger(__name__)
 
-# The embedded broker forgets who asked to join when it stood still for a session: the question, which waits for so long and 3 s, is asked anew then.
-# Its leader epochs are always 0, so that nothing is to be learned from them.
+# The embedded broker forgets who asked to join when it stood still for a session: the question,
+# which waits for so long and 3 s, is asked anew then. Its leader epochs are always 0, so that
+# nothing is to be learned from them.
 EMBEDDED: Final = {"max.poll.interval.ms": 10_000}
 BEREFT_SECONDS: Final = 3.0
-MOST_BEREFT_SECONDS: Final = 600.0
+MAX_BEREFT_SECONDS: Final = 600.0
 
 
 class Consumer:
-    """Reads records: either as a member of a group (``subscribe``) or of chosen partitions (``watch``). For one thread.
+    """Reads records: either as a member of a group (``subscribe``) or of chosen partitions
+    (``watch``). For one thread.
 
-    ``ended``: partitions that were read to their end, when made with ``enable.partition.eof``. One that is kept must be polled, or closed.
+    ``ended``: partitions that were read to their end, when made with ``enable.partition.eof``.
+    One that is kept must be polled, or closed.
     """
 
     def __init__(self, group: str = "", **overrides: Any) -> None:
@@ -54,11 +57,11 @@ class Consumer:
         self.ended: set[Partition] = set()
         self._subscription: Callable[[], None] | None = None
         self._watched: dict[Partition, int] = {}
-        self._leaders = Leaders()
+        self._leaders = StallDetector()
         self._renewing = False
         self._bereft = False
         self._join_anew_at = math.inf
-        self._join_anew = Backoff(BEREFT_SECONDS, MOST_BEREFT_SECONDS)
+        self._join_anew = Backoff(BEREFT_SECONDS, MAX_BEREFT_SECONDS)
         self._client: confluent_kafka.Consumer | None = None
 
     @property
@@ -79,7 +82,8 @@ class Consumer:
             "heartbeat.interval.ms": 1500,
             "queued.max.messages.kbytes": 16 * 1024,
             "fetch.message.max.bytes": settings.KAFKA_MAX_MESSAGE_BYTES,
-            # The embedded broker always waits this long when one partition is empty; a real one answers with the first record.
+            # The embedded broker always waits this long when one partition is empty; a real one
+            # answers with the first record.
             "fetch.wait.max.ms": 5 if settings.KAFKA_EMBEDDED else 100,
             "allow.auto.create.topics": settings.KAFKA_EMBEDDED,
             **(EMBEDDED if settings.KAFKA_EMBEDDED else self._leaders.configuration),
@@ -100,9 +104,11 @@ class Consumer:
         on_revoke: OnPartitions | None = None,
         on_lost: OnPartitions | None = None,
     ) -> None:
-        """Share ``topics`` with the group; leave it when there are none. ``offset``: where to begin in each new partition, instead of where it was.
+        """Share ``topics`` with the group; leave it when there are none. ``offset``: where to begin
+        in each new partition, instead of where it was.
 
-        ``on_lost``: the group went on without us, or cannot be reached; without it, ``on_revoke`` is told.
+        ``on_lost``: the group went on without us, or cannot be reached; without it,
+        ``on_revoke`` is told.
         """
 
         def assigned(client: confluent_kafka.Consumer, partitions: list[TopicPartition]) -> None:
@@ -126,7 +132,9 @@ class Consumer:
         if not names:
             self.close()
             return
-        self._subscription = lambda: self.client.subscribe(names, on_assign=assigned, on_revoke=revoked, on_lost=lost)
+        self._subscription = lambda: self.client.subscribe(
+            names, on_assign=assigned, on_revoke=revoked, on_lost=lost
+        )
         self._subscription()
 
     def watch(self, topic: Topic, partition: int = 0, offset: int = OFFSET_NEWEST) -> None:
@@ -140,13 +148,17 @@ class Consumer:
         self.client.incremental_unassign([TopicPartition(topic.name, partition)])
 
     def poll(self, timeout: float) -> Record | None:
-        """The next record, or None after ``timeout`` seconds. Errors of the connection are noted in ``health`` and waited out."""
+        """The next record, or None after ``timeout`` seconds. Errors of the connection are noted
+        in ``health`` and waited out.
+        """
         self._renew_where_needed()
         message = self.client.poll(timeout)
         return None if message is None else self._taken(message)
 
     def read(self, most: int, timeout: float) -> list[Record]:
-        """Up to ``most`` records: those that are here already, or else the first to come within ``timeout`` seconds."""
+        """Up to ``most`` records: those that are here already, or else the first to come within
+        ``timeout`` seconds.
+        """
         self._renew_where_needed()
         first = self.client.poll(timeout)
         if first is None:
@@ -177,12 +189,16 @@ class Consumer:
 
     def commit(self, records: Iterable[Record]) -> None:
         """Store, without waiting, that the group is done with ``records``."""
-        offsets = [TopicPartition(record.topic, record.partition, record.offset + 1) for record in records]
+        offsets = [
+            TopicPartition(record.topic, record.partition, record.offset + 1) for record in records
+        ]
         if offsets:
             self.client.commit(offsets=offsets, asynchronous=True)
 
     def commit_offsets(self, offsets: Mapping[Partition, int], *, wait: bool = False) -> bool:
-        """Store where the group goes on; with ``wait``, whether the broker has it. False, too, when the group went on without us."""
+        """Store where the group goes on; with ``wait``, whether the broker has it. False, too,
+        when the group went on without us.
+        """
         if not offsets:
             return True
         try:
@@ -193,7 +209,9 @@ class Consumer:
         return True
 
     def committed(self, topic: Topic, partition: int = 0, timeout: float = 5) -> int | None:
-        """Where the group goes on; None when it has never said so, KafkaUnavailable when the broker does not answer."""
+        """Where the group goes on; None when it has never said so, KafkaUnavailable when the
+        broker does not answer.
+        """
         try:
             found = committed_offsets(self.client, [TopicPartition(topic.name, partition)], timeout)
         except KafkaException as err:
@@ -213,22 +231,32 @@ class Consumer:
         try:
             self.client.seek(TopicPartition(*partition, offset))
         except KafkaException as err:
-            log.info("kafka seek failed topic=%s partition=%s reason=%s", *partition, err.args[0].str())
+            log.info(
+                "kafka seek failed topic=%s partition=%s reason=%s", *partition, err.args[0].str()
+            )
             return False
         return True
 
     def offset_at(self, topic: Topic, partition: int, timestamp: int, timeout: float = 5) -> int:
-        """The first offset whose record is not older than ``timestamp`` (ms since the epoch); OFFSET_END when there is none."""
+        """The first offset whose record is not older than ``timestamp`` (ms since the epoch);
+        OFFSET_END when there is none.
+        """
         try:
-            found = self.client.offsets_for_times([TopicPartition(topic.name, partition, timestamp)], timeout=timeout)
+            found = self.client.offsets_for_times(
+                [TopicPartition(topic.name, partition, timestamp)], timeout=timeout
+            )
         except KafkaException as err:
             raise KafkaUnavailable(err.args[0].str()) from err
         return int(found[0].offset)
 
     def range(self, topic: Topic, partition: int = 0, timeout: float = 5) -> tuple[int, int]:
-        """The first offset there is and the one that comes next; KafkaUnavailable when the broker does not say, NoSuchTopic when there is none."""
+        """The first offset there is and the one that comes next; KafkaUnavailable when the
+        broker does not say, NoSuchTopic when there is none.
+        """
         try:
-            low, high = self.client.get_watermark_offsets(TopicPartition(topic.name, partition), timeout=timeout)
+            low, high = self.client.get_watermark_offsets(
+                TopicPartition(topic.name, partition), timeout=timeout
+            )
         except KafkaException as err:
             kind = NoSuchTopic if err.args[0].code() in NO_SUCH_TOPIC else KafkaUnavailable
             raise kind(err.args[0].str()) from err
@@ -246,7 +274,9 @@ class Consumer:
         return True
 
     def lag(self) -> int:
-        """How many records its partitions have beyond those read, by what the broker said with its last answers. For the thread that reads."""
+        """How many records its partitions have beyond those read, by what the broker said with
+        its last answers. For the thread that reads.
+        """
         if self._client is None:
             return 0
         try:
@@ -271,10 +301,12 @@ class Consumer:
             self._client = None
 
     def _note_share(self, some: bool) -> None:
-        """Who had partitions, lost them all at once and got none back joins the group anew after some seconds, later and later.
+        """Who had partitions, lost them all at once and got none back joins the group anew after
+        some seconds, later and later.
 
-        A broker that comes back empty lacks the topics at first. A member of librdkafka's that joins in that moment shares out nothing, and when the
-        topics are made anew it finds what it had known before, so that to it nothing has changed.
+        A broker that comes back empty lacks the topics at first. A member of librdkafka's that
+        joins in that moment shares out nothing, and when the topics are made anew it finds what
+        it had known before, so that to it nothing has changed.
         """
         if some:
             self._bereft, self._join_anew_at = False, math.inf
@@ -283,12 +315,16 @@ class Consumer:
             self._join_anew_at = time.monotonic() + self._join_anew.next()
 
     def _renew_where_needed(self) -> None:
-        """Go on with a new client where the old one stood; to the group's members it is as if the group had gone on without us."""
+        """Go on with a new client where the old one stood; to the group's members it is as if
+        the group had gone on without us.
+        """
         if not self._leaders.lost and time.monotonic() < self._join_anew_at:
             return
         log.warning("kafka partitions were lost, reading with a new client group=%s", self.group)
         self._join_anew_at = math.inf
-        starts = {partition: self._place(partition, start) for partition, start in self._watched.items()}
+        starts = {
+            partition: self._place(partition, start) for partition, start in self._watched.items()
+        }
         self._let_go()
         self._leaders.renewed()
         if self._subscription is not None:
@@ -297,7 +333,9 @@ class Consumer:
             self.watch(Topic(topic), partition, offset)
 
     def _let_go(self) -> None:
-        """Give up the old client. Closing may wait for a broker that has gone again: only the members of a group, which are told of it, wait, too."""
+        """Give up the old client. Closing may wait for a broker that has gone again: only the
+        members of a group, which are told of it, wait, too.
+        """
         if self._subscription is None:
             old, self._client = self.client, None
             threading.Thread(target=old.close, name="kafka-close", daemon=True).start()
@@ -322,4 +360,14 @@ def _tell(listener: OnPartitions | None, partitions: Iterable[TopicPartition]) -
 def _record(message: Any) -> Record:
     headers = tuple(message.headers() or ())
     # In half the time of a call with seven arguments.
-    return Record._make((message.topic(), message.partition(), message.offset(), message.timestamp()[1], message.key(), message.value(), headers))
+    return Record._make(
+        (
+            message.topic(),
+            message.partition(),
+            message.offset(),
+            message.timestamp()[1],
+            message.key(),
+            message.value(),
+            headers,
+        )
+    )

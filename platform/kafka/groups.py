@@ -1,8 +1,9 @@
 """Where consumer groups go on.
 
-librdkafka's admin client cannot be asked: when a broker answers that it does not coordinate the group, as one that was away for a moment does, it
-brings the process down (https://github.com/confluentinc/librdkafka/issues/5040). So a consumer is asked that belongs to the group by name alone: it
-never joins, and so disturbs nobody.
+librdkafka's admin client cannot be asked: when a broker answers that it does not coordinate the
+group, as one that was away for a moment does, it brings the process down
+(https://github.com/confluentinc/librdkafka/issues/5040). So a consumer is asked that belongs to
+the group by name alone: it never joins, and so disturbs nobody.
 """
 
 from __future__ import annotations
@@ -20,8 +21,13 @@ from django.conf import settings
 from sightline.kafka.connection import Health, KafkaUnavailable, Partition, connection, made
 
 IDLE_SECONDS: Final = 30.0
-# A broker that has just started, or just made the topic of offsets, answers so while it finds out which groups are its own.
-SETTLING: Final = {KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS}
+# A broker that has just started, or just made the topic of offsets, answers so while it finds out
+# which groups are its own.
+SETTLING: Final = {
+    KafkaError.NOT_COORDINATOR,
+    KafkaError.COORDINATOR_NOT_AVAILABLE,
+    KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+}
 SETTLING_RETRY_SECONDS: Final = 0.1
 
 
@@ -35,15 +41,20 @@ class _Asked:
 
 
 class Groups:
-    """Asks for many groups, from any thread. A group's consumer is kept for the next question, and ended when none came for IDLE_SECONDS."""
+    """Asks for many groups, from any thread. A group's consumer is kept for the next question,
+    and ended when none came for IDLE_SECONDS.
+    """
 
     def __init__(self, health: Health) -> None:
         self.health = health
         self._asked: dict[str, _Asked] = {}
         self._lock = threading.Lock()
 
-    def committed(self, group: str, partitions: Iterable[Partition], timeout: float) -> dict[Partition, int]:
-        """The offset of the record that comes next in each partition; those in which the group has not begun are left out.
+    def committed(
+        self, group: str, partitions: Iterable[Partition], timeout: float
+    ) -> dict[Partition, int]:
+        """The offset of the record that comes next in each partition; those in which the group has
+        not begun are left out.
 
         KafkaUnavailable when the broker does not say within ``timeout`` seconds.
         """
@@ -57,12 +68,18 @@ class Groups:
                 found = committed_offsets(asked.client, wanted, timeout)
             except KafkaException as err:
                 self._drop(group, asked)
-                raise KafkaUnavailable(f"Kafka does not tell how far {group} is: {err.args[0].str()}") from err
+                raise KafkaUnavailable(
+                    f"Kafka does not tell how far {group} is: {err.args[0].str()}"
+                ) from err
             except RuntimeError as err:
-                raise KafkaUnavailable(f"Kafka does not tell how far {group} is.") from err  # closed meanwhile
+                raise KafkaUnavailable(
+                    f"Kafka does not tell how far {group} is."
+                ) from err  # closed meanwhile
         if failed := next((place.error for place in found if place.error is not None), None):
             raise KafkaUnavailable(f"Kafka does not tell how far {group} is: {failed.str()}")
-        return {(place.topic, place.partition): place.offset for place in found if place.offset >= 0}
+        return {
+            (place.topic, place.partition): place.offset for place in found if place.offset >= 0
+        }
 
     def close(self) -> None:
         """End all consumers, without waiting for it."""
@@ -76,9 +93,13 @@ class Groups:
         with self._lock:
             asked = self._asked.get(group)
             if asked is None:
-                asked = self._asked[group] = _Asked(made(confluent_kafka.Consumer, self._configuration(group)))
+                asked = self._asked[group] = _Asked(
+                    made(confluent_kafka.Consumer, self._configuration(group))
+                )
             asked.used_at = now
-            idle = [name for name, other in self._asked.items() if now - other.used_at > IDLE_SECONDS]
+            idle = [
+                name for name, other in self._asked.items() if now - other.used_at > IDLE_SECONDS
+            ]
             ended = [self._asked.pop(name) for name in idle]
         _end(ended)
         return asked
@@ -92,17 +113,29 @@ class Groups:
         _end([asked])
 
     def _configuration(self, group: str) -> dict[str, object]:
-        return {**connection(self.health), "group.id": group, "enable.auto.commit": False, "allow.auto.create.topics": settings.KAFKA_EMBEDDED}
+        return {
+            **connection(self.health),
+            "group.id": group,
+            "enable.auto.commit": False,
+            "allow.auto.create.topics": settings.KAFKA_EMBEDDED,
+        }
 
 
-def committed_offsets(client: confluent_kafka.Consumer, wanted: list[TopicPartition], timeout: float) -> list[TopicPartition]:
-    """Asks again while the group's broker settles, for ``timeout`` seconds in all. Raises what the consumer does."""
+def committed_offsets(
+    client: confluent_kafka.Consumer, wanted: list[TopicPartition], timeout: float
+) -> list[TopicPartition]:
+    """Asks again while the group's broker settles, for ``timeout`` seconds in all. Raises what
+    the consumer does.
+    """
     deadline = time.monotonic() + timeout
     while True:
         try:
             return client.committed(wanted, timeout=max(deadline - time.monotonic(), 0.0))
         except KafkaException as err:
-            if err.args[0].code() not in SETTLING or time.monotonic() + SETTLING_RETRY_SECONDS >= deadline:
+            if (
+                err.args[0].code() not in SETTLING
+                or time.monotonic() + SETTLING_RETRY_SECONDS >= deadline
+            ):
                 raise
         time.sleep(SETTLING_RETRY_SECONDS)
 

@@ -12,12 +12,14 @@ from sightline.kafka.topics import Topic
 log = logging.getLogger(__name__)
 
 
-class LiveConsumer(Consumer):
-    """For pictures, of which only new ones count: shares partitions with its group, each from its end on.
+class LatestConsumer(Consumer):
+    """For pictures, of which only new ones count: shares partitions with its group, each from its
+    end on.
 
-    A broker that was away for longer than the session (6 s) takes its members for new ones and has them wait until the session that it remembers
-    is over. Until the group says anew whose the partitions are, ours are read on without it, by a second connection. ``on_revoke`` is told only
-    then. Meanwhile a partition may be read by the member that it went to, too.
+    A broker that was away for longer than the session (6 s) takes its members for new ones and
+    has them wait until the session that it remembers is over. Until the group says anew whose
+    the partitions are, ours are read on without it, by a second connection. ``on_revoke`` is
+    told only then. Meanwhile a partition may be read by the member that it went to, too.
     """
 
     def __init__(self, group: str) -> None:
@@ -25,7 +27,9 @@ class LiveConsumer(Consumer):
         self._stopgap = Consumer()
         self._held: set[Partition] = set()
 
-    def follow(self, topics: Iterable[Topic], *, on_assign: OnPartitions, on_revoke: OnPartitions) -> None:
+    def follow(
+        self, topics: Iterable[Topic], *, on_assign: OnPartitions, on_revoke: OnPartitions
+    ) -> None:
         """Share ``topics`` with the group, instead of those before."""
 
         def assigned(partitions: Sequence[Partition]) -> None:
@@ -33,7 +37,9 @@ class LiveConsumer(Consumer):
                 on_revoke(self._let_go_of())
             on_assign(partitions)
 
-        self.subscribe(topics, offset=OFFSET_END, on_assign=assigned, on_revoke=on_revoke, on_lost=self._hold)
+        self.subscribe(
+            topics, offset=OFFSET_END, on_assign=assigned, on_revoke=on_revoke, on_lost=self._hold
+        )
 
     def poll(self, timeout: float) -> Record | None:
         """As `Consumer.poll`."""
@@ -48,7 +54,9 @@ class LiveConsumer(Consumer):
 
     def _hold(self, partitions: Sequence[Partition]) -> None:
         new = set(partitions) - self._held
-        log.info("kafka group lost, reading on without it group=%s partitions=%d", self.group, len(new))
+        log.info(
+            "kafka group lost, reading on without it group=%s partitions=%d", self.group, len(new)
+        )
         for topic, number in new:
             self._stopgap.watch(Topic(topic), number, OFFSET_END)
         self._held |= new

@@ -1,4 +1,6 @@
-"""Sending without waiting: for video, whose newest record is worth more than the one that did not fit."""
+"""Sending without waiting: for video, whose newest record is worth more than the one that did
+not fit.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +13,25 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 from django.conf import settings
 
-from sightline.kafka.connection import NO_SUCH_TOPIC, Headers, Health, KafkaUnavailable, connection, made
+from sightline.kafka.connection import (
+    NO_SUCH_TOPIC,
+    Headers,
+    Health,
+    KafkaUnavailable,
+    connection,
+    made,
+)
 from sightline.kafka.topics import Topic
 
 END_SECONDS = 6.0
 
 
 class Producer:
-    """Sends without waiting. Thread-safe. ``sent``, ``delivered``, ``failed`` and ``dropped`` count records.
+    """Sends without waiting. Thread-safe. ``sent``, ``delivered``, ``failed`` and ``dropped`` count
+    records.
 
-    ``bytes_delivered`` and ``bytes_queued`` count their values; the queue takes ``queue_limit`` bytes. ``delivered_at``: when Kafka last took a
-    record of a topic, by ``time.monotonic``.
+    ``bytes_delivered`` and ``bytes_queued`` count their values; the queue takes ``queue_limit``
+    bytes. ``delivered_at``: when Kafka last took a record of a topic, by ``time.monotonic``.
     """
 
     queue_limit = 32 * 1024 * 1024
@@ -67,22 +77,37 @@ class Producer:
         partition: int = 0,
         on_delivery: Callable[[str], None] | None = None,
     ) -> bool:
-        """Queue a record (``timestamp`` in ms, 0 = now). False when it was dropped: the queue is full, or the record is too large.
+        """Queue a record (``timestamp`` in ms, 0 = now). False when it was dropped: the queue is
+        full, or the record is too large.
 
-        ``on_delivery`` is called later, from ``poll`` or ``send`` of any thread, with "" or the error.
+        ``on_delivery`` is called later, from ``poll`` or ``send`` of any thread, with "" or the
+        error.
         """
-        pairs: list[tuple[str, str | bytes | None]] = [*(headers.items() if isinstance(headers, Mapping) else headers or ())]
+        pairs: list[tuple[str, str | bytes | None]] = [
+            *(headers.items() if isinstance(headers, Mapping) else headers or ())
+        ]
         # Before it is sent: another thread may hear of its delivery before this one goes on.
         begun = (topic, time.monotonic())
         with self._lock:
             self._waiting.setdefault(topic.name, begun)
         try:
-            self.client.produce(topic.name, value, key, partition, on_delivery=self._reporter(on_delivery), timestamp=timestamp, headers=pairs)
+            self.client.produce(
+                topic.name,
+                value,
+                key,
+                partition,
+                on_delivery=self._reporter(on_delivery),
+                timestamp=timestamp,
+                headers=pairs,
+            )
         except BufferError:
             return self._refused("the queue to Kafka is full", begun)
         except KafkaException as err:
-            # What there is no topic for, as librdkafka knows since it last asked, waits like what it sends in vain: somebody has to make the topic.
-            return self._refused(err.args[0].str(), None if err.args[0].code() in NO_SUCH_TOPIC else begun)
+            # What there is no topic for, as librdkafka knows since it last asked, waits like what
+            # it sends in vain: somebody has to make the topic.
+            return self._refused(
+                err.args[0].str(), None if err.args[0].code() in NO_SUCH_TOPIC else begun
+            )
         except KafkaUnavailable as err:
             return self._refused(str(err), begun)
         with self._lock:
@@ -101,7 +126,9 @@ class Producer:
             self.poll()
         return False
 
-    def _reporter(self, on_delivery: Callable[[str], None] | None) -> Callable[[KafkaError | None, Any], None]:
+    def _reporter(
+        self, on_delivery: Callable[[str], None] | None
+    ) -> Callable[[KafkaError | None, Any], None]:
         def report(error: KafkaError | None, message: Any) -> None:
             self._count(error, message)
             if on_delivery is not None:
@@ -126,7 +153,9 @@ class Producer:
             self.health.on_success()
 
     def take_stuck(self, seconds: float) -> list[Topic]:
-        """The topics whose records have gone unanswered for so long; each is told once, and again when that goes on."""
+        """The topics whose records have gone unanswered for so long; each is told once, and
+        again when that goes on.
+        """
         horizon = time.monotonic() - seconds
         stuck = [topic for topic, begun in list(self._waiting.values()) if begun <= horizon]
         for topic in stuck:
@@ -134,7 +163,9 @@ class Producer:
         return stuck
 
     def answers(self, timeout: float) -> bool:
-        """Whether the broker answers within ``timeout`` seconds; noted in ``health`` when it does."""
+        """Whether the broker answers within ``timeout`` seconds; noted in ``health`` when it
+        does.
+        """
         try:
             self.client.list_topics(timeout=timeout)
         except (KafkaException, KafkaUnavailable):
@@ -154,7 +185,9 @@ class Producer:
         self.client.poll(0)
 
     def serve(self, seconds: float) -> bool:
-        """Serve delivery reports and errors as they come in, for so long; False at once when nothing was sent yet."""
+        """Serve delivery reports and errors as they come in, for so long; False at once when
+        nothing was sent yet.
+        """
         if self._client is None:
             return False
         until = time.monotonic() + seconds
@@ -174,11 +207,15 @@ class Producer:
             self._client.poll(0)
 
     def flush(self, timeout: float) -> int:
-        """Wait until all is delivered or failed, ``timeout`` seconds at most; the number still queued."""
+        """Wait until all is delivered or failed, ``timeout`` seconds at most; the number still
+        queued.
+        """
         return 0 if self._client is None else int(self._client.flush(timeout))
 
 
 def _end(client: confluent_kafka.Producer) -> None:
-    """Have it report all that it holds as lost. A record may come in from a thread that took hold of it a moment ago: it gets its time."""
+    """Have it report all that it holds as lost. A record may come in from a thread that took
+    hold of it a moment ago: it gets its time.
+    """
     client.purge()
     client.flush(END_SECONDS)

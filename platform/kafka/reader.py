@@ -12,7 +12,7 @@ from django.conf import settings
 from sightline.kafka import Admin, Consumer, KafkaUnavailable, NoSuchTopic, Record
 from sightline.kafka.topics import Topic
 
-MOST_READ: Final = 500
+MAX_READ: Final = 500
 POLL_SECONDS: Final = 0.2
 
 
@@ -20,22 +20,34 @@ def partitions_of(name: str) -> range:
     """The partitions of a topic that is there; KafkaUnavailable otherwise."""
     partitions = Admin().partitions()
     if name not in partitions:
-        raise KafkaUnavailable(f"There is no topic {name}. `manage.py topics list` shows those that there are.")
+        raise KafkaUnavailable(
+            f"There is no topic {name}. `manage.py topics list` shows those that there are."
+        )
     return range(partitions[name])
 
 
 def newest(name: str, count: int, timeout: float = 10.0) -> list[Record]:
-    """The newest ``count`` records of all partitions together, oldest first; KafkaUnavailable when they do not come in time."""
+    """The newest ``count`` records of all partitions together, oldest first; KafkaUnavailable
+    when they do not come in time.
+    """
     consumer = Consumer("", **{"enable.partition.eof": True})
     deadline = time.monotonic() + timeout
     try:
-        found = [record for partition in partitions_of(name) for record in _newest_of(consumer, Topic(name), partition, count, deadline)]
+        found = [
+            record
+            for partition in partitions_of(name)
+            for record in _newest_of(consumer, Topic(name), partition, count, deadline)
+        ]
     finally:
         consumer.close()
-    return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))[-count:]
+    return sorted(found, key=lambda record: (record.timestamp, record.partition, record.offset))[
+        -count:
+    ]
 
 
-def _newest_of(consumer: Consumer, topic: Topic, partition: int, count: int, deadline: float) -> list[Record]:
+def _newest_of(
+    consumer: Consumer, topic: Topic, partition: int, count: int, deadline: float
+) -> list[Record]:
     low, high = consumer.range(topic, partition)
     back = count
     while True:
@@ -47,7 +59,9 @@ def _newest_of(consumer: Consumer, topic: Topic, partition: int, count: int, dea
         back *= 4
 
 
-def _to_the_end(consumer: Consumer, topic: Topic, partition: int, start: int, deadline: float) -> list[Record]:
+def _to_the_end(
+    consumer: Consumer, topic: Topic, partition: int, start: int, deadline: float
+) -> list[Record]:
     found: list[Record] = []
     consumer.ended.clear()
     consumer.watch(topic, partition, start)
@@ -55,17 +69,18 @@ def _to_the_end(consumer: Consumer, topic: Topic, partition: int, start: int, de
         while (topic.name, partition) not in consumer.ended:
             if time.monotonic() > deadline:
                 raise KafkaUnavailable(f"{topic.name} could not be read in time.")
-            found += consumer.read(MOST_READ, POLL_SECONDS)
+            found += consumer.read(MAX_READ, POLL_SECONDS)
     finally:
         consumer.unwatch(topic, partition)
     return found
 
 
 def recent(name: str, since: int, guess: int, timeout: float = 2.0) -> list[Record]:
-    """The records of a topic's only partition that are not older than ``since`` (ms since the epoch), oldest first; ``guess``: about how many.
+    """The records of a topic's only partition that are not older than ``since`` (ms since the
+    epoch), oldest first; ``guess``: about how many.
 
-    A topic that is not there has none. Asks no broker for the offsets of times: the embedded one knows none. KafkaUnavailable when they do not come
-    in time.
+    A topic that is not there has none. Asks no broker for the offsets of times: the embedded one
+    knows none. KafkaUnavailable when they do not come in time.
     """
     consumer = Consumer()
     deadline = time.monotonic() + timeout
@@ -83,7 +98,9 @@ def recent(name: str, since: int, guess: int, timeout: float = 2.0) -> list[Reco
     return [record for record in found if record.timestamp >= since]
 
 
-def _between(consumer: Consumer, topic: Topic, start: int, end: int, deadline: float) -> list[Record]:
+def _between(
+    consumer: Consumer, topic: Topic, start: int, end: int, deadline: float
+) -> list[Record]:
     found: list[Record] = []
     if start >= end:
         return found
@@ -92,7 +109,7 @@ def _between(consumer: Consumer, topic: Topic, start: int, end: int, deadline: f
         while not found or found[-1].offset < end - 1:
             if time.monotonic() > deadline:
                 raise KafkaUnavailable(f"{topic.name} could not be read in time.")
-            found += consumer.read(MOST_READ, POLL_SECONDS)
+            found += consumer.read(MAX_READ, POLL_SECONDS)
     finally:
         consumer.unwatch(topic)
     return [record for record in found if record.offset < end]
@@ -109,35 +126,45 @@ def before_the_end(name: str, partitions: range, count: int) -> dict[int, int]:
 
 
 def since(name: str, partitions: range, timestamp: int, timeout: float = 60.0) -> dict[int, int]:
-    """Where records begin that are not older than ``timestamp`` (ms since the epoch); KafkaUnavailable when that is not known in time."""
+    """Where records begin that are not older than ``timestamp`` (ms since the epoch);
+    KafkaUnavailable when that is not known in time.
+    """
     deadline = time.monotonic() + timeout
     consumer = Consumer("", **{"enable.partition.eof": True})
     try:
         # The embedded broker knows no times, and keeps so little that it can be read through.
         return {
-            partition: _first_since(consumer, Topic(name), partition, timestamp, deadline)
-            if settings.KAFKA_EMBEDDED
-            else consumer.offset_at(Topic(name), partition, timestamp)
+            partition: (
+                _first_since(consumer, Topic(name), partition, timestamp, deadline)
+                if settings.KAFKA_EMBEDDED
+                else consumer.offset_at(Topic(name), partition, timestamp)
+            )
             for partition in partitions
         }
     finally:
         consumer.close()
 
 
-def _first_since(consumer: Consumer, topic: Topic, partition: int, timestamp: int, deadline: float) -> int:
-    """The first offset whose record is not older; where the next record will be when there is none."""
+def _first_since(
+    consumer: Consumer, topic: Topic, partition: int, timestamp: int, deadline: float
+) -> int:
+    """The first offset whose record is not older; where the next record will be when there is
+    none.
+    """
     low, high = consumer.range(topic, partition)
     records = _to_the_end(consumer, topic, partition, low, deadline) if low < high else []
     return next((record.offset for record in records if record.timestamp >= timestamp), high)
 
 
 def follow(name: str, starts: Mapping[int, int], stop: threading.Event) -> Iterator[list[Record]]:
-    """The records from ``starts`` on, in batches, for ever; an empty one when none has come for a moment."""
+    """The records from ``starts`` on, in batches, for ever; an empty one when none has come for
+    a moment.
+    """
     consumer = Consumer(**{"auto.offset.reset": "earliest"})
     try:
         for partition, offset in starts.items():
             consumer.watch(Topic(name), partition, offset)
         while not stop.is_set():
-            yield consumer.read(MOST_READ, POLL_SECONDS)
+            yield consumer.read(MAX_READ, POLL_SECONDS)
     finally:
         consumer.close()

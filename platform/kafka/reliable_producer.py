@@ -1,4 +1,6 @@
-"""Sending for streams that must not lose anything: receipts for what the broker has acknowledged, and transactions."""
+"""Sending for streams that must not lose anything: receipts for what the broker has
+acknowledged, and transactions.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,15 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException
 from django.conf import settings
 
-from sightline.kafka.connection import Headers, Health, KafkaUnavailable, Partition, connection, made, next_offsets
+from sightline.kafka.connection import (
+    Headers,
+    Health,
+    KafkaUnavailable,
+    Partition,
+    connection,
+    made,
+    next_offsets,
+)
 from sightline.kafka.consumer import Consumer
 from sightline.kafka.topics import HEADER_ROOM
 
@@ -25,13 +35,17 @@ Outgoing = tuple[str, bytes | None, bytes | None, Headers, int]
 
 
 class NotCommitted(Exception):
-    """A transaction came to nothing: neither its records nor its offsets count, and all of it can be done again."""
+    """A transaction came to nothing: neither its records nor its offsets count, and all of it
+    can be done again.
+    """
 
 
-class Receipt:
-    """Whether the broker has all of some records: ``left`` are still on their way, ``error`` is the first reason why one will not arrive.
+class DeliveryReport:
+    """Whether the broker has all of some records: ``left`` are still on their way, ``error`` is the
+    first reason why one will not arrive.
 
-    To be given to ``Outbox.send`` with each of them. Within a transaction there is no need of it: that is kept only when all have arrived.
+    To be given to ``ReliableProducer.send`` with each of them. Within a transaction there is no
+    need of it: that is kept only when all have arrived.
     """
 
     __slots__ = ("error", "left")
@@ -47,10 +61,11 @@ class Receipt:
 
 
 class Ending:
-    """The end of a transaction, in a thread of its own, so that others can work meanwhile and need not wait for ever.
+    """The end of a transaction, in a thread of its own, so that others can work meanwhile and need
+    not wait for ever.
 
-    librdkafka ignores the time limit for sending offsets to a transaction, and waits for ever when the group's coordinator goes away just then
-    (its issues 5456 and 5511).
+    librdkafka ignores the time limit for sending offsets to a transaction, and waits for ever
+    when the group's coordinator goes away just then (its issues 5456 and 5511).
     """
 
     def __init__(self, call: Callable[[], None]) -> None:
@@ -77,11 +92,13 @@ class Ending:
         self._result.result(max(0.0, self._deadline - time.monotonic()))
 
 
-class Outbox:
-    """Sends records that must arrive: acknowledged by all replicas, in order, tried for as long as it takes. For one thread.
+class ReliableProducer:
+    """Sends records that must arrive: acknowledged by all replicas, in order, tried for as long as
+    it takes. For one thread.
 
-    With a ``transactional_id`` all records between ``begin`` and ``commit`` arrive together with the offsets of what they were made of, or
-    not at all (Kafka's transactions). A newer Outbox of the same id ends the transactions of an older one.
+    With a ``transactional_id`` all records between ``begin`` and ``commit`` arrive together with
+    the offsets of what they were made of, or not at all (Kafka's transactions). A newer
+    ReliableProducer of the same id ends the transactions of an older one.
     """
 
     def __init__(self, transactional_id: str = "") -> None:
@@ -105,7 +122,8 @@ class Outbox:
             {
                 "transactional.id": self.transactional_id,
                 "transaction.timeout.ms": TRANSACTION_SECONDS * 1000,
-                # A step that comes before Kafka is done with the one before is tried again: soon, not after 100 ms, then less and less often.
+                # A step that comes before Kafka is done with the one before is tried again: soon,
+                # not after 100 ms, then less and less often.
                 "retry.backoff.ms": 10,
             }
             if self.transactional_id
@@ -115,19 +133,32 @@ class Outbox:
             **connection(self.health),
             "enable.idempotence": True,
             "linger.ms": 5,
-            # A transaction gives up when its time is over; without one there is no reason to ever give up.
+            # A transaction gives up when its time is over; without one there is no reason to ever
+            # give up.
             "message.timeout.ms": TRANSACTION_SECONDS * 1000 if own else 0,
             "queue.buffering.max.kbytes": 32 * 1024,
             "message.max.bytes": settings.KAFKA_MAX_MESSAGE_BYTES + HEADER_ROOM,
             **own,
         }
 
-    def send(self, topic: str, value: bytes | None, key: bytes | None, headers: Headers, partition: int, receipt: Receipt) -> bool:
-        """Queue a record. False when the queue is full: ``poll``, then try again. NotCommitted when it cannot be sent."""
+    def send(
+        self,
+        topic: str,
+        value: bytes | None,
+        key: bytes | None,
+        headers: Headers,
+        partition: int,
+        receipt: DeliveryReport,
+    ) -> bool:
+        """Queue a record. False when the queue is full: ``poll``, then try again. NotCommitted
+        when it cannot be sent.
+        """
         return self.send_some([(topic, value, key, headers, partition)], receipt) == 1
 
-    def send_some(self, records: Iterable[Outgoing], receipt: Receipt | None = None) -> int:
-        """Queue records in their order; how many, which is fewer when the queue is full. NotCommitted when one cannot be sent."""
+    def send_some(self, records: Iterable[Outgoing], receipt: DeliveryReport | None = None) -> int:
+        """Queue records in their order; how many, which is fewer when the queue is full.
+        NotCommitted when one cannot be sent.
+        """
         produce, sent = self.client.produce, 0
         try:
             for topic, value, key, headers, partition in records:
@@ -148,11 +179,15 @@ class Outbox:
             self._client.poll(timeout)
 
     def connect(self) -> None:
-        """Make the connection, if there is none: after that, an earlier transaction of the same id has been kept or aborted."""
+        """Make the connection, if there is none: after that, an earlier transaction of the same
+        id has been kept or aborted.
+        """
         _ = self.client
 
     def begin(self) -> None:
-        """Begin a transaction; NotCommitted when the broker does not let us, KafkaUnavailable when it is away."""
+        """Begin a transaction; NotCommitted when the broker does not let us, KafkaUnavailable
+        when it is away.
+        """
         try:
             self.client.begin_transaction()
         except KafkaException as err:
@@ -160,13 +195,21 @@ class Outbox:
             raise NotCommitted(err.args[0].str()) from err
 
     def commit(self, offsets: Mapping[Partition, int], consumer: Consumer) -> None:
-        """End the transaction: its records count, and ``offsets`` are where the consumer's group goes on. NotCommitted: nothing of it counts."""
+        """End the transaction: its records count, and ``offsets`` are where the consumer's group
+        goes on. NotCommitted: nothing of it counts.
+        """
         self.begin_commit(offsets, consumer)
         self.committed(wait=True)
 
     def begin_commit(self, offsets: Mapping[Partition, int], consumer: Consumer) -> None:
-        """As ``commit``, without waiting. Until it is ``committed`` the outbox can do nothing else."""
-        client, places, metadata = self.client, next_offsets(offsets), consumer.client.consumer_group_metadata()
+        """As ``commit``, without waiting. Until it is ``committed`` the outbox can do nothing
+        else.
+        """
+        client, places, metadata = (
+            self.client,
+            next_offsets(offsets),
+            consumer.client.consumer_group_metadata(),
+        )
 
         def end() -> None:
             _retried(client.send_offsets_to_transaction, places, metadata)
@@ -175,7 +218,9 @@ class Outbox:
         self._ending = Ending(end)
 
     def committed(self, *, wait: bool) -> bool:
-        """Whether nothing is left of what ``begin_commit`` began; NotCommitted as with ``commit``, once."""
+        """Whether nothing is left of what ``begin_commit`` began; NotCommitted as with
+        ``commit``, once.
+        """
         ending = self._ending
         if ending is None or not (wait or ending.is_over):
             return ending is None
@@ -188,7 +233,9 @@ class Outbox:
         return True
 
     def abort(self) -> None:
-        """End the transaction as if it had never been; when that fails, a new connection does it."""
+        """End the transaction as if it had never been; when that fails, a new connection does
+        it.
+        """
         with contextlib.suppress(NotCommitted):
             self.committed(wait=True)
         if (client := self._client) is None:
@@ -198,16 +245,23 @@ class Outbox:
         except NotCommitted:
             return
         except KafkaException as err:
-            log.info("kafka transactions begin anew id=%s reason=%s", self.transactional_id, err.args[0].str())
+            log.info(
+                "kafka transactions begin anew id=%s reason=%s",
+                self.transactional_id,
+                err.args[0].str(),
+            )
             self.reset()
 
     def _ended(self, ending: Ending, how: str) -> None:
         try:
             ending.wait()
         except TimeoutError as err:
-            # Not even closed, which might not return either. What it holds is ended by the next connection of its id.
+            # Not even closed, which might not return either. What it holds is ended by the next
+            # connection of its id.
             self._client = None
-            raise NotCommitted(f"the transaction could not be {how}: Kafka's client does not return") from err
+            raise NotCommitted(
+                f"the transaction could not be {how}: Kafka's client does not return"
+            ) from err
 
     def reset(self) -> None:
         """Give up what is queued, and the connection; the next use makes a new one."""
@@ -218,12 +272,16 @@ class Outbox:
 
     @property
     def queued(self) -> int:
-        """The number of records under way, as far as their acknowledgements were polled for. For any thread."""
+        """The number of records under way, as far as their acknowledgements were polled for. For
+        any thread.
+        """
         client = self._client
         return 0 if client is None else len(client)
 
     def flush(self, timeout: float) -> int:
-        """Wait until all is acknowledged or has failed, ``timeout`` seconds at most; the number still under way."""
+        """Wait until all is acknowledged or has failed, ``timeout`` seconds at most; the number
+        still under way.
+        """
         return 0 if self._client is None else int(self._client.flush(timeout))
 
     def close(self, timeout: float) -> None:
@@ -240,7 +298,9 @@ def _begin_transactions(client: confluent_kafka.Producer) -> None:
 
 
 def _retried(call: Callable[..., object], *arguments: object) -> None:
-    """A step of a transaction, again while Kafka says that it may be tried again; KafkaException after that."""
+    """A step of a transaction, again while Kafka says that it may be tried again; KafkaException
+    after that.
+    """
     deadline = time.monotonic() + TRANSACTION_SECONDS
     while True:
         try:

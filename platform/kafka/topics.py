@@ -12,7 +12,8 @@ from django.conf import settings
 SECOND_MS = 1000
 HOUR_MS = 3600 * SECOND_MS
 DAY_MS = 24 * HOUR_MS
-# Bytes that a dead letter's headers add to its record, at most: its topic takes so much more than the topic it came from.
+# Bytes that a dead letter's headers add to its record, at most: its topic takes so much more than
+# the topic it came from.
 HEADER_ROOM = 64 * 1024
 SUMMARY_BYTES = 1024 * 1024
 MODEL_TOPIC = re.compile(r"([a-z0-9-]+)@([A-Za-z0-9_-]+)(?:\.(inputs|outputs|errors|history))?")
@@ -32,7 +33,8 @@ def _named(*parts: str) -> str:
 
 
 def _retained(milliseconds: int, max_message_bytes: int) -> dict[str, str]:
-    # A segment can only be deleted once it is rolled: roll at a quarter of the retention, or short retentions would keep data for a week.
+    # A segment can only be deleted once it is rolled: roll at a quarter of the retention, or short
+    # retentions would keep data for a week.
     return {
         "retention.ms": str(milliseconds),
         "segment.ms": str(max(milliseconds // 4, 10 * SECOND_MS)),
@@ -56,47 +58,82 @@ def _frame_config() -> dict[str, str]:
 
 def predictions(camera: str) -> Topic:
     """What models said about one camera's frames: key = ``model@version``, value = JSON."""
-    return Topic(_named("cameras", camera, "predictions"), config=_retained(DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES))
+    return Topic(
+        _named("cameras", camera, "predictions"),
+        config=_retained(DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES),
+    )
 
 
 def camera_history(camera: str) -> Topic:
-    """What was done about one camera, every ten seconds: key = ``capture`` or ``model@version``, value = JSON."""
+    """What was done about one camera, every ten seconds: key = ``capture`` or ``model@version``,
+    value = JSON.
+    """
     return Topic(_named("cameras", camera, "history"), config=_retained(DAY_MS, SUMMARY_BYTES))
 
 
 def model_history(model: str, version: str) -> Topic:
     """What one model version did, every ten seconds: key = the worker, value = JSON."""
-    return Topic(_named("models", model, version, "history"), config=_retained(DAY_MS, SUMMARY_BYTES))
+    return Topic(
+        _named("models", model, version, "history"), config=_retained(DAY_MS, SUMMARY_BYTES)
+    )
 
 
 def errors(model: str, version: str) -> Topic:
     """Dead letters of one model version: the input unchanged, with headers that say why."""
-    return Topic(_named("models", model, version, "errors"), config=_retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES + HEADER_ROOM))
+    return Topic(
+        _named("models", model, version, "errors"),
+        config=_retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES + HEADER_ROOM),
+    )
 
 
 def inputs(model: str, version: str, partitions: int = 1) -> Topic:
-    """The records that one model version is given: any key and headers, value = JSON, Avro or a picture."""
-    return Topic(_named("models", model, version, "inputs"), partitions, _retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES))
+    """The records that one model version is given: any key and headers, value = JSON, Avro or a
+    picture.
+    """
+    return Topic(
+        _named("models", model, version, "inputs"),
+        partitions,
+        _retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES),
+    )
 
 
 def outputs(model: str, version: str, partitions: int = 1) -> Topic:
     """What one model version says about its inputs: the input's key and headers, value = JSON."""
-    return Topic(_named("models", model, version, "outputs"), partitions, _retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES))
+    return Topic(
+        _named("models", model, version, "outputs"),
+        partitions,
+        _retained(7 * DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES),
+    )
 
 
 def record_topics(model: str, version: str, partitions: int = 1) -> tuple[Topic, ...]:
     """The topics of one model version that takes records."""
-    return inputs(model, version, partitions), outputs(model, version, partitions), errors(model, version)
+    return (
+        inputs(model, version, partitions),
+        outputs(model, version, partitions),
+        errors(model, version),
+    )
 
 
 def status() -> Topic:
     """The newest state of every camera and worker (compacted)."""
-    return Topic(_named("status"), config={"cleanup.policy": "compact", "segment.ms": "600000", "min.cleanable.dirty.ratio": "0.1"})
+    return Topic(
+        _named("status"),
+        config={
+            "cleanup.policy": "compact",
+            "segment.ms": "600000",
+            "min.cleanable.dirty.ratio": "0.1",
+        },
+    )
 
 
 def assignments() -> Topic:
     """The control topic whose consumer group spreads cameras over capture workers."""
-    return Topic(_named("assignments"), partitions=settings.CAPTURE_PARTITIONS, config=_retained(DAY_MS, SUMMARY_BYTES))
+    return Topic(
+        _named("assignments"),
+        partitions=settings.CAPTURE_PARTITIONS,
+        config=_retained(DAY_MS, SUMMARY_BYTES),
+    )
 
 
 def platform_topics() -> tuple[Topic, ...]:
@@ -132,14 +169,20 @@ def imprint_group() -> str:
 
 def camera_of(topic: str) -> str:
     """The camera's slug in the name of one of its topics; ValueError for any other topic."""
-    match = re.fullmatch(re.escape(settings.TOPIC_PREFIX) + r"\.cameras\.([^.]+)\.(frames|predictions|annotated|history)", topic)
+    match = re.fullmatch(
+        re.escape(settings.TOPIC_PREFIX)
+        + r"\.cameras\.([^.]+)\.(frames|predictions|annotated|history)",
+        topic,
+    )
     if match is None:
         raise ValueError(f"{topic} is not a camera's topic")
     return match[1]
 
 
 def partition_of(camera: str, partitions: int) -> int:
-    """The assignments partition that a camera belongs to: the same in every process and every release."""
+    """The assignments partition that a camera belongs to: the same in every process and every
+    release.
+    """
     return crc32(camera.encode()) % partitions
 
 

@@ -1,7 +1,9 @@
 """Making topics anew that are gone: somebody deleted them, or the broker came back empty.
 
-Records for a topic that is not there are no error to librdkafka: they wait until they are too old. And a producer that knew the topic on the broker
-that is gone may not find it on the one that came back empty: records go on waiting, while the broker answers all else. Only a new client helps.
+Records for a topic that is not there are no error to librdkafka: they wait until they are too
+old. And a producer that knew the topic on the broker that is gone may not find it on the one
+that came back empty: records go on waiting, while the broker answers all else. Only a new client
+helps.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ VAIN_SECONDS: Final = 1.3
 REST_SECONDS: Final = 10.0
 
 
-class TopicKeeper:
-    """Looks after the topics that a producer sends to, in a thread of its own, because asking may take as long as Kafka likes."""
+class TopicWatchdog:
+    """Looks after the topics that a producer sends to, in a thread of its own, because asking
+    may take as long as Kafka likes.
+    """
 
     def __init__(self, producer: Producer) -> None:
         self.producer = producer
@@ -46,7 +50,8 @@ class TopicKeeper:
 
     def look(self) -> list[str]:
         """Make those topics that records wait for in vain and that are not there; their names."""
-        # Whoever sends may look once a second only: what Kafka has acknowledged is not stuck because nobody has asked.
+        # Whoever sends may look once a second only: what Kafka has acknowledged is not stuck
+        # because nobody has asked.
         self.producer.poll_if_open()
         stuck = self.producer.take_stuck(STUCK_SECONDS)
         if not stuck:
@@ -55,23 +60,32 @@ class TopicKeeper:
             self._stuck_since.clear()
             return []
         try:
-            # A connection for the occasion: records are stuck once in hours, and an open one costs four threads.
+            # A connection for the occasion: records are stuck once in hours, and an open one costs
+            # four threads.
             made = Admin().ensure(stuck, ASK_SECONDS)
         except KafkaUnavailable as err:
             log.debug("topics cannot be looked after detail=%s", err)
             return []
         if self._in_vain(stuck) and time.monotonic() >= self._rest_until:
             self._rest_until = time.monotonic() + REST_SECONDS
-            log.warning("kafka takes no records although it answers, sending with a new client topics=%s", ", ".join(topic.name for topic in stuck))
+            log.warning(
+                "kafka takes no records although it answers, sending with a new client topics=%s",
+                ", ".join(topic.name for topic in stuck),
+            )
             self.producer.renew()
         return made
 
     def _in_vain(self, stuck: Iterable[Topic]) -> bool:
-        """Whether Kafka has taken nothing for one of these topics for a while, although it is there. It may take records for others all the time."""
+        """Whether Kafka has taken nothing for one of these topics for a while, although it is
+        there. It may take records for others all the time.
+        """
         now = time.monotonic()
         for topic in stuck:
             since = self._stuck_since.setdefault(topic.name, now)
-            if self.producer.delivered_at.get(topic.name, 0.0) > since or now - since > REST_SECONDS:
+            if (
+                self.producer.delivered_at.get(topic.name, 0.0) > since
+                or now - since > REST_SECONDS
+            ):
                 self._stuck_since[topic.name] = now
         return any(now - self._stuck_since[topic.name] >= VAIN_SECONDS for topic in stuck)
 

@@ -1,7 +1,7 @@
 """What travels through Kafka: dataclasses and their bytes and headers.
 
-Times are integers, nanoseconds since the epoch. A frame is identified by ``(seq, captured_at)``: ``seq`` starts again when a capture worker
-starts again, ``captured_at`` never repeats.
+Times are integers, nanoseconds since the epoch. A frame is identified by ``(seq, captured_at)``:
+``seq`` starts again when a capture worker starts again, ``captured_at`` never repeats.
 """
 
 from __future__ import annotations
@@ -43,7 +43,12 @@ class CameraState(StrEnum):
     @property
     def watchable(self) -> bool:
         """Whether pictures are arriving."""
-        return self in (CameraState.LIVE, CameraState.DEGRADED, CameraState.FROZEN, CameraState.BLACK)
+        return self in (
+            CameraState.LIVE,
+            CameraState.DEGRADED,
+            CameraState.FROZEN,
+            CameraState.BLACK,
+        )
 
 
 class ModelState(StrEnum):
@@ -56,8 +61,10 @@ class ModelState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a camera; ``captured_at`` is the moment it left the camera's decoder, ``offset`` its place in the frames topic, ``trace`` the
-    span that others belong under, of a picture that is traced."""
+    """One picture of a camera; ``captured_at`` is the moment it left the camera's decoder,
+    ``offset`` its place in the frames topic, ``trace`` the span that others belong under, of a
+    picture that is traced.
+    """
 
     camera: str
     seq: int
@@ -75,20 +82,33 @@ class Frame:
 
     def headers(self) -> Headers:
         """The Kafka headers: decimal numbers as text, so that any tool can read them."""
-        values = {"seq": self.seq, "captured_at": self.captured_at, "width": self.width, "height": self.height}
+        values = {
+            "seq": self.seq,
+            "captured_at": self.captured_at,
+            "width": self.width,
+            "height": self.height,
+        }
         traced = {tracing.HEADER: self.trace} if self.trace else {}
         return {name: str(value).encode() for name, value in (values | traced).items()}
 
     @classmethod
-    def from_record(cls, camera: str, value: bytes | None, headers: Mapping[str, bytes], offset: int) -> Self:
-        """Read a record of a frames topic; MessageError when a header is missing or wrong, or there is no picture."""
+    def from_record(
+        cls, camera: str, value: bytes | None, headers: Mapping[str, bytes], offset: int
+    ) -> Self:
+        """Read a record of a frames topic; MessageError when a header is missing or wrong, or
+        there is no picture.
+        """
         if not value:
             raise MessageError("the record has no picture")
         try:
-            seq, captured_at, width, height = (int(headers[name]) for name in ("seq", "captured_at", "width", "height"))
+            seq, captured_at, width, height = (
+                int(headers[name]) for name in ("seq", "captured_at", "width", "height")
+            )
         except (KeyError, ValueError) as err:
             raise MessageError(f"the frame's headers are incomplete: {err}") from err
-        return cls(camera, seq, captured_at, width, height, value, offset, tracing.parent_in(headers))
+        return cls(
+            camera, seq, captured_at, width, height, value, offset, tracing.parent_in(headers)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +124,9 @@ class FrameRef:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One thing a model saw: ``score`` in 0..1, ``box`` as x0, y0, x1, y1 in 0..1 of the picture's width and height."""
+    """One thing a model saw: ``score`` in 0..1, ``box`` as x0, y0, x1, y1 in 0..1 of the
+    picture's width and height.
+    """
 
     label: str
     score: float
@@ -160,7 +182,8 @@ class Prediction:
 class CameraStatus:
     """A camera's state as its capture worker reports it every second and on every change.
 
-    ``fps`` is the rate of the last seconds; ``frames``, ``dropped`` and ``bytes_sent`` count since the worker took the camera.
+    ``fps`` is the rate of the last seconds; ``frames``, ``dropped`` and ``bytes_sent`` count
+    since the worker took the camera.
     """
 
     camera: str
@@ -197,12 +220,14 @@ class CameraStatus:
 
 @dataclass(frozen=True, slots=True)
 class ModelStatus:
-    """A model version's state as the worker that runs it reports it every second and on every change.
+    """A model version's state as the worker that runs it reports it every second and on every
+    change.
 
-    ``cameras`` are those whose frames this worker gives it. Counts are of frames (or records) since the worker took the model up:
-    ``predicted``; ``failed``, which became dead letters (of pictures that fail one after the other, one a second); ``errors``, which got no
-    answer through no fault of their own, because the model's server was away; ``skipped``, never looked at.
-    The latencies are those of the model's answers in the last seconds, in ms.
+    ``cameras`` are those whose frames this worker gives it. Counts are of frames (or records)
+    since the worker took the model up: ``predicted``; ``failed``, which became dead letters (of
+    pictures that fail one after the other, one a second); ``errors``, which got no answer
+    through no fault of their own, because the model's server was away; ``skipped``, never looked
+    at. The latencies are those of the model's answers in the last seconds, in ms.
     """
 
     model: str
@@ -240,13 +265,17 @@ class ModelStatus:
 
 
 def model_key(model: str, version: str) -> str:
-    """The key of a model version's states in the status topic. A record with this key and no value: no worker should run it any more."""
+    """The key of a model version's states in the status topic. A record with this key and no
+    value: no worker should run it any more.
+    """
     return f"model/{model}@{version}"
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerStatus:
-    """A worker's state, every second; ``counters`` are totals since its start, ``memory`` its resident set in bytes."""
+    """A worker's state, every second; ``counters`` are totals since its start, ``memory`` its
+    resident set in bytes.
+    """
 
     worker: str
     role: str
@@ -276,13 +305,17 @@ class WorkerStatus:
 
 
 def worker_key(worker: str) -> str:
-    """The key of a worker's states in the status topic. A record with this key and no value: it ended in good order."""
+    """The key of a worker's states in the status topic. A record with this key and no value: it
+    ended in good order.
+    """
     return f"worker/{worker}"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An input that could not be processed: where it came from and why. The record's key and value travel beside it, unchanged."""
+    """An input that could not be processed: where it came from and why. The record's key and
+    value travel beside it, unchanged.
+    """
 
     topic: str
     partition: int
@@ -300,7 +333,9 @@ class DeadLetter:
     STACKTRACE_LIMIT = 8 * 1024
 
     def headers(self) -> Headers:
-        """The ``dlt-*`` headers; the message is cut to its first KiB, the stack trace to its last 8 KiB."""
+        """The ``dlt-*`` headers; the message is cut to its first KiB, the stack trace to its
+        last 8 KiB.
+        """
         values = {
             "original-topic": self.topic,
             "original-partition": self.partition,
@@ -314,7 +349,9 @@ class DeadLetter:
             "delivery-attempt": self.attempt,
         }
         headers = {f"dlt-{name}": str(value).encode() for name, value in values.items()}
-        headers["dlt-exception-stacktrace"] = _utf8(self.stacktrace)[-self.STACKTRACE_LIMIT :].decode(errors="ignore").encode()
+        headers["dlt-exception-stacktrace"] = (
+            _utf8(self.stacktrace)[-self.STACKTRACE_LIMIT :].decode(errors="ignore").encode()
+        )
         return headers
 
 

@@ -1,7 +1,9 @@
-"""What workers did in the last ten seconds, as it travels in the history topics: dataclasses and their JSON.
+"""What workers did in the last ten seconds, as it travels in the history topics: dataclasses and
+their JSON.
 
-Each record stands for the ``seconds`` that end ``at`` (ns since the epoch). Intervals end at whole tens of seconds of the wall clock, so that those
-of several workers lie side by side; an interval is shorter when its worker began or ended within it.
+Each record stands for the ``seconds`` that end ``at`` (ns since the epoch). Intervals end at
+whole tens of seconds of the wall clock, so that those of several workers lie side by side; an
+interval is shorter when its worker began or ended within it.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from sightline.messages.json import (
 )
 
 HISTORY_SECONDS: Final = 10
-MOST_LABELS: Final = 20
+MAX_LABELS: Final = 20
 OTHER: Final = "other"
 
 
@@ -43,14 +45,20 @@ class Quantiles:
 
 def quantile_ms(ordered: Sequence[float], share: float) -> float:
     """The quantile of durations in seconds, smallest first, in ms; 0.0 when there are none."""
-    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 2) if ordered else 0.0
+    return (
+        round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] * 1000, 2)
+        if ordered
+        else 0.0
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class CaptureHistory:
-    """What a capture worker did about one camera: pictures that it sent, their ``bytes_sent``, and pictures that were lost (``dropped``).
+    """What a capture worker did about one camera: pictures that it sent, their ``bytes_sent``, and
+    pictures that were lost (``dropped``).
 
-    ``kafka``: from the moment of capture until Kafka had the picture. ``state``: the camera's at the end.
+    ``kafka``: from the moment of capture until Kafka had the picture. ``state``: the camera's at
+    the end.
     """
 
     KEY: ClassVar = "capture"
@@ -81,9 +89,11 @@ class CaptureHistory:
 class ModelHistory:
     """What one model version did, on one camera, or on all that one worker gives it.
 
-    Counts of frames (or records): ``predicted``; ``failed``, which became dead letters; ``skipped``, never looked at; ``errors``, without an answer
-    because the model's server was away. Durations: ``transport`` from capture until the frame was read from Kafka, ``waiting`` until the model
-    began, ``model`` until it was done. ``labels``: how many of each it saw, the most frequent 20, the rest as "other".
+    Counts of frames (or records): ``predicted``; ``failed``, which became dead letters;
+    ``skipped``, never looked at; ``errors``, without an answer because the model's server was
+    away. Durations: ``transport`` from capture until the frame was read from Kafka, ``waiting``
+    until the model began, ``model`` until it was done. ``labels``: how many of each it saw, the
+    most frequent 20, the rest as "other".
     """
 
     at: int
@@ -106,15 +116,21 @@ class ModelHistory:
         """Read a model's record in a history topic; MessageError when it is not one."""
         document = load(value)
         with parsing("a model's history"):
-            stages = {name: _quantiles(document.get(name)) for name in ("transport", "waiting", "model")}
+            stages = {
+                name: _quantiles(document.get(name)) for name in ("transport", "waiting", "model")
+            }
             return typed(cls(**{**document, **stages, "labels": counts(document["labels"])}))
 
 
 def most_frequent(labels: Mapping[str, int]) -> dict[str, int]:
     """The 20 most frequent labels with their counts, and the sum of the rest as "other"."""
-    if len(labels) <= MOST_LABELS:
+    if len(labels) <= MAX_LABELS:
         return dict(labels)
-    kept = dict(Counter({label: count for label, count in labels.items() if label != OTHER}).most_common(MOST_LABELS))
+    kept = dict(
+        Counter({label: count for label, count in labels.items() if label != OTHER}).most_common(
+            MAX_LABELS
+        )
+    )
     return kept | {OTHER: sum(labels.values()) - sum(kept.values())}
 
 

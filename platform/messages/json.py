@@ -1,4 +1,6 @@
-"""JSON documents in records: written compactly, and taken apart with care, because other programs write to these topics, too."""
+"""JSON documents in records: written compactly, and taken apart with care, because other
+programs write to these topics, too.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 T = TypeVar("T", bound="DataclassInstance")
 
 NUMBERS = (int, float)
-# How fields are annotated, and what JSON gives for them; fields of other types are made here, not taken as they come.
+# How fields are annotated, and what JSON gives for them; fields of other types are made here, not
+# taken as they come.
 FIELD_TYPES: dict[Any, tuple[type, ...]] = {
     "int": (int,),
     "str": (str,),
@@ -29,7 +32,9 @@ class MessageError(ValueError):
 
 
 def dump(document: Mapping[str, Any]) -> bytes:
-    """Compact JSON; NaN and infinities are refused with ValueError, because no browser reads them."""
+    """Compact JSON; NaN and infinities are refused with ValueError, because no browser reads
+    them.
+    """
     return json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
 
 
@@ -45,7 +50,9 @@ def load(value: bytes | None) -> dict[str, Any]:
 
 
 class parsing:  # noqa: N801 - reads as a statement: with parsing("a prediction"):
-    """What goes wrong while a document is taken apart becomes a MessageError: the record is "not ``what``"."""
+    """What goes wrong while a document is taken apart becomes a MessageError: the record is "not
+    ``what``".
+    """
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -53,13 +60,20 @@ class parsing:  # noqa: N801 - reads as a statement: with parsing("a prediction"
     def __enter__(self) -> None:
         pass
 
-    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        err: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         if isinstance(err, (AttributeError, KeyError, TypeError, ValueError)):
             raise MessageError(f"not {self.what}: {err}") from err
 
 
 def typed(message: T) -> T:
-    """The message, if its plain fields hold what they are annotated with; TypeError if not: other programs write to these topics, too."""
+    """The message, if its plain fields hold what they are annotated with; TypeError if not:
+    other programs write to these topics, too.
+    """
     for item in fields(message):
         allowed = FIELD_TYPES.get(item.type)
         if allowed is not None and type(getattr(message, item.name)) not in allowed:

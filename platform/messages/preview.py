@@ -1,4 +1,6 @@
-"""What the values of records are, as far as their bytes tell: pictures, JSON, text or something else; and how people are shown them."""
+"""What the values of records are, as far as their bytes tell: pictures, JSON, text or something
+else; and how people are shown them.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,15 @@ def is_picture(value: bytes | None) -> bool:
 
 def picture_suffix(value: bytes) -> str:
     """The ending that a file of this picture has, without the dot; "bin" when it is none."""
-    return next((suffix for beginning, suffix in PICTURES.items() if value.startswith(beginning)), "bin")
+    return next(
+        (suffix for beginning, suffix in PICTURES.items() if value.startswith(beginning)), "bin"
+    )
 
 
 def plain(value: bytes | None) -> Any:
-    """The value for a line of JSON: what it says if it is JSON, else its text, else how many bytes of what it is."""
+    """The value for a line of JSON: what it says if it is JSON, else its text, else how many
+    bytes of what it is.
+    """
     if value is None:
         return None
     try:
@@ -48,7 +54,9 @@ def plain(value: bytes | None) -> Any:
 
 
 def envelope(record: Record, value: Any) -> dict[str, Any]:
-    """A record with all that travels beside its value. Of repeated headers all are kept: a list of names and values."""
+    """A record with all that travels beside its value. Of repeated headers all are kept: a list
+    of names and values.
+    """
     return {
         "topic": record.topic,
         "partition": record.partition,
@@ -61,23 +69,43 @@ def envelope(record: Record, value: Any) -> dict[str, Any]:
 
 
 def described(record: Record) -> str:
-    """A record for a person: where and when, its key and headers, then its value, JSON in several lines, a picture as its size."""
-    at = datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(sep=" ", timespec="milliseconds")
+    """A record for a person: where and when, its key and headers, then its value, JSON in
+    several lines, a picture as its size.
+    """
+    at = datetime.fromtimestamp(record.timestamp / 1000, UTC).isoformat(
+        sep=" ", timespec="milliseconds"
+    )
     key = "" if record.key is None else f"  key {_text(record.key)}"
     headers = [f"  {name}: {_text(value)}" for name, value in record.headers]
-    return "\n".join([f"{record.topic}/{record.partition} @{record.offset}  {at}{key}", *headers, described_value(record.value)])
+    return "\n".join(
+        [
+            f"{record.topic}/{record.partition} @{record.offset}  {at}{key}",
+            *headers,
+            described_value(record.value),
+        ]
+    )
 
 
 def described_value(value: bytes | None) -> str:
-    """A value for a person: JSON in several lines, text as it is, a picture or other bytes as what they are."""
+    """A value for a person: JSON in several lines, text as it is, a picture or other bytes as
+    what they are.
+    """
     found = plain(value)
     if isinstance(found, str):
         return found
-    if value is None or not isinstance(found, dict) or set(found) != {"bytes", "type"} or _is_text(value):
+    if (
+        value is None
+        or not isinstance(found, dict)
+        or set(found) != {"bytes", "type"}
+        or _is_text(value)
+    ):
         return json.dumps(found, indent=2, ensure_ascii=False)
     if is_picture(value):
         return f"a picture ({found['type']}) of {len(value):,} bytes"
-    return f"{len(value):,} bytes: {value[:SHOWN_BYTES].hex(' ')}{' …' if len(value) > SHOWN_BYTES else ''}"
+    return (
+        f"{len(value):,} bytes:"
+        f" {value[:SHOWN_BYTES].hex(' ')}{' …' if len(value) > SHOWN_BYTES else ''}"
+    )
 
 
 def _is_text(value: bytes) -> bool:

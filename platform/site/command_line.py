@@ -1,4 +1,6 @@
-"""What the command-line tools share: names of topics as people type them, and standard output that carries data only."""
+"""What the command-line tools share: names of topics as people type them, and standard output
+that carries data only.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +20,25 @@ BROKEN_PIPE_STATUS = 141  # as of a program that SIGPIPE ends
 
 
 def topic_of(text: str, part: str) -> Topic:
-    """A topic by its name, or ``MODEL@VERSION`` for the model version's ``part``, or ``MODEL@VERSION.errors`` and so on."""
+    """A topic by its name, or ``MODEL@VERSION`` for the model version's ``part``, or
+    ``MODEL@VERSION.errors`` and so on.
+    """
     match = topics.MODEL_TOPIC.fullmatch(text)
     if match is None:
         return Topic(text)
     model, version, named = match.groups()
-    found = ModelVersion.objects.filter(model__slug=model, version=version).select_related("model").first()
+    found = (
+        ModelVersion.objects.filter(model__slug=model, version=version)
+        .select_related("model")
+        .first()
+    )
     if found is None:
         raise CommandError(f"There is no model version {model}@{version}.")
     inputs, outputs, errors = topics.record_topics(model, version, found.model.partitions)
     history = topics.model_history(model, version)
-    return {"inputs": inputs, "outputs": outputs, "errors": errors, "history": history}[named or part]
+    return {"inputs": inputs, "outputs": outputs, "errors": errors, "history": history}[
+        named or part
+    ]
 
 
 def existing(topic: Topic) -> Topic:
@@ -37,13 +47,18 @@ def existing(topic: Topic) -> Topic:
     if topic.config:
         admin.ensure([topic])
     elif topic.name not in admin.partitions():
-        raise CommandError(f"There is no topic {topic.name}. `manage.py topics list` shows those that there are, `topics create` makes one.")
+        raise CommandError(
+            f"There is no topic {topic.name}. `manage.py topics list` shows those that there are,"
+            " `topics create` makes one."
+        )
     return topic
 
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """A missing broker in one sentence, and an end without noise when nobody reads our output any more, or on Ctrl-C."""
+    """A missing broker in one sentence, and an end without noise when nobody reads our output
+    any more, or on Ctrl-C.
+    """
     try:
         yield
         sys.stdout.flush()

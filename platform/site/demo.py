@@ -1,4 +1,6 @@
-"""What a first start registers, so that there is something to see: a demo camera with two models. Never again after that."""
+"""What a first start registers, so that there is something to see: a demo camera with two
+models. Never again after that.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ ADMIN = "admin"
 
 
 def first_start(password: str, *, demo: bool = True) -> str | None:
-    """Make the administrator if there is no user yet, and with ``demo`` a camera and models. The administrator's password, or None."""
+    """Make the administrator if there is no user yet, and with ``demo`` a camera and models. The
+    administrator's password, or None.
+    """
     with transaction.atomic():
         if User.objects.exists():
             return None
@@ -25,8 +29,13 @@ def first_start(password: str, *, demo: bool = True) -> str | None:
 
 
 def _register_demo() -> None:
-    camera = Camera.objects.create(slug="conveyor", name="Conveyor", kind=Kind.DEMO, url="demo:conveyor")
-    for slug, name, runtime in (("qr", "QR codes", "builtin-qr"), ("motion", "Motion", "builtin-motion")):
+    camera = Camera.objects.create(
+        slug="conveyor", name="Conveyor", kind=Kind.DEMO, url="demo:conveyor"
+    )
+    for slug, name, runtime in (
+        ("qr", "QR codes", "builtin-qr"),
+        ("motion", "Motion", "builtin-motion"),
+    ):
         model = Model.objects.create(slug=slug, name=name)
         version = ModelVersion.objects.create(model=model, version="1", runtime=runtime)
         Deployment.objects.create(version=version).cameras.add(camera)

@@ -1,7 +1,8 @@
 """Log-in: the admin's door, and the limit on failed log-ins, which django-axes counts.
 
-What is locked is a user's name for one address, whether there is such a user or not. So nobody can lock out another by failing in their name,
-except from the same address, and nobody can go on guessing from one.
+What is locked is a user's name for one address, whether there is such a user or not. So nobody
+can lock out another by failing in their name, except from the same address, and nobody can go on
+guessing from one.
 """
 
 from __future__ import annotations
@@ -24,8 +25,9 @@ OWN_BITS = 64
 def client_address(request: HttpRequest) -> str | None:
     """The address that asks, of IPv6 its network; None where there is none, as on a socket of Unix.
 
-    Behind ``PROXIES`` proxies it is what the outermost of them has seen: each adds one address at the end of ``X-Forwarded-For``. What stands before
-    that is the client's own invention, and without proxies all of it.
+    Behind ``PROXIES`` proxies it is what the outermost of them has seen: each adds one address
+    at the end of ``X-Forwarded-For``. What stands before that is the client's own invention, and
+    without proxies all of it.
     """
     seen = _network(request.META.get("REMOTE_ADDR", ""))
     forwarded = [text.strip() for text in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
@@ -53,7 +55,11 @@ def _network(text: str) -> str | None:
 def locked_out(request: HttpRequest, *_: object) -> HttpResponse:
     """The login page with the reason, as 429."""
     wait = settings.AXES_COOLOFF_TIME
-    context = {"form": AuthenticationForm(request), "next": request.POST.get("next", ""), "locked_minutes": int(wait.total_seconds() / 60)}
+    context = {
+        "form": AuthenticationForm(request),
+        "next": request.POST.get("next", ""),
+        "locked_minutes": int(wait.total_seconds() / 60),
+    }
     answer = render(request, "registration/login.html", context, status=429)
     answer["Retry-After"] = str(int(wait.total_seconds()))
     return answer
@@ -61,7 +67,9 @@ def locked_out(request: HttpRequest, *_: object) -> HttpResponse:
 
 @never_cache
 def admin_login(request: HttpRequest) -> HttpResponse:
-    """The admin's login is everybody's. A logged-in user who is no administrator gets 403, not a redirect in circles."""
+    """The admin's login is everybody's. A logged-in user who is no administrator gets 403, not a
+    redirect in circles.
+    """
     if not request.user.is_authenticated:
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
     if not request.user.is_staff:

@@ -1,7 +1,8 @@
-"""What a process says of itself over HTTP on METRICS_PORT, for probes and Prometheus: ``/healthz``, ``/readyz`` and ``/metrics``.
+"""What a process says of itself over HTTP on METRICS_PORT, for probes and Prometheus: ``/healthz``,
+``/readyz`` and ``/metrics``.
 
-The port is for the cluster, not for people: it asks for no login. The web answers the same on its own port, ``/metrics`` only to who may see the
-system page.
+The port is for the cluster, not for people: it asks for no login. The web answers the same on
+its own port, ``/metrics`` only to who may see the system page.
 """
 
 from __future__ import annotations
@@ -33,9 +34,13 @@ Check = Callable[[], str]
 
 
 class Pulse:
-    """When the process was last known to do its work. ``excuse``: asked when it does none; not "" while it has to wait for something else."""
+    """When the process was last known to do its work. ``excuse``: asked when it does none; not
+    "" while it has to wait for something else.
+    """
 
-    def __init__(self, excuse: Check = lambda: "", clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, excuse: Check = lambda: "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._excuse = excuse
         self._clock = clock
         self._beat_at = clock()
@@ -51,7 +56,9 @@ class Pulse:
 
 
 class Readiness:
-    """Asks each check in a thread of its own, so that one that hangs holds up nobody; it is not asked a second time meanwhile."""
+    """Asks each check in a thread of its own, so that one that hangs holds up nobody; it is not
+    asked a second time meanwhile.
+    """
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
         self._checks = checks
@@ -69,7 +76,9 @@ class Readiness:
         if (under_way := self._asked.get(name)) is not None and not under_way.done():
             return under_way
         future = self._asked[name] = Future()
-        threading.Thread(target=_answer, args=(future, check), name=f"check-{name}", daemon=True).start()
+        threading.Thread(
+            target=_answer, args=(future, check), name=f"check-{name}", daemon=True
+        ).start()
         return future
 
 
@@ -86,16 +95,24 @@ def _said(future: Future[str], seconds: float) -> str:
 
 
 class Operations:
-    """A process's health, readiness and metrics, and their server in a thread of its own. ``sources`` give the metrics of its role."""
+    """A process's health, readiness and metrics, and their server in a thread of its own.
+    ``sources`` give the metrics of its role.
+    """
 
-    def __init__(self, role: str, checks: Mapping[str, Check], *sources: Source, pulse: Pulse | None = None) -> None:
+    def __init__(
+        self, role: str, checks: Mapping[str, Check], *sources: Source, pulse: Pulse | None = None
+    ) -> None:
         self.pulse = pulse or Pulse()
         self.readiness = Readiness(checks)
-        self.registry = registry_of(lambda: process_metrics(role, self.pulse.alive, self.readiness.problems()), *sources)
+        self.registry = registry_of(
+            lambda: process_metrics(role, self.pulse.alive, self.readiness.problems()), *sources
+        )
         self._server: _Server | None = None
 
     def start(self, port: int | None = None) -> Self:
-        """Listen on ``port`` (METRICS_PORT; 0 or none set: do not). A port that is taken costs the metrics, not the work."""
+        """Listen on ``port`` (METRICS_PORT; 0 or none set: do not). A port that is taken costs
+        the metrics, not the work.
+        """
         port = settings.METRICS_PORT if port is None else port
         if port:
             try:
@@ -103,7 +120,9 @@ class Operations:
             except OSError as err:
                 log.error("metrics are not served port=%s reason=%s", port, err.strerror)
                 return self
-            threading.Thread(target=self._server.serve_forever, name="operations", daemon=True).start()
+            threading.Thread(
+                target=self._server.serve_forever, name="operations", daemon=True
+            ).start()
         return self
 
     def stop(self) -> None:
@@ -116,7 +135,9 @@ class Operations:
         """200 when nothing is missing, 503 otherwise, and what each check says."""
         problems = self.readiness.problems()
         status = HTTPStatus.SERVICE_UNAVAILABLE if any(problems.values()) else HTTPStatus.OK
-        return status, {name: {"ok": not problem, "detail": problem} for name, problem in problems.items()}
+        return status, {
+            name: {"ok": not problem, "detail": problem} for name, problem in problems.items()
+        }
 
     def exposition(self, accept: str) -> tuple[bytes, str]:
         """The metrics in the format that the header Accept asks for, and its content type."""
@@ -142,9 +163,15 @@ class _Handler(BaseHTTPRequestHandler):
         super().__init__(*arguments)
 
     def do_GET(self) -> None:
-        answer = {"/healthz": self._healthz, "/readyz": self._readyz, "/metrics": self._metrics}.get(self.path.partition("?")[0])
+        answer = {
+            "/healthz": self._healthz,
+            "/readyz": self._readyz,
+            "/metrics": self._metrics,
+        }.get(self.path.partition("?")[0])
         if answer is None:
-            self._send(HTTPStatus.NOT_FOUND, "text/plain", b"Here are /healthz, /readyz and /metrics.\n")
+            self._send(
+                HTTPStatus.NOT_FOUND, "text/plain", b"Here are /healthz, /readyz and /metrics.\n"
+            )
         else:
             answer()
 
@@ -152,7 +179,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.operations.pulse.alive:
             self._send(HTTPStatus.OK, "text/plain", b"ok\n")
         else:
-            self._send(HTTPStatus.SERVICE_UNAVAILABLE, "text/plain", b"The process has not done its work for some time.\n")
+            self._send(
+                HTTPStatus.SERVICE_UNAVAILABLE,
+                "text/plain",
+                b"The process has not done its work for some time.\n",
+            )
 
     def _readyz(self) -> None:
         status, body = self.operations.ready()

@@ -1,4 +1,6 @@
-"""How log lines look: for people, or as JSON for machines. Credentials in URLs are masked in both, also in tracebacks."""
+"""How log lines look: for people, or as JSON for machines. Credentials in URLs are masked in
+both, also in tracebacks.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,12 @@ from pythonjsonlogger.json import JsonFormatter
 
 from sightline.base.redaction import redact_url
 
-# Messages are written as key=%s pairs: so their values are known by name, at no cost for who writes them.
+# Messages are written as key=%s pairs: so their values are known by name, at no cost for who writes
+# them.
 _PLACES: Final = re.compile(r"(?:\b([a-z_]+)=)?%(?:%|[-#0 +]*\d*(?:\.\d+)?[a-zA-Z])")
-_OWN: Final = frozenset({"timestamp", "level", "logger", "message", "worker", "thread", "process", "exc_info"})
+_OWN: Final = frozenset(
+    {"timestamp", "level", "logger", "message", "worker", "thread", "process", "exc_info"}
+)
 
 _identity: dict[str, str] = {}
 
@@ -32,9 +37,13 @@ class LineFormatter(logging.Formatter):
 
 
 class JsonLineFormatter(JsonFormatter):
-    """An object a line: timestamp, level, logger, message, process, thread, worker, what the message names (camera, model ...), exc_info."""
+    """An object a line: timestamp, level, logger, message, process, thread, worker, what the
+    message names (camera, model ...), exc_info.
+    """
 
-    def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
+    def add_fields(
+        self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
+    ) -> None:
         """The record as fields."""
         super().add_fields(log_data, record, message_dict)
         log_data.update(_identity)
@@ -42,14 +51,23 @@ class JsonLineFormatter(JsonFormatter):
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
         """Without credentials."""
-        return {name: redact_url(value) if isinstance(value, str) else value for name, value in log_data.items()}
+        return {
+            name: redact_url(value) if isinstance(value, str) else value
+            for name, value in log_data.items()
+        }
 
 
 def named(record: logging.LogRecord) -> dict[str, Any]:
-    """The values that a message names: of ``camera=%s state=%s`` camera and state. A name that every line has gets an underscore behind it."""
+    """The values that a message names: of ``camera=%s state=%s`` camera and state. A name that
+    every line has gets an underscore behind it.
+    """
     if not isinstance(record.msg, str) or not isinstance(record.args, tuple):
         return {}
-    return {name: _plain(value) for name, value in zip(_names(record.msg), record.args, strict=False) if name}
+    return {
+        name: _plain(value)
+        for name, value in zip(_names(record.msg), record.args, strict=False)
+        if name
+    }
 
 
 @lru_cache(maxsize=1024)

@@ -1,7 +1,10 @@
-"""Metrics: how they are declared, and what each process tells of itself. docs/metrics.md lists all of them.
+"""Metrics: how they are declared, and what each process tells of itself. docs/metrics.md lists all
+of them.
 
-Nothing is counted for the metrics alone where it is counted already: values are read when Prometheus asks. So the series of a camera that was
-removed end by themselves. Labels are the short names of registered cameras and models, and words of closed lists; never what a model or a user says.
+Nothing is counted for the metrics alone where it is counted already: values are read when
+Prometheus asks. So the series of a camera that was removed end by themselves. Labels are the
+short names of registered cameras and models, and words of closed lists; never what a model or a
+user says.
 """
 
 from __future__ import annotations
@@ -32,7 +35,9 @@ _EDGES: Final = (*(f"{bound:g}" for bound in BOUNDS), "+Inf")
 
 
 class Durations:
-    """How many durations were up to each of BOUNDS, and their sum. Thread-safe; adding one costs a fraction of a microsecond."""
+    """How many durations were up to each of BOUNDS, and their sum. Thread-safe; adding one costs
+    a fraction of a microsecond.
+    """
 
     __slots__ = ("_counts", "_lock", "_sum")
 
@@ -42,7 +47,9 @@ class Durations:
         self._lock = threading.Lock()
 
     def add(self, seconds: float) -> None:
-        """One more. A negative one, of clocks that differ by more than the way takes, counts as none."""
+        """One more. A negative one, of clocks that differ by more than the way takes, counts as
+        none.
+        """
         seconds = max(0.0, seconds)
         place = bisect_left(BOUNDS, seconds)
         with self._lock:
@@ -50,7 +57,9 @@ class Durations:
             self._sum += seconds
 
     def state(self) -> tuple[list[int], float]:
-        """How many were up to each bound, the last one without a limit; and their sum in seconds."""
+        """How many were up to each bound, the last one without a limit; and their sum in
+        seconds.
+        """
         with self._lock:
             return list(accumulate(self._counts)), self._sum
 
@@ -62,7 +71,9 @@ Row = tuple[Sequence[str], Value]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric as it is declared: ``words`` say what it means; a histogram's values are Durations. A counter's name is shown with ``_total``."""
+    """A metric as it is declared: ``words`` say what it means; a histogram's values are
+    Durations. A counter's name is shown with ``_total``.
+    """
 
     kind: Literal["counter", "gauge", "histogram"]
     name: str
@@ -71,7 +82,9 @@ class Family:
 
     @property
     def shown(self) -> str:
-        """Its name in Prometheus; a histogram's samples have ``_bucket``, ``_sum`` and ``_count`` behind it."""
+        """Its name in Prometheus; a histogram's samples have ``_bucket``, ``_sum`` and
+        ``_count`` behind it.
+        """
         return f"{self.name}_total" if self.kind == "counter" else self.name
 
     def of(self, rows: Iterable[Row]) -> Metric:
@@ -98,50 +111,111 @@ class Family:
 
 
 def one_of(family: Family, rows: Iterable[tuple[Sequence[str], str, Iterable[str]]]) -> Metric:
-    """A gauge whose last label is a state: 1 for the one that holds, 0 for the others. Each row: the other labels, the state, all states."""
-    return family.of(((*names, state), float(state == holds)) for names, holds, states in rows for state in states)
+    """A gauge whose last label is a state: 1 for the one that holds, 0 for the others. Each row:
+    the other labels, the state, all states.
+    """
+    return family.of(
+        ((*names, state), float(state == holds))
+        for names, holds, states in rows
+        for state in states
+    )
 
 
-BUILD = Family("gauge", "sightline_build_info", "1; the labels say which release runs, and what the process does", ("version", "role"))
-HEALTHY = Family("gauge", "sightline_healthy", "1 while the process does its work, as /healthz has it; 0 when it hangs", ("role",))
-READY = Family("gauge", "sightline_ready", "1 when what the process needs answers, 0 when it does not, as /readyz has it", ("check",))
+BUILD = Family(
+    "gauge",
+    "sightline_build_info",
+    "1; the labels say which release runs, and what the process does",
+    ("version", "role"),
+)
+HEALTHY = Family(
+    "gauge",
+    "sightline_healthy",
+    "1 while the process does its work, as /healthz has it; 0 when it hangs",
+    ("role",),
+)
+READY = Family(
+    "gauge",
+    "sightline_ready",
+    "1 when what the process needs answers, 0 when it does not, as /readyz has it",
+    ("check",),
+)
 DISK_FREE = Family("gauge", "sightline_data_free_bytes", "Room left on the disk of DATA_DIR")
 DISK_SIZE = Family("gauge", "sightline_data_size_bytes", "Size of the disk of DATA_DIR")
 KAFKA_RECORDS = Family(
     "counter",
     "sightline_kafka_producer_records",
-    "Records given to Kafka's client: delivered; failed, given up after 5 s; refused, because the queue was full or the record too large",
+    "Records given to Kafka's client: delivered; failed, given up after 5 s; refused, because the"
+    " queue was full or the record too large",
     ("result",),
 )
-KAFKA_BYTES = Family("counter", "sightline_kafka_producer_bytes", "Bytes of the records that were delivered, without keys and headers")
-KAFKA_QUEUE_RECORDS = Family("gauge", "sightline_kafka_producer_queue_records", "Records on their way to Kafka, not yet acknowledged")
-KAFKA_QUEUE_BYTES = Family("gauge", "sightline_kafka_producer_queue_bytes", "Bytes of these records")
-KAFKA_QUEUE_LIMIT = Family("gauge", "sightline_kafka_producer_queue_limit_bytes", "Bytes at which the queue is full and records are refused")
+KAFKA_BYTES = Family(
+    "counter",
+    "sightline_kafka_producer_bytes",
+    "Bytes of the records that were delivered, without keys and headers",
+)
+KAFKA_QUEUE_RECORDS = Family(
+    "gauge",
+    "sightline_kafka_producer_queue_records",
+    "Records on their way to Kafka, not yet acknowledged",
+)
+KAFKA_QUEUE_BYTES = Family(
+    "gauge", "sightline_kafka_producer_queue_bytes", "Bytes of these records"
+)
+KAFKA_QUEUE_LIMIT = Family(
+    "gauge",
+    "sightline_kafka_producer_queue_limit_bytes",
+    "Bytes at which the queue is full and records are refused",
+)
 LAG = Family(
     "gauge",
     "sightline_consumer_lag_records",
-    "Records that this process has still to read, or of record streams to answer, by consumer group",
+    "Records that this process has still to read, or of record streams to answer, by consumer"
+    " group",
     ("group",),
 )
 STAGE = Family(
     "histogram",
     "sightline_frame_stage_seconds",
-    "How long a frame took: kafka, from capture until Kafka had it; transport, from capture until the model's worker had read it; "
-    "waiting, until the model began; model, until it was done",
+    "How long a frame took: kafka, from capture until Kafka had it; transport, from capture until"
+    " the model's worker had read it; waiting, until the model began; model, until it was done",
     ("camera", "model", "version", "stage"),
 )
 AGE = Family(
     "histogram",
     "sightline_frame_age_seconds",
-    "Time since capture when the model was done with the frame (predicted), or a viewer was sent it (sent-wall, sent-stream)",
+    "Time since capture when the model was done with the frame (predicted), or a viewer was sent it"
+    " (sent-wall, sent-stream)",
     ("camera", "model", "version", "at"),
 )
-RESTARTS = Family("counter", "sightline_process_restarts", "How often the supervisor has started the process again", ("process",))
-RUNNING = Family("gauge", "sightline_process_running", "1 while the process runs and shows signs of life to its supervisor", ("process",))
+RESTARTS = Family(
+    "counter",
+    "sightline_process_restarts",
+    "How often the supervisor has started the process again",
+    ("process",),
+)
+RUNNING = Family(
+    "gauge",
+    "sightline_process_running",
+    "1 while the process runs and shows signs of life to its supervisor",
+    ("process",),
+)
 FAMILIES: Final = (
-    BUILD, HEALTHY, READY, DISK_FREE, DISK_SIZE, KAFKA_RECORDS, KAFKA_BYTES, KAFKA_QUEUE_RECORDS, KAFKA_QUEUE_BYTES, KAFKA_QUEUE_LIMIT,
-    LAG, STAGE, AGE, RESTARTS, RUNNING,
-)  # fmt: skip
+    BUILD,
+    HEALTHY,
+    READY,
+    DISK_FREE,
+    DISK_SIZE,
+    KAFKA_RECORDS,
+    KAFKA_BYTES,
+    KAFKA_QUEUE_RECORDS,
+    KAFKA_QUEUE_BYTES,
+    KAFKA_QUEUE_LIMIT,
+    LAG,
+    STAGE,
+    AGE,
+    RESTARTS,
+    RUNNING,
+)
 
 Source = Callable[[], Iterable[Metric]]
 
@@ -166,7 +240,9 @@ class Exporter:
 
 
 def registry_of(*sources: Source) -> CollectorRegistry:
-    """A registry with these metrics beside those of the client library: memory, processor time, open files, Python's garbage collector."""
+    """A registry with these metrics beside those of the client library: memory, processor time,
+    open files, Python's garbage collector.
+    """
     registry = CollectorRegistry()
     ProcessCollector(registry=registry)
     PlatformCollector(registry=registry)
@@ -187,7 +263,11 @@ def process_metrics(role: str, healthy: bool, problems: dict[str, str]) -> Itera
 
 def producer_metrics(producer: Producer) -> Iterator[Metric]:
     """What a process sends to Kafka."""
-    counts = {"delivered": producer.delivered, "failed": producer.failed, "refused": producer.dropped}
+    counts = {
+        "delivered": producer.delivered,
+        "failed": producer.failed,
+        "refused": producer.dropped,
+    }
     yield KAFKA_RECORDS.of(((result,), count) for result, count in counts.items())
     yield KAFKA_BYTES.is_now(producer.bytes_delivered)
     yield KAFKA_QUEUE_RECORDS.is_now(producer.queued)

@@ -1,6 +1,8 @@
-"""``python -m sightline.telemetry.probe [PATH [PORT]]``: exit status 0 when this container's process is well.
+"""``python -m sightline.telemetry.probe [PATH [PORT]]``: exit status 0 when this container's
+process is well.
 
-For health checks that run a command. It is run every few seconds in each container, so it imports next to nothing and starts in a blink.
+For health checks that run a command. It is run every few seconds in each container, so it
+imports next to nothing and starts in a blink.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ import socket
 import sys
 
 SECONDS = 6.0
-MOST_BYTES = 8192
+MAX_BYTES = 8192
 
 
 def main(path: str = "/healthz", port: str = "") -> int:
@@ -27,11 +29,13 @@ def main(path: str = "/healthz", port: str = "") -> int:
 
 
 def ask(path: str, port: int) -> bytes:
-    """What this machine's ``port`` answers to GET ``path``, with the head, cut to MOST_BYTES."""
+    """What this machine's ``port`` answers to GET ``path``, with the head, cut to MAX_BYTES."""
     with socket.create_connection(("127.0.0.1", port), timeout=SECONDS) as connection:
-        connection.sendall(f"GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        connection.sendall(
+            f"GET {path} HTTP/1.0\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode()
+        )
         answer = b""
-        while len(answer) < MOST_BYTES and (part := connection.recv(MOST_BYTES)):
+        while len(answer) < MAX_BYTES and (part := connection.recv(MAX_BYTES)):
             answer += part
     return answer
 

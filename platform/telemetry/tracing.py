@@ -1,8 +1,10 @@
-"""Traces of single frames from capture to paint, by OpenTelemetry; off unless OTEL_EXPORTER_OTLP_ENDPOINT is set.
+"""Traces of single frames from capture to paint, by OpenTelemetry; off unless
+OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
-One frame in TRACE_EVERY is traced. Its record in Kafka has the header ``traceparent`` (W3C Trace Context), and so do the predictions about it: every
-stage adds its spans to the same trace. Spans are made of the times that the stages note anyway, once their work is done.
-Where tracing is off, a frame costs one look at a name.
+One frame in TRACE_EVERY is traced. Its record in Kafka has the header ``traceparent`` (W3C Trace
+Context), and so do the predictions about it: every stage adds its spans to the same trace. Spans
+are made of the times that the stages note anyway, once their work is done. Where tracing is off,
+a frame costs one look at a name.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ _provider: TracerProvider | None = None
 
 
 def start(role: str, name: str) -> None:
-    """Begin to trace, if the settings ask for it: this process is ``name``. In the process that traces, after any fork."""
+    """Begin to trace, if the settings ask for it: this process is ``name``. In the process that
+    traces, after any fork.
+    """
     global tracer, _provider
     if not settings.OTEL_EXPORTER_OTLP_ENDPOINT:
         return
@@ -43,15 +47,26 @@ def start(role: str, name: str) -> None:
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
-    known = {"service.name": f"sightline-{role}", "service.namespace": "sightline", "service.instance.id": name}
-    _provider = TracerProvider(resource=Resource(known | {"service.version": sightline.__version__}), shutdown_on_exit=False)
-    exporter = OTLPSpanExporter(f"{settings.OTEL_EXPORTER_OTLP_ENDPOINT.rstrip('/')}/v1/traces", timeout=EXPORT_SECONDS)
+    known = {
+        "service.name": f"sightline-{role}",
+        "service.namespace": "sightline",
+        "service.instance.id": name,
+    }
+    _provider = TracerProvider(
+        resource=Resource(known | {"service.version": sightline.__version__}),
+        shutdown_on_exit=False,
+    )
+    exporter = OTLPSpanExporter(
+        f"{settings.OTEL_EXPORTER_OTLP_ENDPOINT.rstrip('/')}/v1/traces", timeout=EXPORT_SECONDS
+    )
     _provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=1000))
     tracer = _provider.get_tracer("sightline", sightline.__version__)
 
 
 def stop() -> None:
-    """Send what is left. A collector that does not answer is waited for no longer than FLUSH_SECONDS."""
+    """Send what is left. A collector that does not answer is waited for no longer than
+    FLUSH_SECONDS.
+    """
     global tracer, _provider
     ending, tracer, _provider = _provider, None, None
     if ending is not None:
@@ -90,22 +105,36 @@ def traces(number: int) -> bool:
 
 def begin(name: str, start: int, **facts: Facts) -> Trace | None:
     """The first span of a trace; None where tracing is off."""
-    return None if tracer is None else Trace(tracer.start_span(name, start_time=start, attributes=facts))
+    return (
+        None
+        if tracer is None
+        else Trace(tracer.start_span(name, start_time=start, attributes=facts))
+    )
 
 
 def follow(parent: str, name: str, start: int, **facts: Facts) -> Trace | None:
-    """A span under another one, perhaps another process's; None where tracing is off, and for what is not traced: its ``parent`` is ""."""
+    """A span under another one, perhaps another process's; None where tracing is off, and for
+    what is not traced: its ``parent`` is "".
+    """
     if tracer is None or not parent:
         return None
     from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, set_span_in_context
 
     _, trace, span, _ = parent.split("-")
-    context = SpanContext(int(trace, 16), int(span, 16), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED))
-    return Trace(tracer.start_span(name, set_span_in_context(NonRecordingSpan(context)), start_time=start, attributes=facts))
+    context = SpanContext(
+        int(trace, 16), int(span, 16), is_remote=True, trace_flags=TraceFlags(TraceFlags.SAMPLED)
+    )
+    return Trace(
+        tracer.start_span(
+            name, set_span_in_context(NonRecordingSpan(context)), start_time=start, attributes=facts
+        )
+    )
 
 
 def parent_in(headers: Mapping[str, bytes]) -> str:
-    """The header of a record that is traced, else ""; one that others wrote and that is not understood counts as none."""
+    """The header of a record that is traced, else ""; one that others wrote and that is not
+    understood counts as none.
+    """
     value = headers.get(HEADER)
     if value is None or len(value) != 55:
         return ""

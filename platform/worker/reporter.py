@@ -1,4 +1,6 @@
-"""Puts a process that has no worker's loop, such as the web or the jobs, beside the workers in the status topic."""
+"""Puts a process that has no worker's loop, such as the web or the jobs, beside the workers in
+the status topic.
+"""
 
 from __future__ import annotations
 

@@ -25,7 +25,8 @@ from sightline.worker.worker import HEARTBEAT_VARIABLE
 
 log = logging.getLogger(__name__)
 
-# With SIGKILL, the pause before a restart and the start itself, a process that hangs is replaced in 20 s.
+# With SIGKILL, the pause before a restart and the start itself, a process that hangs is replaced in
+# 20 s.
 HANG_SECONDS = 11.0
 START_SECONDS = 60.0
 RESTARTS_A_MINUTE = 5
@@ -38,7 +39,9 @@ HOME = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A process to keep running. ``heartbeat``: it tells when it is well, and is replaced when it no longer does."""
+    """A process to keep running. ``heartbeat``: it tells when it is well, and is replaced when
+    it no longer does.
+    """
 
     name: str
     command: Sequence[str]
@@ -62,7 +65,9 @@ class Child:
         self.kill_due: float | None = None
 
     def start(self) -> None:
-        """Start the process in a session of its own, so that only its supervisor gets the terminal's Ctrl-C."""
+        """Start the process in a session of its own, so that only its supervisor gets the
+        terminal's Ctrl-C.
+        """
         self.pipe, write_end = os.pipe()
         os.set_blocking(self.pipe, False)
         try:
@@ -102,7 +107,9 @@ class Child:
         delay = self.backoff.next()
         self.restarts += 1
         self.process, self.ready, self.start_due = None, False, self.clock() + delay
-        log.warning("process ended name=%s %s restart_in=%.1fs", self.spec.name, _reason(code), delay)
+        log.warning(
+            "process ended name=%s %s restart_in=%.1fs", self.spec.name, _reason(code), delay
+        )
 
     def _watch(self, now: float) -> None:
         assert self.process is not None
@@ -110,7 +117,9 @@ class Child:
         if self.kill_due is not None:
             if now >= self.kill_due:
                 self.process.kill()
-        elif self.spec.heartbeat and now - self.last_beat > (HANG_SECONDS if self.ready else START_SECONDS):
+        elif self.spec.heartbeat and now - self.last_beat > (
+            HANG_SECONDS if self.ready else START_SECONDS
+        ):
             log.warning("process hangs name=%s silent=%.0fs", self.spec.name, now - self.last_beat)
             self.kill_due = now + KILL_AFTER_HANG_SECONDS
             self.process.terminate()
@@ -187,7 +196,9 @@ class Supervisor:
             stopping.wait(0.1)
 
     def stop(self) -> None:
-        """End all, in the reverse order of their start, so that the broker outlives those who still flush to it."""
+        """End all, in the reverse order of their start, so that the broker outlives those who
+        still flush to it.
+        """
         deadline = time.monotonic() + TERM_SECONDS
         *others, first = reversed(self.children) if len(self.children) > 1 else [*self.children]
         for group in (others, [first]):

@@ -18,7 +18,7 @@ from prometheus_client.core import Metric
 
 from sightline.base.checks import database_problem
 from sightline.base.process import settle, tidy
-from sightline.kafka import Producer, TopicKeeper, topics
+from sightline.kafka import Producer, TopicWatchdog, topics
 from sightline.messages import WorkerStatus, worker_key
 from sightline.telemetry import logs, tracing
 from sightline.telemetry.health import Operations
@@ -32,9 +32,11 @@ HEARTBEAT_VARIABLE = "SIGHTLINE_HEARTBEAT_FD"
 
 
 class Worker:
-    """A stage of the pipeline. Subclasses fill in ``open``, ``step`` and ``close``; tests call ``step`` themselves.
+    """A stage of the pipeline. Subclasses fill in ``open``, ``step`` and ``close``; tests call
+    ``step`` themselves.
 
-    ``step`` returns within a second or so, also when there is nothing to do: it waits with ``self.stopping.wait(seconds)``.
+    ``step`` returns within a second or so, also when there is nothing to do: it waits with
+    ``self.stopping.wait(seconds)``.
     """
 
     role = "worker"
@@ -69,12 +71,16 @@ class Worker:
 
 
 def run(worker: Worker) -> None:
-    """Run until SIGTERM or SIGINT; a second signal ends the process at once. Errors of ``step`` end the worker: its supervisor restarts it."""
-    heartbeat, report, keeper = Heartbeat(), Report(worker), TopicKeeper(worker.producer)
+    """Run until SIGTERM or SIGINT; a second signal ends the process at once. Errors of ``step``
+    end the worker: its supervisor restarts it.
+    """
+    heartbeat, report, keeper = Heartbeat(), Report(worker), TopicWatchdog(worker.producer)
     logs.identify(worker.name)
     tracing.start(worker.role, worker.name)
     checks = {"kafka": worker.kafka_problem, "database": database_problem}
-    operations = Operations(worker.role, checks, worker.metrics, partial(producer_metrics, worker.producer)).start()
+    operations = Operations(
+        worker.role, checks, worker.metrics, partial(producer_metrics, worker.producer)
+    ).start()
     with stopped_by_signals(worker.stopping):
         log.info("worker starting role=%s name=%s", worker.role, worker.name)
         try:
@@ -113,7 +119,9 @@ def stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
 
 
 class Heartbeat:
-    """Tells the supervisor that the process is alive: a byte into the pipe that it left open for us. Without one, nothing."""
+    """Tells the supervisor that the process is alive: a byte into the pipe that it left open for
+    us. Without one, nothing.
+    """
 
     def __init__(self) -> None:
         number = os.environ.pop(HEARTBEAT_VARIABLE, "")
@@ -128,7 +136,9 @@ class Heartbeat:
                 os.write(self.descriptor, b".")
 
     def keep(self) -> None:
-        """Beat from a thread of its own, for a process whose loop is not ours. It shows that the process runs, not that it works."""
+        """Beat from a thread of its own, for a process whose loop is not ours. It shows that the
+        process runs, not that it works.
+        """
         if self.descriptor is not None:
             threading.Thread(target=self._keep, name="heartbeat", daemon=True).start()
 
@@ -191,6 +201,8 @@ class Report:
 def resident_bytes(pid: int | str = "self") -> int:
     """The resident set of a process in bytes (Linux; 0 elsewhere)."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        return int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]) * os.sysconf(
+            "SC_PAGE_SIZE"
+        )
     except OSError:
         return 0

@@ -41,7 +41,9 @@ def card_of(camera: Camera, plans: list[VersionPlan]) -> CameraCard:
         imprint=camera.imprint,
         width=status.width if status else 0,
         height=status.height if status else 0,
-        models=tuple(f"{plan.model} {plan.version}" for plan in plans if _is_live(plan, camera.slug)),
+        models=tuple(
+            f"{plan.model} {plan.version}" for plan in plans if _is_live(plan, camera.slug)
+        ),
     )
 
 

@@ -33,6 +33,14 @@ def camera(request: HttpRequest, slug: str) -> HttpResponse:
     if found is None:
         raise Http404("There is no such camera.")
     plans = deployed_plans()
-    rows = [DeploymentRow(plan.model, plan.version, plan.view_of[slug].role) for plan in plans if slug in plan.cameras]
-    context = {"camera": card_of(found, plans), "deployments": rows, "link_hours": settings.STREAM_LINK_HOURS}
+    rows = [
+        DeploymentRow(plan.model, plan.version, plan.view_of[slug].role)
+        for plan in plans
+        if slug in plan.cameras
+    ]
+    context = {
+        "camera": card_of(found, plans),
+        "deployments": rows,
+        "link_hours": settings.STREAM_LINK_HOURS,
+    }
     return render(request, "streaming/camera.html", context)

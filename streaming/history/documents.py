@@ -14,14 +14,18 @@ from sightline.messages.history import HISTORY_SECONDS, CaptureHistory, ModelHis
 from sightline.messages.json import MessageError, dump
 from streaming.history.timeline import Grid, capture_rows, model_rows
 
-# A worker tells of an interval within about a second of its end; the last one is not asked for before.
+# A worker tells of an interval within about a second of its end; the last one is not asked for
+# before.
 TOLD_SECONDS: Final = 2.0
-# Who may write to one history topic at a time: a capture worker and some models, or some workers. More of them cost a second read.
+# Who may write to one history topic at a time: a capture worker and some models, or some workers.
+# More of them cost a second read.
 WRITERS: Final = 4
 
 
 def camera_document(slug: str, minutes: int) -> bytes:
-    """What was done about a camera in the last ``minutes``. KafkaUnavailable when the broker does not answer."""
+    """What was done about a camera in the last ``minutes``. KafkaUnavailable when the broker
+    does not answer.
+    """
     grid = Grid.ending(time.time() - TOLD_SECONDS, minutes)
     captured: list[CaptureHistory] = []
     said: dict[tuple[str, str], list[ModelHistory]] = defaultdict(list)
@@ -34,12 +38,25 @@ def camera_document(slug: str, minutes: int) -> bytes:
             elif "@" in key:
                 model, _, version = key.partition("@")
                 said[model, version].append(ModelHistory.from_json(record.value))
-    models = [{"model": model, "version": version, **model_rows(told, grid)} for (model, version), told in sorted(said.items())]
-    return dump({"camera": slug, "step": grid.step, "at": grid.at, "capture": capture_rows(captured, grid), "models": models})
+    models = [
+        {"model": model, "version": version, **model_rows(told, grid)}
+        for (model, version), told in sorted(said.items())
+    ]
+    return dump(
+        {
+            "camera": slug,
+            "step": grid.step,
+            "at": grid.at,
+            "capture": capture_rows(captured, grid),
+            "models": models,
+        }
+    )
 
 
 def model_document(slug: str, versions: Iterable[str], minutes: int) -> bytes:
-    """What the versions of a model did in the last ``minutes``; one that no worker ran is left out. KafkaUnavailable as above."""
+    """What the versions of a model did in the last ``minutes``; one that no worker ran is left
+    out. KafkaUnavailable as above.
+    """
     grid = Grid.ending(time.time() - TOLD_SECONDS, minutes)
     found = []
     for version in versions:

@@ -19,9 +19,10 @@ from sightline.messages.history import (
 
 MILLISECONDS: Final = 1000
 NANOSECONDS: Final = 1_000_000_000
-# The seconds that one value stands for, by the longest span in minutes that it serves: no row has more than 720 values.
+# The seconds that one value stands for, by the longest span in minutes that it serves: no row has
+# more than 720 values.
 STEPS: Final = {120: HISTORY_SECONDS, 360: 60, 1440: 120}
-MOST_MINUTES: Final = max(STEPS)
+MAX_MINUTES: Final = max(STEPS)
 STAGES: Final = ("transport", "waiting", "model")
 
 Row = list[Any]
@@ -30,7 +31,9 @@ Said = TypeVar("Said", CaptureHistory, ModelHistory)
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """``count`` times, ``step`` seconds apart, the first at ``begin`` (s since the epoch). A value stands for the step that begins at its time."""
+    """``count`` times, ``step`` seconds apart, the first at ``begin`` (s since the epoch). A
+    value stands for the step that begins at its time.
+    """
 
     begin: int
     step: int
@@ -38,7 +41,9 @@ class Grid:
 
     @classmethod
     def ending(cls, at: float, minutes: int) -> Grid:
-        """The last ``minutes`` (1 to 1440) before ``at`` (s since the epoch), at which all that came to an end has been told."""
+        """The last ``minutes`` (1 to 1440) before ``at`` (s since the epoch), at which all that
+        came to an end has been told.
+        """
         step = next(step for most, step in STEPS.items() if minutes <= most)
         known_until = int(at // HISTORY_SECONDS) * HISTORY_SECONDS
         end = -(-known_until // step) * step
@@ -63,7 +68,9 @@ class Grid:
 
 @dataclass(frozen=True, slots=True)
 class Columns(Generic[Said]):
-    """The records of each step. Every row made of them has a value for each step, None where nothing was told."""
+    """The records of each step. Every row made of them has a value for each step, None where
+    nothing was told.
+    """
 
     cells: list[list[Said]]
 
@@ -77,15 +84,25 @@ class Columns(Generic[Said]):
 
     def rate(self, name: str, factor: float = 1.0) -> Row:
         """A count a second, times ``factor``."""
-        return self.row(lambda cell: round(factor * sum(getattr(item, name) for item in cell) / _covered(cell), 3))
+        return self.row(
+            lambda cell: round(
+                factor * sum(getattr(item, name) for item in cell) / _covered(cell), 3
+            )
+        )
 
     def quantile(self, stage: str, name: str) -> Row:
         """``p50`` or ``p95`` of a stage in ms."""
-        return self.row(lambda cell: _quantile([found for item in cell if (found := getattr(item, stage)) is not None], name))
+        return self.row(
+            lambda cell: _quantile(
+                [found for item in cell if (found := getattr(item, stage)) is not None], name
+            )
+        )
 
 
 def capture_rows(said: Iterable[CaptureHistory], grid: Grid) -> dict[str, Row]:
-    """What charts show of a camera's capture: rates a second, ``dropped`` pictures a step, ``kafka`` in ms, the state at each step's end."""
+    """What charts show of a camera's capture: rates a second, ``dropped`` pictures a step,
+    ``kafka`` in ms, the state at each step's end.
+    """
     columns = grid.lay_out(said)
     return {
         "fps": columns.rate("frames"),
@@ -98,10 +115,16 @@ def capture_rows(said: Iterable[CaptureHistory], grid: Grid) -> dict[str, Row]:
 
 
 def model_rows(said: Iterable[ModelHistory], grid: Grid) -> dict[str, Any]:
-    """What charts show of a model: rates a second, durations in ms, and how often it saw each label in a step."""
+    """What charts show of a model: rates a second, durations in ms, and how often it saw each
+    label in a step.
+    """
     columns = grid.lay_out(said)
     rates = {name: columns.rate(name) for name in ("predicted", "failed", "skipped", "errors")}
-    durations = {f"{stage}_{name}": columns.quantile(stage, name) for stage in STAGES for name in ("p50", "p95")}
+    durations = {
+        f"{stage}_{name}": columns.quantile(stage, name)
+        for stage in STAGES
+        for name in ("p50", "p95")
+    }
     return {**rates, **durations, "labels": label_rows(columns)}
 
 
@@ -119,20 +142,31 @@ def label_rows(columns: Columns[ModelHistory]) -> dict[str, Row]:
 def _times_seen(label: str, kept: Collection[str], cell: Iterable[ModelHistory]) -> int:
     if label != OTHER:
         return sum(item.labels.get(label, 0) for item in cell)
-    return sum(count for item in cell for name, count in item.labels.items() if name == OTHER or name not in kept)
+    return sum(
+        count
+        for item in cell
+        for name, count in item.labels.items()
+        if name == OTHER or name not in kept
+    )
 
 
 def _covered(cell: Sequence[CaptureHistory | ModelHistory]) -> float:
-    """The seconds that the records of a step tell of, those that several workers tell of counted once."""
+    """The seconds that the records of a step tell of, those that several workers tell of counted
+    once.
+    """
     covered, until = 0.0, 0.0
-    for begin, end in sorted((item.at / NANOSECONDS - item.seconds, item.at / NANOSECONDS) for item in cell):
+    for begin, end in sorted(
+        (item.at / NANOSECONDS - item.seconds, item.at / NANOSECONDS) for item in cell
+    ):
         covered += max(0.0, end - max(begin, until))
         until = max(until, end)
     return max(covered, 0.001)
 
 
 def _quantile(found: Sequence[Quantiles], name: str) -> float | None:
-    """Of several workers or intervals together: the middle of the medians, and the worst of the 95th percentiles."""
+    """Of several workers or intervals together: the middle of the medians, and the worst of the
+    95th percentiles.
+    """
     if not found:
         return None
     values = sorted(getattr(item, name) for item in found)

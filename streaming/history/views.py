@@ -16,14 +16,17 @@ from sightline.kafka import KafkaUnavailable
 from sightline.messages.json import dump
 from streaming.cached_result import Answers
 from streaming.history.documents import camera_document, model_document
-from streaming.history.timeline import MOST_MINUTES
+from streaming.history.timeline import MAX_MINUTES
 from streaming.visitors.visitor import DatabaseUnavailable, Visitor, in_database
 
 log = logging.getLogger(__name__)
 
 MINUTES: Final = 60
 KEEP_SECONDS: Final = 5.0
-NO_KAFKA: Final = "Kafka does not answer, so the history cannot be read now. It shows again as soon as Kafka is back."
+NO_KAFKA: Final = (
+    "Kafka does not answer, so the history cannot be read now. It shows again as soon as Kafka is"
+    " back."
+)
 
 answers = Answers(threads=4, keep=KEEP_SECONDS)
 
@@ -38,7 +41,9 @@ class Refusal(Exception):
 
 @require_safe
 async def camera_history(request: HttpRequest, slug: str) -> HttpResponse:
-    """A camera's capture and its models, over the last ``minutes``: rows of values, all as long as ``at``."""
+    """A camera's capture and its models, over the last ``minutes``: rows of values, all as long
+    as ``at``.
+    """
 
     async def document() -> bytes:
         minutes = await _minutes_asked_for(request)
@@ -56,7 +61,9 @@ async def model_history(request: HttpRequest, slug: str) -> HttpResponse:
     async def document() -> bytes:
         minutes = await _minutes_asked_for(request)
         versions = await in_database(_versions, slug)
-        return await _asked(("model", slug, versions, minutes), partial(model_document, slug, versions, minutes))
+        return await _asked(
+            ("model", slug, versions, minutes), partial(model_document, slug, versions, minutes)
+        )
 
     return await _answered(document())
 
@@ -78,8 +85,10 @@ async def _minutes_asked_for(request: HttpRequest) -> int:
     if not (await request.auser()).is_authenticated:
         raise Refusal(401, "Log in, or send a token: Authorization: Bearer <token>.")
     text = request.GET.get("minutes", str(MINUTES))
-    if not (text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MOST_MINUTES):
-        raise Refusal(400, f"minutes is a whole number from 1 to {MOST_MINUTES}.")
+    if not (
+        text.isascii() and text.isdecimal() and len(text) < 10 and 1 <= int(text) <= MAX_MINUTES
+    ):
+        raise Refusal(400, f"minutes is a whole number from 1 to {MAX_MINUTES}.")
     return int(text)
 
 
@@ -103,4 +112,6 @@ def _error(status: int, sentence: str) -> HttpResponse:
 
 
 def _json(body: bytes, status: int = 200) -> HttpResponse:
-    return HttpResponse(body, status=status, content_type="application/json", headers={"Cache-Control": "no-store"})
+    return HttpResponse(
+        body, status=status, content_type="application/json", headers={"Cache-Control": "no-store"}
+    )

@@ -1,4 +1,6 @@
-"""What a viewer can follow: a camera's pictures, its annotated pictures, its predictions, its status, its models' states."""
+"""What a viewer can follow: a camera's pictures, its annotated pictures, its predictions, its
+status, its models' states.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +21,10 @@ class Kind(StrEnum):
     MODELS = "models"
 
 
-class Feed(NamedTuple):
-    """One kind of news of one camera. A tuple, because it is looked up for every viewer of every frame."""
+class Channel(NamedTuple):
+    """One kind of news of one camera. A tuple, because it is looked up for every viewer of every
+    frame.
+    """
 
     camera: str
     kind: Kind

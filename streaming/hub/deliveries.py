@@ -13,7 +13,7 @@ from sightline.telemetry.metrics import Durations
 
 # A camera that nobody has watched for so long is forgotten, and a removed one with it.
 FORGOTTEN_SECONDS: Final = 600.0
-MOST_CAMERAS: Final = 2000
+MAX_CAMERAS: Final = 2000
 
 
 class Way(StrEnum):
@@ -25,7 +25,9 @@ class Way(StrEnum):
 
 @dataclass(slots=True)
 class Delivery:
-    """Of one camera in one way: ``age``, seconds since capture when it was sent; ``at``, when it was last sent (monotonic seconds)."""
+    """Of one camera in one way: ``age``, seconds since capture when it was sent; ``at``, when it
+    was last sent (monotonic seconds).
+    """
 
     frames: int = 0
     bytes: int = 0
@@ -34,7 +36,9 @@ class Delivery:
 
 
 class Deliveries:
-    """Written by the event loop, read by the scrape. Beyond 2,000 cameras, the rest counts together as "other"."""
+    """Written by the event loop, read by the scrape. Beyond 2,000 cameras, the rest counts
+    together as "other".
+    """
 
     def __init__(self) -> None:
         self._deliveries: dict[tuple[str, Way], Delivery] = {}
@@ -56,6 +60,6 @@ class Deliveries:
         return dict(self._deliveries)
 
     def _new(self, camera: str, way: Way) -> Delivery:
-        known = camera if len(self._deliveries) < MOST_CAMERAS * len(Way) else OTHER
+        known = camera if len(self._deliveries) < MAX_CAMERAS * len(Way) else OTHER
         # The moment comes with it: one that looks old may be forgotten at once.
         return self._deliveries.setdefault((known, way), Delivery(at=time.monotonic()))

@@ -1,7 +1,7 @@
 """The hub: one Kafka consumer per web process, in a thread of its own, for all viewers.
 
-It reads the topics of watched cameras only and keeps the newest picture of each. Memory is bounded by the number of watched cameras, whatever
-viewers do.
+It reads the topics of watched cameras only and keeps the newest picture of each. Memory is
+bounded by the number of watched cameras, whatever viewers do.
 """
 
 from __future__ import annotations
@@ -16,17 +16,24 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from sightline.kafka import OFFSET_END, OFFSET_NEWEST, Consumer, KafkaUnavailable, Record, topics
-from sightline.messages import CameraStatus, Frame, ModelStatus, Prediction, WorkerStatus, worker_key
+from sightline.messages import (
+    CameraStatus,
+    Frame,
+    ModelStatus,
+    Prediction,
+    WorkerStatus,
+    worker_key,
+)
 from sightline.messages.json import MessageError
-from streaming.hub.channels import Feed, Kind
+from streaming.hub.channels import Channel, Kind
 from streaming.hub.deliveries import Deliveries
 from streaming.hub.model_states import ModelReports
 from streaming.hub.scaled_frame import LivePicture
 from streaming.hub.subscriptions import (
-    News,
+    LoopBridge,
     Predicted,
-    Relay,
     Subscription,
+    Update,
 )
 from streaming.hub.worker_states import WorkerReports
 
@@ -66,20 +73,22 @@ class Report:
 class Hub:
     """Reads for all viewers of this process. ``subscribe`` starts it."""
 
-    def __init__(self, make_consumer: Callable[[], Consumer] = Consumer, linger: float = LINGER_SECONDS) -> None:
+    def __init__(
+        self, make_consumer: Callable[[], Consumer] = Consumer, linger: float = LINGER_SECONDS
+    ) -> None:
         self.make_consumer = make_consumer
         self.linger = linger
         self.kafka = KafkaState()
         self.started_at = 0.0
         self.listening_since = math.inf
         self.malformed = 0
-        self.pictures: dict[Feed, LivePicture] = {}
+        self.pictures: dict[Channel, LivePicture] = {}
         self.reports: dict[str, Report] = {}
         self.models = ModelReports()
         self.workers = WorkerReports()
         self.deliveries = Deliveries()
-        self._commands: queue.SimpleQueue[tuple[Feed, int]] = queue.SimpleQueue()
-        self._relays: dict[asyncio.AbstractEventLoop, Relay] = {}
+        self._commands: queue.SimpleQueue[tuple[Channel, int]] = queue.SimpleQueue()
+        self._relays: dict[asyncio.AbstractEventLoop, LoopBridge] = {}
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -108,15 +117,17 @@ class Hub:
         with self._lock:
             relay = self._relays.get(loop)
             if relay is None:
-                relay = self._relays[loop] = Relay(loop, want=self._want, drop=self._drop)
+                relay = self._relays[loop] = LoopBridge(loop, want=self._want, drop=self._drop)
         return relay.subscribe()
 
-    def picture(self, feed: Feed) -> LivePicture | None:
+    def picture(self, feed: Channel) -> LivePicture | None:
         """The newest picture, if the feed is watched and one came."""
         return self.pictures.get(feed)
 
     def status(self, camera: str) -> CameraStatus | None:
-        """What the camera's capture worker says of it; None when it has not said anything for some seconds."""
+        """What the camera's capture worker says of it; None when it has not said anything for
+        some seconds.
+        """
         self.start()
         report = self.reports.get(camera)
         if report is None or time.monotonic() - report.read_at > STATUS_SECONDS:
@@ -131,23 +142,25 @@ class Hub:
 
     @property
     def settled(self) -> bool:
-        """Whether the hub has been reading for so long that every working camera has been heard of."""
+        """Whether the hub has been reading for so long that every working camera has been heard
+        of.
+        """
         return self._thread is not None and time.monotonic() - self.started_at > SILENCE_SECONDS
 
-    def _want(self, feed: Feed) -> None:
+    def _want(self, feed: Channel) -> None:
         self._commands.put((feed, 1))
 
-    def _drop(self, feed: Feed) -> None:
+    def _drop(self, feed: Channel) -> None:
         self._commands.put((feed, -1))
 
-    def _post(self, news: News) -> None:
+    def _post(self, news: Update) -> None:
         with self._lock:
             relays = list(self._relays.items())
         for loop, relay in relays:
             if not relay.post(news):
                 self._abandon(loop, relay)
 
-    def _abandon(self, loop: asyncio.AbstractEventLoop, relay: Relay) -> None:
+    def _abandon(self, loop: asyncio.AbstractEventLoop, relay: LoopBridge) -> None:
         with self._lock:
             self._relays.pop(loop, None)
         for feed in list(relay.viewers):
@@ -171,15 +184,17 @@ class Hub:
 
 
 class _Reader:
-    """The part of the hub that belongs to its thread. What viewers want outlives ``close``; ``open`` takes it up again."""
+    """The part of the hub that belongs to its thread. What viewers want outlives ``close``;
+    ``open`` takes it up again.
+    """
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self.news = News()
-        self.wanted: dict[Feed, int] = {}
-        self.expires: dict[Feed, float] = {}
-        self.reading: dict[str, Feed] = {}
-        self.watched: set[Feed] = set()
+        self.news = Update()
+        self.wanted: dict[Channel, int] = {}
+        self.expires: dict[Channel, float] = {}
+        self.reading: dict[str, Channel] = {}
+        self.watched: set[Channel] = set()
         self.status_topic = topics.status()
         self.consumer = hub.make_consumer()
         self.last_answer = self.next_probe = 0.0
@@ -210,12 +225,13 @@ class _Reader:
             self._unwatch(feed)
         missing = self.wanted.keys() - self.watched
         if missing:
-            # Asking for the metadata first saves the second that the client would take to find out where a topic is.
+            # Asking for the metadata first saves the second that the client would take to find out
+            # where a topic is.
             self.consumer.answers(PROBE_SECONDS)
         for feed in missing:
             self._watch(feed)
 
-    def _count(self, feed: Feed, change: int, now: float) -> None:
+    def _count(self, feed: Channel, change: int, now: float) -> None:
         if feed.kind in (Kind.STATUS, Kind.MODELS):
             return
         count = self.wanted.pop(feed, 0) + change
@@ -225,13 +241,13 @@ class _Reader:
         else:
             self.expires[feed] = now + self.hub.linger
 
-    def _watch(self, feed: Feed) -> None:
+    def _watch(self, feed: Channel) -> None:
         topic = feed.topic
         self.consumer.watch(topic, offset=_start(feed))
         self.watched.add(feed)
         self.reading[topic.name] = feed
 
-    def _unwatch(self, feed: Feed) -> None:
+    def _unwatch(self, feed: Channel) -> None:
         del self.expires[feed]
         self.hub.pictures.pop(feed, None)
         if feed in self.watched:
@@ -260,21 +276,26 @@ class _Reader:
                 self._take_frame(feed, record)
         except MessageError as err:
             self.hub.malformed += 1
-            log.debug("record skipped topic=%s offset=%s error=%s", record.topic, record.offset, err)
+            log.debug(
+                "record skipped topic=%s offset=%s error=%s", record.topic, record.offset, err
+            )
 
-    def _take_frame(self, feed: Feed, record: Record) -> None:
+    def _take_frame(self, feed: Channel, record: Record) -> None:
         frame = Frame.from_record(feed.camera, record.value, record.header_map, record.offset)
         self.hub.pictures[feed] = LivePicture(frame)
         self.news.feeds.add(feed)
 
-    def _take_prediction(self, feed: Feed, record: Record) -> None:
+    def _take_prediction(self, feed: Channel, record: Record) -> None:
         if len(record.value or b"") > PREDICTION_LIMIT:
             raise MessageError("the prediction is too large to be shown")
         prediction = Prediction.from_json(record.value)
         if prediction.camera != feed.camera:
-            raise MessageError(f"a prediction for {prediction.camera} on the topic of {feed.camera}")
+            raise MessageError(
+                f"a prediction for {prediction.camera} on the topic of {feed.camera}"
+            )
         try:
-            # Written anew, not passed through: no field that we do not know, no NaN, reaches a browser.
+            # Written anew, not passed through: no field that we do not know, no NaN, reaches a
+            # browser.
             text = prediction.to_json().decode()
         except (TypeError, ValueError) as err:
             raise MessageError(str(err)) from err
@@ -288,15 +309,22 @@ class _Reader:
         if key.startswith(b"camera/"):
             status = CameraStatus.from_json(record.value)
             self.hub.reports[status.camera] = Report(status, time.monotonic())
-            self.news.feeds.add(Feed(status.camera, Kind.STATUS))
+            self.news.feeds.add(Channel(status.camera, Kind.STATUS))
         elif key.startswith(b"model/"):
-            self.news.feeds |= {Feed(camera, Kind.MODELS) for camera in self._take_model(key.decode(errors="replace"), record.value)}
+            self.news.feeds |= {
+                Channel(camera, Kind.MODELS)
+                for camera in self._take_model(key.decode(errors="replace"), record.value)
+            }
         elif key.startswith(b"worker/"):
             self._take_worker(key.decode(errors="replace"), record.value)
 
     def _take_model(self, key: str, value: bytes | None) -> frozenset[str]:
         """The cameras that a model's report is news for; without a value it is its last."""
-        return self.hub.models.add(ModelStatus.from_json(value)) if value else self.hub.models.remove(key)
+        return (
+            self.hub.models.add(ModelStatus.from_json(value))
+            if value
+            else self.hub.models.remove(key)
+        )
 
     def _take_worker(self, key: str, value: bytes | None) -> None:
         if value:
@@ -320,7 +348,12 @@ class _Reader:
     def note_kafka(self, reachable: bool, detail: str) -> None:
         """Tell all viewers when it changed."""
         if not self.hub.kafka.known or self.hub.kafka.reachable != reachable:
-            log.log(logging.INFO if reachable else logging.WARNING, "kafka reachable=%s detail=%s", reachable, detail)
+            log.log(
+                logging.INFO if reachable else logging.WARNING,
+                "kafka reachable=%s detail=%s",
+                reachable,
+                detail,
+            )
             self.hub.kafka = KafkaState(reachable, detail, known=True)
             self.hub.listening_since = time.monotonic()
             self.news.health = True
@@ -329,12 +362,17 @@ class _Reader:
     def _post(self) -> None:
         if self.news:
             self.hub._post(self.news)
-            self.news = News()
+            self.news = Update()
 
 
-def _start(feed: Feed | None) -> int:
-    # An old picture tells a viewer what the camera saw last; an old status or prediction would pass for a new one.
-    return OFFSET_NEWEST if feed is not None and feed.kind in (Kind.FRAMES, Kind.ANNOTATED) else OFFSET_END
+def _start(feed: Channel | None) -> int:
+    # An old picture tells a viewer what the camera saw last; an old status or prediction would pass
+    # for a new one.
+    return (
+        OFFSET_NEWEST
+        if feed is not None and feed.kind in (Kind.FRAMES, Kind.ANNOTATED)
+        else OFFSET_END
+    )
 
 
 _hub: Hub | None = None

@@ -1,4 +1,6 @@
-"""The states of the models that look at cameras: what workers report, and what a viewer has been told of it."""
+"""The states of the models that look at cameras: what workers report, and what a viewer has been
+told of it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ UNREPORTED: Final = "No inference worker reports this model."
 
 @dataclass(frozen=True, slots=True)
 class ModelSaid:
-    """How a model does on a camera. ``state`` is one of ModelState, or "unknown": nobody reports it; or "gone": it is not to look any more."""
+    """How a model does on a camera. ``state`` is one of ModelState, or "unknown": nobody reports
+    it; or "gone": it is not to look any more.
+    """
 
     model: str
     version: str
@@ -31,7 +35,9 @@ class ModelSaid:
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """What one worker says of a model version. ``silent``: seconds since it was read. ``rates``: growth of its counts a second."""
+    """What one worker says of a model version. ``silent``: seconds since it was read. ``rates``:
+    growth of its counts a second.
+    """
 
     status: ModelStatus
     silent: float
@@ -51,9 +57,11 @@ class _Heard:
 
 
 class ModelReports:
-    """The newest report of each worker on each model version. Written by the hub's thread, read by all.
+    """The newest report of each worker on each model version. Written by the hub's thread, read by
+    all.
 
-    A worker that has been silent for a minute is forgotten when another one reports the same model version.
+    A worker that has been silent for a minute is forgotten when another one reports the same
+    model version.
     """
 
     def __init__(self) -> None:
@@ -66,7 +74,9 @@ class ModelReports:
         with self._lock:
             workers = self._heard.setdefault(status.key, {})
             before = workers.get(status.worker)
-            for worker in [worker for worker, heard in workers.items() if now - heard.at > FORGOTTEN_SECONDS]:
+            for worker in [
+                worker for worker, heard in workers.items() if now - heard.at > FORGOTTEN_SECONDS
+            ]:
                 del workers[worker]
             counters = before.counters if before else Counters()
             counters.add(_counts(status), status.at / 1e9)
@@ -85,8 +95,15 @@ class ModelReports:
         """What each worker that was heard of in the last minute says of a model version."""
         now = time.monotonic()
         with self._lock:
-            heard = [item for item in self._heard.get(model_key(model, version), {}).values() if now - item.at <= FORGOTTEN_SECONDS]
-            return [ModelReport(item.status, now - item.at, item.counters.rates()) for item in sorted(heard, key=lambda item: item.status.worker)]
+            heard = [
+                item
+                for item in self._heard.get(model_key(model, version), {}).values()
+                if now - item.at <= FORGOTTEN_SECONDS
+            ]
+            return [
+                ModelReport(item.status, now - item.at, item.counters.rates())
+                for item in sorted(heard, key=lambda item: item.status.worker)
+            ]
 
     def by_worker(self) -> dict[str, list[str]]:
         """The model versions, like "qr 1", that each worker has told of lately."""
@@ -96,11 +113,15 @@ class ModelReports:
             for workers in self._heard.values():
                 for item in workers.values():
                     if now - item.at <= STALE_SECONDS:
-                        found[item.status.worker].append(f"{item.status.model} {item.status.version}")
+                        found[item.status.worker].append(
+                            f"{item.status.model} {item.status.version}"
+                        )
         return found
 
     def on(self, camera: str) -> dict[str, ModelSaid]:
-        """The models that look at a camera, by their key: of several workers, the one that was heard of last counts."""
+        """The models that look at a camera, by their key: of several workers, the one that was
+        heard of last counts.
+        """
         with self._lock:
             found = {key: _newest(workers.values(), camera) for key, workers in self._heard.items()}
         now = time.monotonic()
@@ -115,7 +136,9 @@ class ModelNews:
         self._told: dict[str, dict[str, ModelSaid]] = {}
 
     def take(self, cameras: Iterable[str]) -> dict[ModelSaid, list[str]]:
-        """What is new about the models on these cameras, each with the cameras that it is new for."""
+        """What is new about the models on these cameras, each with the cameras that it is new
+        for.
+        """
         news: dict[ModelSaid, list[str]] = defaultdict(list)
         for camera in sorted(cameras):
             told, known = self._told.get(camera, {}), self.reports.on(camera)
@@ -137,11 +160,20 @@ def _essence(status: ModelStatus) -> tuple[object, ...]:
 
 
 def _counts(status: ModelStatus) -> dict[str, int]:
-    return {"predicted": status.predicted, "failed": status.failed, "errors": status.errors, "skipped": status.skipped}
+    return {
+        "predicted": status.predicted,
+        "failed": status.failed,
+        "errors": status.errors,
+        "skipped": status.skipped,
+    }
 
 
 def _newest(heard: Iterable[_Heard], camera: str) -> _Heard | None:
-    return max((item for item in heard if camera in item.status.cameras), key=lambda item: item.at, default=None)
+    return max(
+        (item for item in heard if camera in item.status.cameras),
+        key=lambda item: item.at,
+        default=None,
+    )
 
 
 def _said(heard: _Heard, now: float) -> ModelSaid:

@@ -16,14 +16,24 @@ class Counters:
         self._seen: deque[tuple[float, Mapping[str, int]]] = deque(maxlen=REMEMBERED)
 
     def add(self, totals: Mapping[str, int], at: float) -> None:
-        """The newest totals. One that is lower than before begins anew: what counted was started again."""
-        if self._seen and any(totals.get(name, 0) < before for name, before in self._seen[-1][1].items()):
+        """The newest totals. One that is lower than before begins anew: what counted was started
+        again.
+        """
+        if self._seen and any(
+            totals.get(name, 0) < before for name, before in self._seen[-1][1].items()
+        ):
             self._seen.clear()
         self._seen.append((at, totals))
 
     def rates(self) -> dict[str, float]:
         """Each total's growth a second; {} before there are two."""
-        (first_at, first), (last_at, last) = (self._seen[0], self._seen[-1]) if self._seen else ((0.0, {}), (0.0, {}))
+        (first_at, first), (last_at, last) = (
+            (self._seen[0], self._seen[-1]) if self._seen else ((0.0, {}), (0.0, {}))
+        )
         if last_at <= first_at:
             return {}
-        return {name: (total - first[name]) / (last_at - first_at) for name, total in last.items() if name in first}
+        return {
+            name: (total - first[name]) / (last_at - first_at)
+            for name, total in last.items()
+            if name in first
+        }

@@ -1,6 +1,8 @@
-"""The event-loop side of the hub: what its thread reads is passed on to the viewers of one asyncio loop.
+"""The event-loop side of the hub: what its thread reads is passed on to the viewers of one asyncio
+loop.
 
-Pictures are never queued: a viewer is told that there is a new one and takes the newest when it can.
+Pictures are never queued: a viewer is told that there is a new one and takes the newest when it
+can.
 """
 
 from __future__ import annotations
@@ -12,31 +14,35 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from streaming.hub.channels import Feed, Kind
+from streaming.hub.channels import Channel, Kind
 
 PREDICTIONS_PER_CAMERA = 32
 PREDICTIONS_PER_MAIL = 2048
 
 
 class Predicted(NamedTuple):
-    """A prediction, as the message that viewers get, and the ``captured_at`` and ``seq`` of the frame that it is for."""
+    """A prediction, as the message that viewers get, and the ``captured_at`` and ``seq`` of the
+    frame that it is for.
+    """
 
     frame: tuple[int, int]
     text: str
 
 
 @dataclass(slots=True)
-class News:
+class Update:
     """What came in since the last time: which feeds have something newer, and predictions."""
 
-    feeds: set[Feed] = field(default_factory=set)
-    predictions: deque[tuple[Feed, Predicted]] = field(default_factory=lambda: deque(maxlen=PREDICTIONS_PER_MAIL))
+    feeds: set[Channel] = field(default_factory=set)
+    predictions: deque[tuple[Channel, Predicted]] = field(
+        default_factory=lambda: deque(maxlen=PREDICTIONS_PER_MAIL)
+    )
     health: bool = False
 
     def __bool__(self) -> bool:
         return bool(self.feeds or self.predictions or self.health)
 
-    def add(self, other: News) -> None:
+    def add(self, other: Update) -> None:
         """Take over what ``other`` holds."""
         self.feeds |= other.feeds
         self.predictions.extend(other.predictions)
@@ -46,17 +52,17 @@ class News:
 class Subscription:
     """One viewer's interest. For the loop that it was made in; ``close`` it."""
 
-    def __init__(self, relay: Relay) -> None:
+    def __init__(self, relay: LoopBridge) -> None:
         self._relay = relay
         self._rung = False
         self._waiter: asyncio.Future[None] | None = None
         self._alarm: asyncio.TimerHandle | None = None
-        self.feeds: set[Feed] = set()
-        self.fresh: set[Feed] = set()
+        self.feeds: set[Channel] = set()
+        self.fresh: set[Channel] = set()
         self.predictions: dict[str, deque[Predicted]] = {}
         self.health_changed = False
 
-    def watch(self, *feeds: Feed) -> None:
+    def watch(self, *feeds: Channel) -> None:
         """Follow more feeds. What is known already counts as fresh."""
         for feed in set(feeds) - self.feeds:
             self.feeds.add(feed)
@@ -64,7 +70,7 @@ class Subscription:
             self._relay.join(self, feed)
         self.wake()
 
-    def unwatch(self, *feeds: Feed) -> None:
+    def unwatch(self, *feeds: Channel) -> None:
         """Follow less."""
         for feed in self.feeds & set(feeds):
             self.feeds.discard(feed)
@@ -87,7 +93,9 @@ class Subscription:
             self._waiter.set_result(None)
 
     async def wait(self, seconds: float) -> None:
-        """Return when something new came since the last call, after ``seconds`` at the latest, now and then for nothing. For one task."""
+        """Return when something new came since the last call, after ``seconds`` at the latest,
+        now and then for nothing. For one task.
+        """
         if not self._rung:
             self._set_alarm(max(seconds, 0.0))
             self._waiter = self._relay.loop.create_future()
@@ -100,7 +108,8 @@ class Subscription:
     def _set_alarm(self, seconds: float) -> None:
         due = self._relay.loop.time() + seconds
         if self._alarm is not None:
-            # One that rings too early stays: a new one for each frame would cost more than a wake-up for nothing.
+            # One that rings too early stays: a new one for each frame would cost more than a
+            # wake-up for nothing.
             if self._alarm.when() <= due:
                 return
             self._alarm.cancel()
@@ -110,7 +119,7 @@ class Subscription:
         self._alarm = None
         self.wake()
 
-    def take_fresh(self) -> set[Feed]:
+    def take_fresh(self) -> set[Channel]:
         """The feeds with something newer since the last call."""
         fresh, self.fresh = self.fresh, set()
         return fresh
@@ -124,17 +133,24 @@ class Subscription:
         self.predictions.setdefault(camera, deque(maxlen=PREDICTIONS_PER_CAMERA)).append(prediction)
 
 
-class Relay:
-    """Passes news from the hub's thread on to the subscriptions of one loop: one wake-up of the loop at a time, whatever comes in."""
+class LoopBridge:
+    """Passes news from the hub's thread on to the subscriptions of one loop: one wake-up of the
+    loop at a time, whatever comes in.
+    """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, want: Callable[[Feed], None], drop: Callable[[Feed], None]) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        want: Callable[[Channel], None],
+        drop: Callable[[Channel], None],
+    ) -> None:
         self.loop = loop
         self.want = want
         self.drop = drop
-        self.viewers: dict[Feed, set[Subscription]] = {}
+        self.viewers: dict[Channel, set[Subscription]] = {}
         self.subscriptions: set[Subscription] = set()
         self._lock = threading.Lock()
-        self._mail = News()
+        self._mail = Update()
         self._rung = False
 
     def subscribe(self) -> Subscription:
@@ -147,14 +163,14 @@ class Relay:
         """The viewer has gone."""
         self.subscriptions.discard(subscription)
 
-    def join(self, subscription: Subscription, feed: Feed) -> None:
+    def join(self, subscription: Subscription, feed: Channel) -> None:
         """Begin to pass on a feed."""
         viewers = self.viewers.setdefault(feed, set())
         if not viewers:
             self.want(feed)
         viewers.add(subscription)
 
-    def leave(self, subscription: Subscription, feed: Feed) -> None:
+    def leave(self, subscription: Subscription, feed: Channel) -> None:
         """No longer pass on a feed."""
         viewers = self.viewers.get(feed, set())
         viewers.discard(subscription)
@@ -162,7 +178,7 @@ class Relay:
             del self.viewers[feed]
             self.drop(feed)
 
-    def post(self, news: News) -> bool:
+    def post(self, news: Update) -> bool:
         """Called by the hub's thread. False when the loop is gone."""
         with self._lock:
             self._mail.add(news)
@@ -177,7 +193,7 @@ class Relay:
 
     def _deliver(self) -> None:
         with self._lock:
-            mail, self._mail, self._rung = self._mail, News(), False
+            mail, self._mail, self._rung = self._mail, Update(), False
         for feed in mail.feeds:
             for viewer in self.viewers.get(feed, ()):
                 viewer.fresh.add(feed)

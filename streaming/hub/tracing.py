@@ -1,4 +1,6 @@
-"""The spans of a traced frame in the web process: on its way to a viewer, and until the viewer's page shows it."""
+"""The spans of a traced frame in the web process: on its way to a viewer, and until the viewer's
+page shows it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +11,15 @@ from sightline.telemetry import tracing
 from streaming.hub.deliveries import Way
 from streaming.hub.scaled_frame import LivePicture
 
-MOST_WAITING: Final = 64
+MAX_WAITING: Final = 64
 
 
 def delivered(picture: LivePicture, way: Way) -> str:
     """A viewer's connection took the picture; the span that its paint belongs under."""
     frame = picture.frame
-    trace = tracing.follow(frame.trace, "deliver", picture.read_at, camera=frame.camera, seq=frame.seq, way=way)
+    trace = tracing.follow(
+        frame.trace, "deliver", picture.read_at, camera=frame.camera, seq=frame.seq, way=way
+    )
     if trace is None:
         return ""
     trace.end(time.time_ns())
@@ -23,7 +27,9 @@ def delivered(picture: LivePicture, way: Way) -> str:
 
 
 class Painting:
-    """The traced frames that one viewer was sent and has not shown yet, by camera and number; of too many, the oldest are forgotten."""
+    """The traced frames that one viewer was sent and has not shown yet, by camera and number; of
+    too many, the oldest are forgotten.
+    """
 
     def __init__(self) -> None:
         self._sent: dict[tuple[str, int], tuple[str, int]] = {}
@@ -32,7 +38,7 @@ class Painting:
         """The viewer was sent a frame."""
         if parent := delivered(picture, Way.WALL):
             self._sent[picture.frame.camera, picture.frame.seq] = parent, time.time_ns()
-            if len(self._sent) > MOST_WAITING:
+            if len(self._sent) > MAX_WAITING:
                 del self._sent[next(iter(self._sent))]
 
     def painted(self, camera: str, seq: int, at: int) -> None:

@@ -17,9 +17,11 @@ SECOND_NS: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class WorkerSaid:
-    """A worker's newest report. ``silent``: seconds since it was read. ``rates``: growth of its counters a second.
+    """A worker's newest report. ``silent``: seconds since it was read. ``rates``: growth of its
+    counters a second.
 
-    ``behind``: seconds that its clock seems to be behind ours, the way of the report included; negative when it is ahead.
+    ``behind``: seconds that its clock seems to be behind ours, the way of the report included;
+    negative when it is ahead.
     """
 
     status: WorkerStatus
@@ -37,7 +39,9 @@ class _Heard:
 
 
 class WorkerReports:
-    """The newest report of each worker. Written by the hub's thread, read by all. One that is silent for a minute is forgotten."""
+    """The newest report of each worker. Written by the hub's thread, read by all. One that is
+    silent for a minute is forgotten.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -65,12 +69,16 @@ class WorkerReports:
             self._forget(now)
             # The shortest of its delays has the least of the way in it.
             said = [
-                WorkerSaid(heard.status, now - heard.at, heard.counters.rates(), min(heard.delays, key=abs))
+                WorkerSaid(
+                    heard.status, now - heard.at, heard.counters.rates(), min(heard.delays, key=abs)
+                )
                 for heard in self._heard.values()
                 if heard.status is not None
             ]
         return sorted(said, key=lambda item: (item.status.role, item.status.worker))
 
     def _forget(self, now: float) -> None:
-        for worker in [worker for worker, heard in self._heard.items() if now - heard.at > FORGOTTEN_SECONDS]:
+        for worker in [
+            worker for worker, heard in self._heard.items() if now - heard.at > FORGOTTEN_SECONDS
+        ]:
             del self._heard[worker]

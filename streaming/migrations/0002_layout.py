@@ -16,7 +16,12 @@ class Migration(migrations.Migration):
         migrations.CreateModel(
             name="Layout",
             fields=[
-                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
                 ("name", models.CharField(blank=True, max_length=60)),
                 ("cameras", models.JSONField(default=list)),
                 ("others", models.BooleanField(default=True)),
@@ -28,16 +33,33 @@ class Migration(migrations.Migration):
                 (
                     "group",
                     models.ForeignKey(
-                        blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name="+", to="cameras.cameragroup"
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="+",
+                        to="cameras.cameragroup",
                     ),
                 ),
-                ("user", models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name="layouts", to=settings.AUTH_USER_MODEL)),
+                (
+                    "user",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="layouts",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
                 "ordering": ["name"],
                 "constraints": [
-                    models.UniqueConstraint(fields=("user", "name"), name="layout_names_are_unique_per_user"),
-                    models.UniqueConstraint(condition=models.Q(("is_default", True)), fields=("user",), name="one_default_layout_per_user"),
+                    models.UniqueConstraint(
+                        fields=("user", "name"), name="layout_names_are_unique_per_user"
+                    ),
+                    models.UniqueConstraint(
+                        condition=models.Q(("is_default", True)),
+                        fields=("user",),
+                        name="one_default_layout_per_user",
+                    ),
                 ],
             },
         ),

@@ -11,6 +11,10 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AlterModelOptions(
             name="apitoken",
-            options={"ordering": ["-created_at"], "permissions": [("view_system", "Can see the system page")], "verbose_name": "API token"},
+            options={
+                "ordering": ["-created_at"],
+                "permissions": [("view_system", "Can see the system page")],
+                "verbose_name": "API token",
+            },
         ),
     ]

@@ -1,11 +1,13 @@
 """Makes an ASGI ``send`` under Daphne wait until the client takes what was sent.
 
-Daphne's own ``send`` never waits, so that a client who stops reading would grow the server's memory without bound. Twisted tells a registered
-push producer when the connection's write buffer is full and when it is empty again (twisted.internet.interfaces.IPushProducer).
-Under another server, whose ``send`` waits by itself, nothing is changed.
+Daphne's own ``send`` never waits, so that a client who stops reading would grow the server's
+memory without bound. Twisted tells a registered push producer when the connection's write buffer
+is full and when it is empty again (twisted.internet.interfaces.IPushProducer). Under another
+server, whose ``send`` waits by itself, nothing is changed.
 
-The kernel's own buffer counts, too: it grows to megabytes, in which a slow client's pictures grow old. TCP_NOTSENT_LOWAT (tcp(7), Linux 3.12) bounds
-what waits there without having been sent, whatever the line has on its way.
+The kernel's own buffer counts, too: it grows to megabytes, in which a slow client's pictures
+grow old. TCP_NOTSENT_LOWAT (tcp(7), Linux 3.12) bounds what waits there without having been
+sent, whatever the line has on its way.
 """
 
 from __future__ import annotations
@@ -27,7 +29,7 @@ Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 STALL_SECONDS = 600.0
 # Two pictures of usual size: what does not fit waits in this process, in copies.
-MOST_UNSENT_BYTES = 256 * 1024
+MAX_UNSENT_BYTES = 256 * 1024
 
 
 class Gate:
@@ -69,14 +71,18 @@ class Gate:
 
 
 class SocketGate(Gate):
-    """The gate of a WebSocket's transport, in the place of the HTTP channel that the connection began with."""
+    """The gate of a WebSocket's transport, in the place of the HTTP channel that the connection
+    began with.
+    """
 
     def __init__(self, transport: Any) -> None:
         super().__init__()
         self.transport = transport
 
     def resumeProducing(self) -> None:  # noqa: N802
-        """Called by Twisted: the write buffer is empty. A transport that is closing only closes once it has no producer."""
+        """Called by Twisted: the write buffer is empty. A transport that is closing only closes
+        once it has no producer.
+        """
         super().resumeProducing()
         if self.transport.disconnecting:
             self.transport.unregisterProducer()
@@ -101,7 +107,11 @@ def holding_back(application: Application) -> Application:
 
 def _daphne_protocol(send: Send) -> Any:
     """Daphne's send is ``functools.partial(server.handle_reply, protocol)``."""
-    if isinstance(send, functools.partial) and getattr(send.func, "__name__", "") == "handle_reply" and send.args:
+    if (
+        isinstance(send, functools.partial)
+        and getattr(send.func, "__name__", "") == "handle_reply"
+        and send.args
+    ):
         return send.args[0]
     return None
 
@@ -129,8 +139,14 @@ def _http_send(request: Any, send: Send) -> Send:
 
 
 def _connected(request: Any) -> bool:
-    """Whether the request still has its connection: Twisted drops ``channel`` when it is done or lost."""
-    return getattr(request, "channel", None) is not None and not request.finished and not request._disconnected
+    """Whether the request still has its connection: Twisted drops ``channel`` when it is done or
+    lost.
+    """
+    return (
+        getattr(request, "channel", None) is not None
+        and not request.finished
+        and not request._disconnected
+    )
 
 
 def _socket_send(protocol: Any, send: Send) -> Send:
@@ -140,7 +156,8 @@ def _socket_send(protocol: Any, send: Send) -> Send:
         nonlocal gate
         if gate is not None and message["type"] == "websocket.close":
             protocol.transport.unregisterProducer()
-        # A viewer may go between Daphne's look and the write; `websocket.disconnect` tells the application.
+        # A viewer may go between Daphne's look and the write; `websocket.disconnect` tells the
+        # application.
         with contextlib.suppress(Disconnected):
             await send(message)
         if message["type"] == "websocket.accept" and protocol.transport.connected:
@@ -161,4 +178,4 @@ def _bound_unsent(transport: Any) -> None:
     if connection is not None and connection.family in (socket.AF_INET, socket.AF_INET6):
         # A connection that was reset meanwhile takes no options.
         with contextlib.suppress(OSError):
-            connection.setsockopt(socket.IPPROTO_TCP, option, MOST_UNSENT_BYTES)
+            connection.setsockopt(socket.IPPROTO_TCP, option, MAX_UNSENT_BYTES)

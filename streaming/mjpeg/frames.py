@@ -1,4 +1,6 @@
-"""One frame of the past, by its place in the camera's frames topic, for as long as Kafka keeps it."""
+"""One frame of the past, by its place in the camera's frames topic, for as long as Kafka keeps
+it.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,16 @@ from streaming.visitors.visitor import DatabaseUnavailable, Visitor, in_database
 
 READ_SECONDS = 2.0
 KEPT_SECONDS = 30
-MOST_OFFSET = 2**63 - 1
+MAX_OFFSET = 2**63 - 1
 
 # A look at the past is a connection of its own: a few at a time.
 pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="streaming-frames")
 
 
 def fetch_frame(camera: str, offset: int) -> Frame | None:
-    """The frame at ``offset``; None when it is not there, or no longer. KafkaUnavailable when the broker does not answer in two seconds."""
+    """The frame at ``offset``; None when it is not there, or no longer. KafkaUnavailable when
+    the broker does not answer in two seconds.
+    """
     topic = topics.frames(camera)
     consumer = Consumer()
     try:
@@ -38,7 +42,11 @@ def fetch_frame(camera: str, offset: int) -> Frame | None:
         while (left := until - time.monotonic()) > 0:
             if (record := consumer.poll(left)) is not None:
                 # What is deleted between the two questions moves the reader to a later record.
-                return Frame.from_record(camera, record.value, record.header_map, offset) if record.offset == offset else None
+                return (
+                    Frame.from_record(camera, record.value, record.header_map, offset)
+                    if record.offset == offset
+                    else None
+                )
         raise KafkaUnavailable("Kafka does not answer now. Try again.")
     except (NoSuchTopic, MessageError):
         return None
@@ -55,10 +63,20 @@ async def frame(request: HttpRequest, slug: str, offset: int) -> HttpResponse:
         camera = await in_database(Visitor.of_request(request).camera, slug)
         if camera is None:
             return plain(404, NO_CAMERA)
-        found = await sync_to_async(fetch_frame, thread_sensitive=False, executor=pool)(slug, min(offset, MOST_OFFSET))
+        found = await sync_to_async(fetch_frame, thread_sensitive=False, executor=pool)(
+            slug, min(offset, MAX_OFFSET)
+        )
     except (DatabaseUnavailable, KafkaUnavailable) as err:
         return plain(503, str(err))
     if found is None:
-        return plain(404, f"This picture is no longer kept: pictures stay for about {settings.FRAMES_RETENTION} seconds.")
-    headers = {"Cache-Control": f"private, max-age={KEPT_SECONDS}", "Cross-Origin-Resource-Policy": "same-origin", "X-Frame-Seq": str(found.seq)}
+        return plain(
+            404,
+            f"This picture is no longer kept: pictures stay for about {settings.FRAMES_RETENTION}"
+            " seconds.",
+        )
+    headers = {
+        "Cache-Control": f"private, max-age={KEPT_SECONDS}",
+        "Cross-Origin-Resource-Policy": "same-origin",
+        "X-Frame-Seq": str(found.seq),
+    }
     return HttpResponse(found.jpeg, content_type="image/jpeg", headers=headers)

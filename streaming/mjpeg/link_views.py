@@ -24,7 +24,8 @@ VIEWS = {LinkKind.STREAM: "camera-stream", LinkKind.SNAPSHOT: "camera-snapshot"}
 
 @require_POST
 def make_link(request: HttpRequest, slug: str) -> JsonResponse:
-    """``{"url", "expires"}`` for the form's ``kind``, ``overlay``, ``fps`` and ``width``; ``expires`` in ms since the epoch.
+    """``{"url", "expires"}`` for the form's ``kind``, ``overlay``, ``fps`` and ``width``;
+    ``expires`` in ms since the epoch.
 
     401, 404, 400 or 503 with ``{"error": sentence}``.
     """
@@ -44,7 +45,12 @@ def make_link(request: HttpRequest, slug: str) -> JsonResponse:
         return _refusal(*refused)
     key = f"{PARAMETER}={make_key(Link(kind, slug, options.query), request.user)}"
     address = f"{reverse(VIEWS[kind], args=[slug])}?{'&'.join(filter(None, (options.query, key)))}"
-    return _answer({"url": request.build_absolute_uri(address), "expires": int((time.time() + LINK_SECONDS) * 1000)})
+    return _answer(
+        {
+            "url": request.build_absolute_uri(address),
+            "expires": int((time.time() + LINK_SECONDS) * 1000),
+        }
+    )
 
 
 def _refusal(status: int, sentence: str) -> JsonResponse:

@@ -1,4 +1,6 @@
-"""Who asks for a camera's pictures, how they want them, and whether they may have them: by session, by token or by a signed link."""
+"""Who asks for a camera's pictures, how they want them, and whether they may have them: by
+session, by token or by a signed link.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from cameras.models import Camera
-from streaming.hub.channels import Feed, Kind
+from streaming.hub.channels import Channel, Kind
 from streaming.visitors.links import (
     NOT_VALID,
     PARAMETER,
@@ -20,15 +22,17 @@ from streaming.visitors.links import (
 from streaming.visitors.tokens import refusal
 from streaming.visitors.visitor import DatabaseUnavailable, Visitor, in_database
 from streaming.wall.protocol import (
-    LEAST_FPS,
-    LEAST_WIDTH,
-    MOST_FPS,
-    MOST_WIDTH,
+    MAX_FPS,
+    MAX_WIDTH,
+    MIN_FPS,
+    MIN_WIDTH,
 )
 
 NO_STORE = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 NO_CAMERA = "There is no such camera."
-LINK_WITHOUT_RIGHTS = "This link opens nothing any more: its user may not see the camera, or the camera was removed."
+LINK_WITHOUT_RIGHTS = (
+    "This link opens nothing any more: its user may not see the camera, or the camera was removed."
+)
 
 
 class ParameterError(ValueError):
@@ -49,25 +53,41 @@ class Options:
         overlay = query.get("overlay", "0")
         if overlay not in ("0", "1"):
             raise ParameterError("overlay is 1 (predictions drawn in) or 0.")
-        width = _number(query, "width", LEAST_WIDTH, MOST_WIDTH)
-        return cls(overlay == "1", _number(query, "fps", LEAST_FPS, MOST_FPS), None if width is None else int(width))
+        width = _number(query, "width", MIN_WIDTH, MAX_WIDTH)
+        return cls(
+            overlay == "1",
+            _number(query, "fps", MIN_FPS, MAX_FPS),
+            None if width is None else int(width),
+        )
 
     @property
     def query(self) -> str:
-        """The same options as a query, in the one way in which we write them; empty when none is set."""
-        values = {"overlay": "1" if self.overlay else None, "fps": self.fps and f"{self.fps:g}", "width": self.width}
+        """The same options as a query, in the one way in which we write them; empty when none is
+        set.
+        """
+        values = {
+            "overlay": "1" if self.overlay else None,
+            "fps": self.fps and f"{self.fps:g}",
+            "width": self.width,
+        }
         return urlencode({name: value for name, value in values.items() if value is not None})
 
-    def feed(self, camera: str) -> Feed:
+    def feed(self, camera: str) -> Channel:
         """Where the pictures come from."""
-        return Feed(camera, Kind.ANNOTATED if self.overlay else Kind.FRAMES)
+        return Channel(camera, Kind.ANNOTATED if self.overlay else Kind.FRAMES)
 
     def refused_by(self, camera: Camera) -> tuple[int, str] | None:
         """The status and the sentence with which this camera refuses, if it does."""
         if not camera.enabled:
             return 503, "This camera is switched off in its settings."
         if self.overlay and not camera.imprint:
-            return 404, "This camera publishes no pictures with predictions drawn in: its imprint is switched off."
+            return (
+                404,
+                (
+                    "This camera publishes no pictures with predictions drawn in: its imprint is"
+                    " switched off."
+                ),
+            )
         return None
 
 
@@ -93,14 +113,19 @@ class Asked:
     options: Options
 
     @property
-    def feed(self) -> Feed:
+    def feed(self) -> Channel:
         """Where the pictures come from."""
         return self.options.feed(self.slug)
 
     @property
     def headers(self) -> dict[str, str]:
-        """For the answer: never stored, and shown by the pages of other sites only where a link allows it."""
-        return {**NO_STORE, "Cross-Origin-Resource-Policy": "cross-origin" if self.visitor.link else "same-origin"}
+        """For the answer: never stored, and shown by the pages of other sites only where a link
+        allows it.
+        """
+        return {
+            **NO_STORE,
+            "Cross-Origin-Resource-Policy": "cross-origin" if self.visitor.link else "same-origin",
+        }
 
     def allowed(self) -> bool:
         """Whether the camera may be shown now. Asks the database."""
@@ -114,7 +139,11 @@ async def asked_for(request: HttpRequest, slug: str, kind: LinkKind) -> Asked | 
     if not linked and not (await request.auser()).is_authenticated:
         return refusal("Log in, or send a token: Authorization: Bearer <token>.")
     try:
-        visitor = await in_database(_by_link, request.GET, slug, kind) if linked else Visitor.of_request(request)
+        visitor = (
+            await in_database(_by_link, request.GET, slug, kind)
+            if linked
+            else Visitor.of_request(request)
+        )
         camera = await in_database(visitor.camera, slug)
     except DatabaseUnavailable as err:
         return plain(503, str(err))
@@ -140,4 +169,9 @@ def _by_link(query: QueryDict, slug: str, kind: LinkKind) -> Visitor:
 
 def plain(status: int, sentence: str) -> HttpResponse:
     """A sentence for scripts and players."""
-    return HttpResponse(sentence + "\n", status=status, content_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
+    return HttpResponse(
+        sentence + "\n",
+        status=status,
+        content_type="text/plain; charset=utf-8",
+        headers={"Cache-Control": "no-store"},
+    )

@@ -12,9 +12,9 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.views.decorators.http import require_safe
 
-from sightline.base.frame_rate import Pace
+from sightline.base.frame_rate import FrameRateLimiter
 from sightline.messages import Frame
-from streaming.hub.channels import Feed
+from streaming.hub.channels import Channel
 from streaming.hub.deliveries import Way
 from streaming.hub.hub import Hub, hub
 from streaming.hub.scaled_frame import LivePicture, PictureError
@@ -23,7 +23,7 @@ from streaming.hub.tracing import delivered
 from streaming.mjpeg.request import Asked, asked_for, plain
 from streaming.visitors.links import LinkKind
 from streaming.visitors.visitor import DatabaseUnavailable, in_database
-from streaming.wall.protocol import MOST_FPS
+from streaming.wall.protocol import MAX_FPS
 
 BOUNDARY = "frame"
 FRESH_SECONDS = 3.0
@@ -31,7 +31,9 @@ SNAPSHOT_SECONDS = 3.0
 
 
 class PictureStream(StreamingHttpResponse):
-    """A response whose parts are bytes already: they go to the server without Django's layers, each of which costs as much as the sending."""
+    """A response whose parts are bytes already: they go to the server without Django's layers,
+    each of which costs as much as the sending.
+    """
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._iterator  # type: ignore[no-any-return, attr-defined]
@@ -58,7 +60,11 @@ async def snapshot(request: HttpRequest, slug: str) -> HttpResponse:
     frame = await _fresh_frame(asked, hub())
     if frame is None:
         return plain(503, "The camera delivers no pictures now.")
-    headers = {**asked.headers, **_frame_headers(frame), "Content-Disposition": f'inline; filename="{slug}.jpg"'}
+    headers = {
+        **asked.headers,
+        **_frame_headers(frame),
+        "Content-Disposition": f'inline; filename="{slug}.jpg"',
+    }
     return HttpResponse(frame.jpeg, content_type="image/jpeg", headers=headers)
 
 
@@ -67,7 +73,7 @@ async def _parts(asked: Asked, source: Hub) -> AsyncIterator[bytes]:
     _give_back_thread()
     subscription = source.subscribe()
     subscription.watch(asked.feed)
-    pace = Pace(asked.options.fps or MOST_FPS)
+    pace = FrameRateLimiter(asked.options.fps or MAX_FPS)
     recheck_at = time.monotonic() + settings.RECHECK_SECONDS
     shown: LivePicture | None = None
     try:
@@ -102,7 +108,12 @@ async def _still_allowed(asked: Asked) -> bool:
 
 
 async def _next_picture(
-    subscription: Subscription, source: Hub, feed: Feed, shown: LivePicture | None, pace: Pace, until: float
+    subscription: Subscription,
+    source: Hub,
+    feed: Channel,
+    shown: LivePicture | None,
+    pace: FrameRateLimiter,
+    until: float,
 ) -> LivePicture | None:
     """The next picture after ``shown`` that the pace takes; None at ``until``."""
     while (now := time.monotonic()) < until:
@@ -120,7 +131,9 @@ async def _fresh_frame(asked: Asked, source: Hub) -> Frame | None:
     subscription.watch(asked.feed)
     try:
         until = time.monotonic() + SNAPSHOT_SECONDS
-        picture = await _next_picture(subscription, source, asked.feed, None, Pace(MOST_FPS), until)
+        picture = await _next_picture(
+            subscription, source, asked.feed, None, FrameRateLimiter(MAX_FPS), until
+        )
         return None if picture is None else (await picture.at(asked.options.width)).frame
     except PictureError:
         return None
@@ -134,10 +147,14 @@ def _is_fresh(frame: Frame) -> bool:
 
 
 def _part(frame: Frame) -> bytes:
-    """One picture and, already, the boundary that follows: some clients show a picture only when they see its end."""
+    """One picture and, already, the boundary that follows: some clients show a picture only when
+    they see its end.
+    """
     lines = ["Content-Type: image/jpeg", f"Content-Length: {len(frame.jpeg)}"]
     lines += [f"{name}: {value}" for name, value in _frame_headers(frame).items()]
-    return b"".join(("\r\n".join(lines).encode(), b"\r\n\r\n", frame.jpeg, f"\r\n--{BOUNDARY}\r\n".encode()))
+    return b"".join(
+        ("\r\n".join(lines).encode(), b"\r\n\r\n", frame.jpeg, f"\r\n--{BOUNDARY}\r\n".encode())
+    )
 
 
 def _frame_headers(frame: Frame) -> dict[str, str]:
@@ -146,15 +163,21 @@ def _frame_headers(frame: Frame) -> dict[str, str]:
 
 
 def _give_back_thread() -> None:
-    """End the thread in which Django ran this request's synchronous parts; it would stay as long as the stream. Another is made when needed."""
+    """End the thread in which Django ran this request's synchronous parts; it would stay as long
+    as the stream. Another is made when needed.
+    """
     context = SyncToAsync.thread_sensitive_context.get(None)
-    executor = SyncToAsync.context_to_thread_executor.pop(context, None) if context is not None else None
+    executor = (
+        SyncToAsync.context_to_thread_executor.pop(context, None) if context is not None else None
+    )
     if executor is not None:
         executor.shutdown(wait=False)
 
 
 def _give_back_connections() -> None:
-    """Close this request's database connections: the stream may last for days and asks through ``in_database``."""
+    """Close this request's database connections: the stream may last for days and asks through
+    ``in_database``.
+    """
     for connection in connections.all(initialized_only=True):
         if not connection.in_atomic_block:
             connection.close()

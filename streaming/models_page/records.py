@@ -1,4 +1,6 @@
-"""What lies in a model version's topics: how far behind its records are, its newest outputs with their inputs, its dead letters."""
+"""What lies in a model version's topics: how far behind its records are, its newest outputs with
+their inputs, its dead letters.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,7 @@ from sightline.kafka import KafkaUnavailable, Record, topics
 from sightline.kafka.reader import newest
 from sightline.kafka.topics import Topic
 from sightline.messages.preview import described_value
-from streaming.cached_result import Answers, Late, within
+from streaming.cached_result import Answers, TimedOut, within
 from streaming.cluster import cluster_admin
 from streaming.models_page.rows import Deployed, DeployedVersion
 
@@ -25,7 +27,7 @@ SHOWN_PARTITIONS: Final = 32
 SHOWN_RECORDS: Final = 20
 READ_INPUTS: Final = 60
 SHOWN_CHARACTERS: Final = 1200
-MOST_JSON: Final = 64 * 1024
+MAX_JSON: Final = 64 * 1024
 SHOWN_LETTERS: Final = 30
 SHOWN_GROUPS: Final = 6
 
@@ -34,28 +36,52 @@ letter_answers = Answers(threads=2, keep=10.0)
 
 
 def lag(model: Deployed, version: DeployedVersion) -> dict[str, Any] | None:
-    """How many records of the inputs wait, by partition; None for pictures, and when Kafka does not tell."""
+    """How many records of the inputs wait, by partition; None for pictures, and when Kafka does
+    not tell.
+    """
     if not version.takes_records:
         return None
     inputs = topics.inputs(model.slug, version.version)
     group = topics.records_group(model.slug, version.version)
     try:
         behind = answers.get(("lag", group), lambda: _lag(group, inputs), ASK_SECONDS)
-    except (KafkaUnavailable, Late):
+    except (KafkaUnavailable, TimedOut):
         return None
-    rows = [{"partition": partition, "records": records} for partition, records in sorted(behind.items(), key=lambda item: (-item[1], item[0]))]
-    return {"total": sum(behind.values()), "partitions": rows[:SHOWN_PARTITIONS], "count": len(rows), "topic": inputs.name}
+    rows = [
+        {"partition": partition, "records": records}
+        for partition, records in sorted(behind.items(), key=lambda item: (-item[1], item[0]))
+    ]
+    return {
+        "total": sum(behind.values()),
+        "partitions": rows[:SHOWN_PARTITIONS],
+        "count": len(rows),
+        "topic": inputs.name,
+    }
 
 
 def _lag(group: str, inputs: Topic) -> dict[int, int]:
     with cluster_admin() as admin:
         count = admin.partitions(ASK_SECONDS).get(inputs.name, 0)
-        return {partition: records for (_, partition), records in admin.lag(group, {inputs.name: count}, ASK_SECONDS).items()} if count else {}
+        return (
+            {
+                partition: records
+                for (_, partition), records in admin.lag(
+                    group, {inputs.name: count}, ASK_SECONDS
+                ).items()
+            }
+            if count
+            else {}
+        )
 
 
 def newest_outputs(model: Deployed, version: DeployedVersion) -> dict[str, Any]:
-    """The newest outputs of a version, newest first, each with its input where that can be told. KafkaUnavailable, Late."""
-    names = topics.outputs(model.slug, version.version).name, topics.inputs(model.slug, version.version).name
+    """The newest outputs of a version, newest first, each with its input where that can be told.
+    KafkaUnavailable, TimedOut.
+    """
+    names = (
+        topics.outputs(model.slug, version.version).name,
+        topics.inputs(model.slug, version.version).name,
+    )
     outputs = answers.ask(names[0], lambda: _newest(names[0], SHOWN_RECORDS))
     inputs = answers.ask(names[1], lambda: _newest(names[1], READ_INPUTS))
     told, given = within(outputs, READ_SECONDS), within(inputs, READ_SECONDS)
@@ -71,16 +97,21 @@ def _newest(name: str, count: int) -> list[Record]:
 
 
 def sources(outputs: Iterable[Record], inputs: Iterable[Record]) -> list[Record | None]:
-    """The input of each output. Both are in order; an output has its input's partition, key and headers.
+    """The input of each output. Both are in order; an output has its input's partition, key and
+    headers.
 
-    Inputs that are alike in these are told apart by their order, if none of them is missing; else nothing is said.
+    Inputs that are alike in these are told apart by their order, if none of them is missing;
+    else nothing is said.
     """
     given, told = _alike(inputs), _alike(outputs)
     found: dict[tuple[int, int], Record] = {}
     for mark, records in told.items():
         likely = given.get(mark, [])
         if len(likely) == len(records):
-            found.update(((record.partition, record.offset), source) for record, source in zip(records, likely, strict=True))
+            found.update(
+                ((record.partition, record.offset), source)
+                for record, source in zip(records, likely, strict=True)
+            )
     return [found.get((record.partition, record.offset)) for record in outputs]
 
 
@@ -93,8 +124,17 @@ def _alike(records: Iterable[Record]) -> dict[tuple[int, bytes | None, Hashable]
 
 def _row(record: Record, source: Record | None) -> dict[str, Any]:
     key = None if record.key is None else record.key.decode(errors="backslashreplace")[:200]
-    place = {"partition": record.partition, "offset": record.offset, "at": record.timestamp, "key": key}
-    return {**place, "output": _shown(record.value), "input": None if source is None else _shown(source.value)}
+    place = {
+        "partition": record.partition,
+        "offset": record.offset,
+        "at": record.timestamp,
+        "key": key,
+    }
+    return {
+        **place,
+        "output": _shown(record.value),
+        "input": None if source is None else _shown(source.value),
+    }
 
 
 def _shown(value: bytes | None) -> str:
@@ -103,7 +143,9 @@ def _shown(value: bytes | None) -> str:
 
 
 def letters(model: Deployed, version: DeployedVersion, visible: Collection[str]) -> dict[str, Any]:
-    """How many dead letters are kept, and the newest by reason; frames of cameras that are not ``visible`` left out. KafkaUnavailable, Late."""
+    """How many dead letters are kept, and the newest by reason; frames of cameras that are not
+    ``visible`` left out. KafkaUnavailable, TimedOut.
+    """
     topic = topics.errors(model.slug, version.version)
     kept, found = letter_answers.get(topic.name, lambda: _letters(topic), READ_SECONDS)
     address = reverse("admin:inference_model_deadletters", args=[model.pk, version.version])
@@ -118,7 +160,13 @@ def letters(model: Deployed, version: DeployedVersion, visible: Collection[str])
         }
         for group in groups[:SHOWN_GROUPS]
     ]
-    return {"version": version.version, "kept": kept, "looked_at": len(found), "groups": rows, "href": address}
+    return {
+        "version": version.version,
+        "kept": kept,
+        "looked_at": len(found),
+        "groups": rows,
+        "href": address,
+    }
 
 
 def _letters(topic: Topic) -> tuple[int, tuple[Summary, ...]]:
@@ -132,6 +180,6 @@ def _letters(topic: Topic) -> tuple[int, tuple[Summary, ...]]:
 def _in_one_line(text: str) -> str:
     """JSON as it is written most briefly; anything else as it is."""
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False) if len(text) < MOST_JSON else text
+        return json.dumps(json.loads(text), ensure_ascii=False) if len(text) < MAX_JSON else text
     except (ValueError, RecursionError):
         return text

@@ -1,4 +1,6 @@
-"""What the pages about models show: what is deployed, by the database, and how it does, by what the workers report."""
+"""What the pages about models show: what is deployed, by the database, and how it does, by what
+the workers report.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,15 @@ from streaming.hub.model_states import ModelReport
 
 # Of several workers, the one that does worst speaks for the version.
 SEVERITY: Final = {ModelState.RUNNING: 0, ModelState.LOADING: 1, ModelState.FAILING: 2}
-KINDS: Final = {"running": "ok", "loading": "wait", "failing": "bad", "unknown": "bad", "listening": "wait", "idle": "off", "undeployed": "off"}
+KINDS: Final = {
+    "running": "ok",
+    "loading": "wait",
+    "failing": "bad",
+    "unknown": "bad",
+    "listening": "wait",
+    "idle": "off",
+    "undeployed": "off",
+}
 WORDS: Final = {
     "running": "works",
     "loading": "loads",
@@ -100,17 +110,26 @@ def deployed_models(models: QuerySet[Model], visible: QuerySet[Camera]) -> list[
             name=model.name or model.slug,
             description=model.description,
             partitions=model.partitions,
-            versions=tuple(_version(version, plans.get(f"{model.slug}@{version.version}"), cameras, enabled) for version in model.versions.all()),
+            versions=tuple(
+                _version(version, plans.get(f"{model.slug}@{version.version}"), cameras, enabled)
+                for version in model.versions.all()
+            ),
         )
         for model in models.prefetch_related("versions__deployments")
     ]
 
 
-def _version(version: ModelVersion, plan: VersionPlan | None, cameras: dict[str, Camera], enabled: set[str]) -> DeployedVersion:
+def _version(
+    version: ModelVersion, plan: VersionPlan | None, cameras: dict[str, Camera], enabled: set[str]
+) -> DeployedVersion:
     active: list[Deployment] = [item for item in version.deployments.all() if item.enabled]
     views = plan.view_of if plan else {}
     takes_records = any(item.kind == Kind.RECORDS for item in active)
-    seen = (SeenCamera(slug, cameras[slug].name or slug, view.role, cameras[slug].enabled) for slug, view in views.items() if slug in cameras)
+    seen = (
+        SeenCamera(slug, cameras[slug].name or slug, view.role, cameras[slug].enabled)
+        for slug, view in views.items()
+        if slug in cameras
+    )
     return DeployedVersion(
         pk=version.pk,
         version=version.version,
@@ -119,7 +138,9 @@ def _version(version: ModelVersion, plan: VersionPlan | None, cameras: dict[str,
         takes_pictures=any(item.kind == Kind.PICTURES for item in active),
         takes_records=takes_records,
         runs=takes_records or bool(enabled & views.keys()),
-        crops=tuple(sorted({view.crops_of.replace("@", " ") for view in views.values() if view.crops_of})),
+        crops=tuple(
+            sorted({view.crops_of.replace("@", " ") for view in views.values() if view.crops_of})
+        ),
     )
 
 
@@ -127,8 +148,9 @@ def _version(version: ModelVersion, plan: VersionPlan | None, cameras: dict[str,
 class VersionRow:
     """A version as the page shows it.
 
-    Rates are of the last ten seconds, per second; ``errors`` is the share of what was looked at that got no answer, in 0..1; latencies in ms;
-    ``since`` in ms since the epoch. None: not known.
+    Rates are of the last ten seconds, per second; ``errors`` is the share of what was looked at
+    that got no answer, in 0..1; latencies in ms; ``since`` in ms since the epoch. None: not
+    known.
     """
 
     version: str
@@ -172,7 +194,9 @@ def version_row(version: DeployedVersion, model: str, hub: Hub) -> VersionRow:
     )
 
 
-def _state(version: DeployedVersion, reports: Sequence[ModelReport], fresh: Sequence[ModelReport], hub: Hub) -> tuple[str, str, int | None]:
+def _state(
+    version: DeployedVersion, reports: Sequence[ModelReport], fresh: Sequence[ModelReport], hub: Hub
+) -> tuple[str, str, int | None]:
     if not (version.takes_pictures or version.takes_records):
         return "undeployed", NOT_DEPLOYED, None
     if not version.runs:
@@ -206,12 +230,16 @@ def _share_of_errors(rates: dict[str, float]) -> float | None:
 
 def _slowest(reports: Iterable[ModelReport], name: str) -> float | None:
     """Of several workers the slowest one; None when none has answered lately."""
-    return max((value for report in reports if (value := getattr(report.status, name)) > 0), default=None)
+    return max(
+        (value for report in reports if (value := getattr(report.status, name)) > 0), default=None
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model in the list of models: the state of its version that does worst, and what all of them do together."""
+    """A model in the list of models: the state of its version that does worst, and what all of
+    them do together.
+    """
 
     slug: str
     name: str
@@ -248,7 +276,9 @@ def model_row(model: Deployed, hub: Hub) -> ModelRow:
         url=reverse("model", args=[model.slug]),
         kind=shown.kind if shown else "off",
         word=shown.word if shown else "no version",
-        detail=(f"Version {shown.version}: {shown.detail}" if several else shown.detail) if shown else NO_VERSION,
+        detail=(f"Version {shown.version}: {shown.detail}" if several else shown.detail)
+        if shown
+        else NO_VERSION,
         versions=len(rows),
         predicted=sum(rates) if rates else None,
         cameras=len(model.cameras),

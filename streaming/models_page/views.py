@@ -17,7 +17,7 @@ from django.views.decorators.http import require_safe
 from cameras.access import visible_cameras
 from inference.models import Model
 from sightline.kafka import KafkaUnavailable
-from streaming.cached_result import Late
+from streaming.cached_result import TimedOut
 from streaming.hub.hub import Hub, hub
 from streaming.models_page import records as modelrecords
 from streaming.models_page.rows import (
@@ -30,10 +30,12 @@ from streaming.models_page.rows import (
 
 P = ParamSpec("P")
 
-MOST_TILES: Final = 9
+MAX_TILES: Final = 9
 NO_KAFKA: Final = "Kafka does not answer now. This shows again by itself when it is back."
 RECORDS_PERMISSION: Final = "inference.view_model"
-NOT_YOURS: Final = "Your account may not read records. Ask your administrator for the permission “Can view model”."
+NOT_YOURS: Final = (
+    "Your account may not read records. Ask your administrator for the permission “Can view model”."
+)
 
 
 @require_safe
@@ -55,8 +57,10 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     context = {
         "model": found,
         "row": model_row(found, listening()),
-        "versions": [(version, version_row(version, slug, listening())) for version in found.versions],
-        "tiles": found.cameras[:MOST_TILES],
+        "versions": [
+            (version, version_row(version, slug, listening())) for version in found.versions
+        ],
+        "tiles": found.cameras[:MAX_TILES],
         "prefix": settings.TOPIC_PREFIX,
         "may_read_records": request.user.has_perm(RECORDS_PERMISSION),
         "may_edit": request.user.is_staff and request.user.has_perm(RECORDS_PERMISSION),
@@ -64,8 +68,12 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "streaming/model.html", context)
 
 
-def answered(view: Callable[Concatenate[HttpRequest, P], dict[str, Any]]) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """A view that gives JSON to who is logged in, and a sentence when Kafka or the database does not answer."""
+def answered(
+    view: Callable[Concatenate[HttpRequest, P], dict[str, Any]],
+) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
+    """A view that gives JSON to who is logged in, and a sentence when Kafka or the database does
+    not answer.
+    """
 
     @require_safe
     @never_cache
@@ -77,7 +85,7 @@ def answered(view: Callable[Concatenate[HttpRequest, P], dict[str, Any]]) -> Cal
             return JsonResponse(view(request, *args, **kwargs))
         except Http404 as err:
             return JsonResponse({"error": str(err)}, status=404)
-        except (KafkaUnavailable, Late):
+        except (KafkaUnavailable, TimedOut):
             return JsonResponse({"error": NO_KAFKA}, status=503)
         except (OperationalError, InterfaceError):
             return JsonResponse({"error": "The database does not answer now."}, status=503)
@@ -98,7 +106,11 @@ def model_state(request: HttpRequest, slug: str) -> dict[str, Any]:
     return {
         "kafka": listening().kafka.reachable,
         **model_row(found, listening()).as_json(),
-        "versions": [version_row(version, slug, listening()).as_json() | {"lag": modelrecords.lag(found, version)} for version in found.versions],
+        "versions": [
+            version_row(version, slug, listening()).as_json()
+            | {"lag": modelrecords.lag(found, version)}
+            for version in found.versions
+        ],
     }
 
 
@@ -108,12 +120,20 @@ def model_records(request: HttpRequest, slug: str) -> dict[str, Any]:
     found = _found(request, slug)
     if not request.user.has_perm(RECORDS_PERMISSION):
         return {"versions": [], "refused": NOT_YOURS}
-    return {"versions": [modelrecords.newest_outputs(found, version) for version in found.versions if version.takes_records]}
+    return {
+        "versions": [
+            modelrecords.newest_outputs(found, version)
+            for version in found.versions
+            if version.takes_records
+        ]
+    }
 
 
 @answered
 def model_letters(request: HttpRequest, slug: str) -> dict[str, Any]:
-    """How many dead letters each version has, and the newest by reason: for those who may see them in the admin."""
+    """How many dead letters each version has, and the newest by reason: for those who may see
+    them in the admin.
+    """
     found = _found(request, slug)
     if not (request.user.is_staff and request.user.has_perm(RECORDS_PERMISSION)):
         raise Http404("There is no such page.")
@@ -129,7 +149,10 @@ def listening() -> Hub:
 
 
 def _rows(request: HttpRequest) -> list[ModelRow]:
-    return [model_row(item, listening()) for item in deployed_models(Model.objects.all(), visible_cameras(request.user))]
+    return [
+        model_row(item, listening())
+        for item in deployed_models(Model.objects.all(), visible_cameras(request.user))
+    ]
 
 
 def _deployed(request: HttpRequest, slug: str) -> Deployed | None:

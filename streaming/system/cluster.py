@@ -40,21 +40,36 @@ class ClusterWatch:
 
 
 def _too_small(admin: Admin, names: Iterable[str]) -> str:
-    """A topic of frames that was made with a smaller limit than the settings have now; "" when there is none."""
-    frames = next((name for name in names if name.startswith(f"{settings.TOPIC_PREFIX}.") and name.endswith(".frames")), None)
+    """A topic of frames that was made with a smaller limit than the settings have now; "" when
+    there is none.
+    """
+    frames = next(
+        (
+            name
+            for name in names
+            if name.startswith(f"{settings.TOPIC_PREFIX}.") and name.endswith(".frames")
+        ),
+        None,
+    )
     if frames is None:
         return ""
     limit = admin.config(frames, ASK_SECONDS).get("max.message.bytes", "")
     if not limit.isdecimal() or int(limit) >= settings.KAFKA_MAX_MESSAGE_BYTES:
         return ""
     wanted = size(settings.KAFKA_MAX_MESSAGE_BYTES)
-    return f"{frames} takes records of {size(int(limit))} at most, the settings allow {wanted}: larger ones are lost. Raise its max.message.bytes."
+    return (
+        f"{frames} takes records of {size(int(limit))} at most, the settings allow {wanted}: larger"
+        " ones are lost. Raise its max.message.bytes."
+    )
 
 
 def _part(address: str, cluster: Cluster, answered: float, limit: str) -> Part:
     findings = [*_partition_findings(cluster), *([Finding(Level.WARN, limit)] if limit else [])]
     if settings.KAFKA_EMBEDDED:
-        text = "The embedded broker serves this machine only, and forgets everything when it ends. Set KAFKA_BOOTSTRAP_SERVERS for more."
+        text = (
+            "The embedded broker serves this machine only, and forgets everything when it ends. Set"
+            " KAFKA_BOOTSTRAP_SERVERS for more."
+        )
         findings.append(Finding(Level.NOTE, text))
     own = sum(name.startswith(f"{settings.TOPIC_PREFIX}.") for name in cluster.topics)
     facts = (
@@ -71,18 +86,34 @@ def _part(address: str, cluster: Cluster, answered: float, limit: str) -> Part:
 
 
 def _partition_findings(cluster: Cluster) -> Iterable[Finding]:
-    states = [state for name, partitions in cluster.topics.items() if name.startswith(f"{settings.TOPIC_PREFIX}.") for state in partitions]
+    states = [
+        state
+        for name, partitions in cluster.topics.items()
+        if name.startswith(f"{settings.TOPIC_PREFIX}.")
+        for state in partitions
+    ]
     headless = sum(state.leader < 0 for state in states)
     short = sum(len(state.in_sync) < len(state.replicas) for state in states)
     if headless:
-        text = f"{plural(headless, 'partition has', 'partitions have')} no leader: nothing can be written there. Look after the brokers."
+        text = (
+            f"{plural(headless, 'partition has', 'partitions have')} no leader: nothing can be"
+            " written there. Look after the brokers."
+        )
         yield Finding(Level.BAD, text)
     if short:
-        text = f"{plural(short, 'partition has', 'partitions have')} fewer copies in step than wanted. Look after the brokers."
+        text = (
+            f"{plural(short, 'partition has', 'partitions have')} fewer copies in step than wanted."
+            " Look after the brokers."
+        )
         yield Finding(Level.WARN, text)
 
 
 def away(detail: str) -> Part:
     """The part about Kafka when it does not answer."""
-    text = "Kafka does not answer. Nothing is recorded or shown meanwhile; all goes on by itself when it is back."
-    return Part("kafka", "Kafka", text, (("Detail", detail),) if detail else (), (Finding(Level.BAD, text),))
+    text = (
+        "Kafka does not answer. Nothing is recorded or shown meanwhile; all goes on by itself when"
+        " it is back."
+    )
+    return Part(
+        "kafka", "Kafka", text, (("Detail", detail),) if detail else (), (Finding(Level.BAD, text),)
+    )

@@ -19,7 +19,9 @@ async def healthz(request: HttpRequest) -> HttpResponse:
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when database, Kafka and Redis (where it is used) answer, 503 otherwise; which one and why, in the body."""
+    """200 when database, Kafka and Redis (where it is used) answer, 503 otherwise; which one and
+    why, in the body.
+    """
     status, body = await asyncio.to_thread(web_operations().ready)
     return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
 
@@ -27,7 +29,9 @@ async def readyz(request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 def metrics(request: HttpRequest) -> HttpResponse:
-    """For Prometheus, with the bearer token of a user who may see the system page: names of cameras are in it."""
+    """For Prometheus, with the bearer token of a user who may see the system page: names of
+    cameras are in it.
+    """
     if not request.user.is_authenticated:
         return refusal("Log in, or send a token: manage.py token makes one.")
     if not may_see(request.user):

@@ -39,7 +39,11 @@ def installation() -> Part:
 @cache
 def _versions() -> tuple[tuple[str, str], ...]:
     own = (("Sightline", sightline.__version__), ("Python", platform.python_version()))
-    return (*own, *((title, _version(name)) for title, name in PACKAGES.items()), ("System", f"{platform.system()} {platform.release()}"))
+    return (
+        *own,
+        *((title, _version(name)) for title, name in PACKAGES.items()),
+        ("System", f"{platform.system()} {platform.release()}"),
+    )
 
 
 def _version(package: str) -> str:
@@ -51,17 +55,34 @@ def _version(package: str) -> str:
 
 def _settings() -> Iterable[Finding]:
     if settings.DEBUG:
-        yield Finding(Level.WARN, "DEBUG is on: errors show secrets to everybody. Switch it off where others can reach this server.")
+        yield Finding(
+            Level.WARN,
+            "DEBUG is on: errors show secrets to everybody. Switch it off where others can reach"
+            " this server.",
+        )
     if "*" in settings.ALLOWED_HOSTS:
-        yield Finding(Level.WARN, "ALLOWED_HOSTS allows every name: links in mails and redirects can be forged. Name the hosts.")
+        yield Finding(
+            Level.WARN,
+            "ALLOWED_HOSTS allows every name: links in mails and redirects can be forged. Name the"
+            " hosts.",
+        )
     if not settings.HTTPS and not _is_local(settings.BIND):
         yield Finding(
-            Level.WARN, "Passwords and pictures travel in clear to other machines. Put a proxy with TLS before this server and set HTTPS=1."
+            Level.WARN,
+            "Passwords and pictures travel in clear to other machines. Put a proxy with TLS before"
+            " this server and set HTTPS=1.",
         )
     if _made_here("secret.key", settings.SECRET_KEY):
-        yield Finding(Level.NOTE, "SECRET_KEY was made at the first start. With more than one machine, set it for all: logins are lost otherwise.")
+        yield Finding(
+            Level.NOTE,
+            "SECRET_KEY was made at the first start. With more than one machine, set it for all:"
+            " logins are lost otherwise.",
+        )
     if any(_made_here("credential.key", key) for key in settings.CREDENTIAL_KEYS):
-        text = "CREDENTIAL_KEYS was made at the first start. Keep a copy: it opens the cameras' passwords. With several machines, set it for all."
+        text = (
+            "CREDENTIAL_KEYS was made at the first start. Keep a copy: it opens the cameras'"
+            " passwords. With several machines, set it for all."
+        )
         yield Finding(Level.NOTE, text)
 
 

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from prometheus_client.core import Metric
 
 from sightline.telemetry.metrics import AGE, Family
-from streaming.cached_result import Answers, Late
+from streaming.cached_result import Answers, TimedOut
 from streaming.hub.hub import Hub, hub
 from streaming.system.workers import needs
 
@@ -19,13 +19,36 @@ NEEDS_SECONDS: Final = 1.0
 KAFKA_SECONDS: Final = 2.5
 
 VIEWERS: Final = Family("gauge", "sightline_viewers", "Walls and streams that follow something now")
-FRAMES: Final = Family("counter", "sightline_viewer_frames", "Pictures sent to viewers over the wall's socket or as MJPEG streams", ("camera", "way"))
-BYTES: Final = Family("counter", "sightline_viewer_bytes", "Bytes of these pictures, headers included", ("camera", "way"))
-FEEDS: Final = Family("gauge", "sightline_hub_pictures", "Cameras whose pictures are read from Kafka for viewers, annotated ones counted again")
-MALFORMED: Final = Family("counter", "sightline_hub_malformed_records", "Records read for viewers that are not what their topic promises")
-CAMERAS: Final = Family("gauge", "sightline_cameras_enabled", "Cameras that are switched on, by the database")
+FRAMES: Final = Family(
+    "counter",
+    "sightline_viewer_frames",
+    "Pictures sent to viewers over the wall's socket or as MJPEG streams",
+    ("camera", "way"),
+)
+BYTES: Final = Family(
+    "counter",
+    "sightline_viewer_bytes",
+    "Bytes of these pictures, headers included",
+    ("camera", "way"),
+)
+FEEDS: Final = Family(
+    "gauge",
+    "sightline_hub_pictures",
+    "Cameras whose pictures are read from Kafka for viewers, annotated ones counted again",
+)
+MALFORMED: Final = Family(
+    "counter",
+    "sightline_hub_malformed_records",
+    "Records read for viewers that are not what their topic promises",
+)
+CAMERAS: Final = Family(
+    "gauge", "sightline_cameras_enabled", "Cameras that are switched on, by the database"
+)
 MODELS: Final = Family(
-    "gauge", "sightline_models_deployed", "Model versions with an enabled deployment, on frames or records, by the database", ("input",)
+    "gauge",
+    "sightline_models_deployed",
+    "Model versions with an enabled deployment, on frames or records, by the database",
+    ("input",),
 )
 FAMILIES: Final = (VIEWERS, FRAMES, BYTES, FEEDS, MALFORMED, CAMERAS, MODELS)
 
@@ -40,10 +63,13 @@ def web_metrics(source: Hub) -> Iterator[Metric]:
     yield MALFORMED.is_now(source.malformed)
     yield FRAMES.of((key, delivery.frames) for key, delivery in deliveries.items())
     yield BYTES.of((key, delivery.bytes) for key, delivery in deliveries.items())
-    yield AGE.of(((camera, "", "", f"sent-{way}"), delivery.age) for (camera, way), delivery in deliveries.items())
+    yield AGE.of(
+        ((camera, "", "", f"sent-{way}"), delivery.age)
+        for (camera, way), delivery in deliveries.items()
+    )
     try:
         wanted = _answers.get("needs", needs, NEEDS_SECONDS)
-    except (DatabaseError, Late):
+    except (DatabaseError, TimedOut):
         return
     yield CAMERAS.is_now(wanted.cameras)
     yield MODELS.of([(("frames",), wanted.models), (("records",), wanted.streams)])

@@ -8,7 +8,9 @@ from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How a part does. ``note``: it works, and there is something to know. ``wait``: nothing is known (yet)."""
+    """How a part does. ``note``: it works, and there is something to know. ``wait``: nothing is
+    known (yet).
+    """
 
     OK = "ok"
     NOTE = "note"

@@ -1,4 +1,6 @@
-"""About how large the records of a topic are: the mean of its newest ones, found out for the topics that somebody looks at."""
+"""About how large the records of a topic are: the mean of its newest ones, found out for the
+topics that somebody looks at.
+"""
 
 from __future__ import annotations
 
@@ -12,12 +14,14 @@ from sightline.kafka.topics import Topic
 LOOKED_AT: Final = 3
 READ_SECONDS: Final = 1.5
 KEEP_SECONDS: Final = 30.0
-MOST_WANTED: Final = 64
-MOST_KEPT: Final = 2048
+MAX_WANTED: Final = 64
+MAX_KEPT: Final = 2048
 
 
 class RecordSizes:
-    """Means by topic. ``mean`` never waits: what it does not know it asks for, and ``measure`` finds it out."""
+    """Means by topic. ``mean`` never waits: what it does not know it asks for, and ``measure``
+    finds it out.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -28,12 +32,14 @@ class RecordSizes:
         """Bytes a record, key and headers left out; None when that is not known (yet)."""
         with self._lock:
             at, mean = self._means.get(topic, (float("-inf"), None))
-            if time.monotonic() - at > KEEP_SECONDS and len(self._wanted) < MOST_WANTED:
+            if time.monotonic() - at > KEEP_SECONDS and len(self._wanted) < MAX_WANTED:
                 self._wanted.add(topic)
             return mean
 
     def measure(self, partitions: dict[str, int]) -> None:
-        """Read the newest records of the topics that were asked for, of all at once; what the broker does not tell stays as it was."""
+        """Read the newest records of the topics that were asked for, of all at once; what the
+        broker does not tell stays as it was.
+        """
         with self._lock:
             wanted, self._wanted = self._wanted & partitions.keys(), set()
         if not wanted:
@@ -41,7 +47,7 @@ class RecordSizes:
         found = _read({name: partitions[name] for name in wanted})
         now = time.monotonic()
         with self._lock:
-            if len(self._means) > MOST_KEPT:
+            if len(self._means) > MAX_KEPT:
                 self._means.clear()
             for name in wanted:
                 sizes = found.get(name)

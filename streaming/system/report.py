@@ -1,4 +1,6 @@
-"""All parts of the system together: each asked for itself, so that one that does not answer hides no other."""
+"""All parts of the system together: each asked for itself, so that one that does not answer
+hides no other.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from sightline.kafka import KafkaUnavailable
-from streaming.cached_result import Answers, Late, within
+from streaming.cached_result import Answers, TimedOut, within
 from streaming.hub.hub import Hub
 from streaming.system import stores
 from streaming.system.cluster import ClusterWatch, away
@@ -43,7 +45,9 @@ sampler = TopicSampler()
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which topics are wanted: those whose names hold ``text``, in this order, the page counted from 1."""
+    """Which topics are wanted: those whose names hold ``text``, in this order, the page counted
+    from 1.
+    """
 
     text: str = ""
     sort: str = "name"
@@ -63,12 +67,20 @@ class Asked:
     @classmethod
     def now(cls) -> Asked:
         """Ask all that is not known already."""
-        questions: dict[str, Callable[[], Part]] = {"database": stores.database, "disk": stores.disk, "installation": installation}
+        questions: dict[str, Callable[[], Part]] = {
+            "database": stores.database,
+            "disk": stores.disk,
+            "installation": installation,
+        }
         if settings.REDIS_URL:
             questions["redis"] = stores.redis
-        parts = {name: answers.ask(("part", name), question) for name, question in questions.items()}
+        parts = {
+            name: answers.ask(("part", name), question) for name, question in questions.items()
+        }
         cluster, topics = answers.ask("cluster", watch.look), answers.ask("topics", sampler.sample)
-        return cls(parts, cluster, topics, answers.ask("needs", needs), time.monotonic() + PART_SECONDS)
+        return cls(
+            parts, cluster, topics, answers.ask("needs", needs), time.monotonic() + PART_SECONDS
+        )
 
     @property
     def left(self) -> float:
@@ -82,7 +94,11 @@ def state(hub: Hub, chosen: Chosen) -> dict[str, Any]:
     asked = Asked.now()
     cluster, answers_now = _cluster(asked)
     crew, crew_rows = _workers(asked, hub, kafka=answers_now)
-    parts = [crew, cluster, *(_part(name, future, asked.left) for name, future in asked.parts.items())]
+    parts = [
+        crew,
+        cluster,
+        *(_part(name, future, asked.left) for name, future in asked.parts.items()),
+    ]
     level, words = overall(parts)
     return {
         "at": time.time_ns() // 1_000_000,
@@ -97,7 +113,9 @@ def state(hub: Hub, chosen: Chosen) -> dict[str, Any]:
 def overall(parts: Sequence[Part]) -> tuple[Level, str]:
     """One colour and one line for all parts. What is only worth knowing does not spoil it."""
     level = worst(part.level for part in parts)
-    bad, troubled = ([part.title for part in parts if part.level is wanted] for wanted in (Level.BAD, Level.WARN))
+    bad, troubled = (
+        [part.title for part in parts if part.level is wanted] for wanted in (Level.BAD, Level.WARN)
+    )
     if bad:
         return level, f"{_listed(bad)} {_needs(bad)} somebody now."
     if troubled:
@@ -105,7 +123,9 @@ def overall(parts: Sequence[Part]) -> tuple[Level, str]:
     if level is Level.WAIT:
         return level, "Not everything is known yet."
     notes = sum(finding.level is Level.NOTE for part in parts for finding in part.findings)
-    return Level.OK, "Everything works." + (f" {notes} {'thing is' if notes == 1 else 'things are'} worth knowing." if notes else "")
+    return Level.OK, "Everything works." + (
+        f" {notes} {'thing is' if notes == 1 else 'things are'} worth knowing." if notes else ""
+    )
 
 
 def _needs(titles: Sequence[str]) -> str:
@@ -114,14 +134,17 @@ def _needs(titles: Sequence[str]) -> str:
 
 def _listed(titles: Sequence[str], *, first: bool = True) -> str:
     """ "Kafka, workers and disk"; ``first``: it begins a sentence."""
-    words = [title if title in NAMES or (first and not number) else title.lower() for number, title in enumerate(titles)]
+    words = [
+        title if title in NAMES or (first and not number) else title.lower()
+        for number, title in enumerate(titles)
+    ]
     return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
 
 
 def _part(name: str, future: Future[Part], seconds: float) -> Part:
     try:
         return within(future, seconds)
-    except Late:
+    except TimedOut:
         if name == "database":
             return stores.database_away()
         text = f"No answer within {PART_SECONDS:.0f} s."
@@ -134,7 +157,7 @@ def _cluster(asked: Asked) -> tuple[Part, bool]:
         return within(asked.cluster, asked.left), True
     except KafkaUnavailable as err:
         return away(str(err)), False
-    except Late:
+    except TimedOut:
         return away(""), False
 
 
@@ -142,31 +165,49 @@ def _rows(asked: Asked) -> tuple[TopicRow, ...]:
     """The topics; with very many of them, as they were when last counted."""
     try:
         return within(asked.topics, asked.left)
-    except (KafkaUnavailable, Late):
+    except (KafkaUnavailable, TimedOut):
         return sampler.rows
 
 
 def _workers(asked: Asked, hub: Hub, *, kafka: bool) -> tuple[Part, list[WorkerRow]]:
     try:
         wanted = within(asked.needs, asked.left)
-    except (DatabaseError, Late):
+    except (DatabaseError, TimedOut):
         wanted = None
     runs: dict[str, list[str]] = hub.models.by_worker()
     for camera, report in sorted(hub.reports.items()):
         if hub.status(camera) is not None:
             runs.setdefault(report.status.worker, []).append(camera)
-    heard = Heard(hub.workers.all(), this_process(), kafka and hub.kafka.reachable, listening_for(hub.listening_since), runs)
+    heard = Heard(
+        hub.workers.all(),
+        this_process(),
+        kafka and hub.kafka.reachable,
+        listening_for(hub.listening_since),
+        runs,
+    )
     return workers(heard, wanted)
 
 
 def _topics(rows: Iterable[TopicRow] | None, chosen: Chosen) -> dict[str, Any]:
-    """A page of the topics; without any, ``words`` say why. ``rows`` None: Kafka does not answer."""
+    """A page of the topics; without any, ``words`` say why. ``rows`` None: Kafka does not
+    answer.
+    """
     every = list(rows or ())
-    found = sorted((row for row in every if chosen.text.lower() in row.name.lower()), key=SORTS[chosen.sort])
+    found = sorted(
+        (row for row in every if chosen.text.lower() in row.name.lower()), key=SORTS[chosen.sort]
+    )
     pages = max(1, -(-len(found) // PAGE))
     page = min(chosen.page, pages)
     shown = sampler.measured(found[(page - 1) * PAGE : page * PAGE])
     answers.ask("sizes", sampler.measure)
     rows_json = [asdict(row) | {"about": row.about, "flow": row.flow} for row in shown]
     words = NO_KAFKA if rows is None else "" if shown else NONE_FOUND if every else COUNTING
-    return {"known": rows is not None, "rows": rows_json, "count": len(found), "total": len(every), "page": page, "pages": pages, "words": words}
+    return {
+        "known": rows is not None,
+        "rows": rows_json,
+        "count": len(found),
+        "total": len(every),
+        "page": page,
+        "pages": pages,
+        "words": words,
+    }

@@ -23,7 +23,9 @@ REDIS_SECONDS: Final = 2.0
 LOW_SHARE: Final = 0.10
 FULL_SHARE: Final = 0.02
 
-DATABASE_AWAY: Final = "The database does not answer. Pictures and predictions go on; logging in and changes do not."
+DATABASE_AWAY: Final = (
+    "The database does not answer. Pictures and predictions go on; logging in and changes do not."
+)
 REDIS_AWAY: Final = "Redis does not answer: jobs wait until it is back."
 
 
@@ -40,16 +42,25 @@ def database(wrapper: BaseDatabaseWrapper | None = None) -> Part:
         return database_away()
     findings = []
     if pending:
-        text = f"{plural(pending, 'migration is', 'migrations are')} not applied: pages may fail. Run: manage.py migrate"
+        text = (
+            f"{plural(pending, 'migration is', 'migrations are')} not applied: pages may fail. Run:"
+            " manage.py migrate"
+        )
         findings.append(Finding(Level.BAD, text))
     if answered > SLOW_SECONDS:
-        findings.append(Finding(Level.WARN, f"The database takes {answered:.1f} s for the simplest answer."))
-    return Part("database", "Database", f"Answers in {answered * 1000:.0f} ms.", facts, tuple(findings))
+        findings.append(
+            Finding(Level.WARN, f"The database takes {answered:.1f} s for the simplest answer.")
+        )
+    return Part(
+        "database", "Database", f"Answers in {answered * 1000:.0f} ms.", facts, tuple(findings)
+    )
 
 
 def database_away() -> Part:
     """The part about a database that does not answer."""
-    return Part("database", "Database", DATABASE_AWAY, findings=(Finding(Level.BAD, DATABASE_AWAY),))
+    return Part(
+        "database", "Database", DATABASE_AWAY, findings=(Finding(Level.BAD, DATABASE_AWAY),)
+    )
 
 
 def _facts(asked: BaseDatabaseWrapper, answered: float) -> tuple[tuple[str, str], ...]:
@@ -59,12 +70,18 @@ def _facts(asked: BaseDatabaseWrapper, answered: float) -> tuple[tuple[str, str]
     else:
         number = getattr(asked, "pg_version", 0)
         place = f"{values['HOST'] or 'this machine'}:{values['PORT'] or 'default port'}"
-        kind = (("Kind", f"{asked.display_name} {number // 10000}.{number % 10000}"), ("At", place), ("Name", str(values["NAME"])))
+        kind = (
+            ("Kind", f"{asked.display_name} {number // 10000}.{number % 10000}"),
+            ("At", place),
+            ("Name", str(values["NAME"])),
+        )
     return (*kind, ("Answers in", f"{answered * 1000:.1f} ms"))
 
 
 def _file(path: Path) -> Iterable[tuple[str, str]]:
-    """Its size, with what was written last and is not yet in its place; of one in memory nothing."""
+    """Its size, with what was written last and is not yet in its place; of one in memory
+    nothing.
+    """
     files = [file for file in (path, path.with_name(f"{path.name}-wal")) if file.exists()]
     if files:
         yield "Size", size(sum(file.stat().st_size for file in files))
@@ -87,7 +104,9 @@ def _pending(asked: BaseDatabaseWrapper) -> int:
 
 def redis() -> Part:
     """Ask Redis; only where the settings name one."""
-    client = Redis.from_url(settings.REDIS_URL, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS)
+    client = Redis.from_url(
+        settings.REDIS_URL, socket_timeout=REDIS_SECONDS, socket_connect_timeout=REDIS_SECONDS
+    )
     try:
         started = time.monotonic()
         client.ping()
@@ -115,5 +134,8 @@ def disk(folder: Path | None = None) -> Part:
     if share >= LOW_SHARE:
         return Part("disk", "Disk", words, facts)
     level = Level.BAD if share < FULL_SHARE else Level.WARN
-    text = f"Only {size(usage.free)} ({share:.1%}) of the disk are free: soon nothing can be saved. Make room in DATA_DIR."
+    text = (
+        f"Only {size(usage.free)} ({share:.1%}) of the disk are free: soon nothing can be saved."
+        " Make room in DATA_DIR."
+    )
     return Part("disk", "Disk", words, facts, (Finding(level, text),))

@@ -1,6 +1,8 @@
-"""The topics: how many records they hold, how fast they grow, how large they are about, how far behind the consumer groups are.
+"""The topics: how many records they hold, how fast they grow, how large they are about, how far
+behind the consumer groups are.
 
-A sample asks once for all partitions, whatever the number of topics. One that takes long is taken less often.
+A sample asks once for all partitions, whatever the number of topics. One that takes long is
+taken less often.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from streaming.system.recordsizes import RecordSizes
 
 ASK_SECONDS: Final = 10.0
 GROUPS_SECONDS: Final = 1.5
-MOST_GROUPS: Final = 40
+MAX_GROUPS: Final = 40
 BEGINNINGS_SECONDS: Final = 30.0
 PAUSE: Final = 9.0
 LONGEST_PAUSE: Final = 10.0
@@ -40,7 +42,9 @@ class Lag:
 
 @dataclass(frozen=True, slots=True)
 class TopicRow:
-    """A topic. ``records``: offsets between its ends; ``rate``: records a second, None before there are two samples; ``mean``: bytes a record."""
+    """A topic. ``records``: offsets between its ends; ``rate``: records a second, None before
+    there are two samples; ``mean``: bytes a record.
+    """
 
     name: str
     partitions: int
@@ -61,7 +65,9 @@ class TopicRow:
 
 
 class TopicSampler:
-    """The topics with our prefix, of the cluster that the settings name; ``sample`` and ``measure`` each for one thread at a time."""
+    """The topics with our prefix, of the cluster that the settings name; ``sample`` and
+    ``measure`` each for one thread at a time.
+    """
 
     def __init__(self) -> None:
         self.sizes = RecordSizes()
@@ -95,15 +101,33 @@ class TopicSampler:
 
     def _sample(self, admin: Admin) -> tuple[TopicRow, ...]:
         prefix = f"{settings.TOPIC_PREFIX}."
-        counts = {name: count for name, count in sorted(admin.partitions(ASK_SECONDS).items()) if name.startswith(prefix)}
+        counts = {
+            name: count
+            for name, count in sorted(admin.partitions(ASK_SECONDS).items())
+            if name.startswith(prefix)
+        }
         partitions = [(name, number) for name, count in counts.items() for number in range(count)]
         ends = admin.ends(partitions, ASK_SECONDS)
-        self._remember({name: sum(ends.get((name, number), 0) for number in range(count)) for name, count in counts.items()})
+        self._remember(
+            {
+                name: sum(ends.get((name, number), 0) for number in range(count))
+                for name, count in counts.items()
+            }
+        )
         self._look_at_beginnings(admin, partitions)
-        ranges = {place: (min(self._beginnings.get(place, 0), end), end) for place, end in ends.items()}
+        ranges = {
+            place: (min(self._beginnings.get(place, 0), end), end) for place, end in ends.items()
+        }
         lags = _lags(admin, counts, ranges)
         return tuple(
-            TopicRow(name, count, sum(high - low for low, high in _ranges(name, count, ranges)), _rate(name, self._seen), None, lags.get(name, ()))
+            TopicRow(
+                name,
+                count,
+                sum(high - low for low, high in _ranges(name, count, ranges)),
+                _rate(name, self._seen),
+                None,
+                lags.get(name, ()),
+            )
             for name, count in counts.items()
         )
 
@@ -115,8 +139,13 @@ class TopicSampler:
         self._seen.append((at, ends))
 
     def _look_at_beginnings(self, admin: Admin, partitions: Sequence[Partition]) -> None:
-        """Records are deleted by the segment, and seldom: where topics begin is asked now and then only, and when there is a new one."""
-        if time.monotonic() - self._begun_at > BEGINNINGS_SECONDS or not self._beginnings.keys() >= set(partitions):
+        """Records are deleted by the segment, and seldom: where topics begin is asked now and
+        then only, and when there is a new one.
+        """
+        if (
+            time.monotonic() - self._begun_at > BEGINNINGS_SECONDS
+            or not self._beginnings.keys() >= set(partitions)
+        ):
             self._beginnings = admin.beginnings(partitions, ASK_SECONDS)
             self._begun_at = time.monotonic()
 
@@ -125,23 +154,33 @@ class TopicSampler:
         self.sizes.measure({row.name: row.partitions for row in self._rows})
 
     def measured(self, rows: Iterable[TopicRow]) -> list[TopicRow]:
-        """The rows with the mean size of their records, as far as it is known; what is not known is found out for the next time."""
+        """The rows with the mean size of their records, as far as it is known; what is not known
+        is found out for the next time.
+        """
         return [replace(row, mean=self.sizes.mean(row.name)) for row in rows]
 
 
-def _ranges(name: str, count: int, ranges: Mapping[Partition, tuple[int, int]]) -> list[tuple[int, int]]:
+def _ranges(
+    name: str, count: int, ranges: Mapping[Partition, tuple[int, int]]
+) -> list[tuple[int, int]]:
     return [ranges[name, number] for number in range(count) if (name, number) in ranges]
 
 
 def _rate(name: str, seen: Sequence[tuple[float, Ends]]) -> float | None:
-    """Records a second over the samples that know the topic; None when there are not two, or the topic was made anew between them."""
+    """Records a second over the samples that know the topic; None when there are not two, or the
+    topic was made anew between them.
+    """
     known = [(at, ends[name]) for at, ends in seen if name in ends]
     (first_at, first), (last_at, last) = known[0], known[-1]
     return (last - first) / (last_at - first_at) if last_at > first_at and last >= first else None
 
 
-def _lags(admin: Admin, counts: Mapping[str, int], ranges: Mapping[Partition, tuple[int, int]]) -> dict[str, tuple[Lag, ...]]:
-    """The lag of the groups that keep offsets, by topic: those of record streams, and other programs' where the broker tells of them."""
+def _lags(
+    admin: Admin, counts: Mapping[str, int], ranges: Mapping[Partition, tuple[int, int]]
+) -> dict[str, tuple[Lag, ...]]:
+    """The lag of the groups that keep offsets, by topic: those of record streams, and other
+    programs' where the broker tells of them.
+    """
     streams = {group: name for name in counts if (group := _records_group(name))}
     found: dict[str, list[Lag]] = {}
     deadline = time.monotonic() + GROUPS_SECONDS
@@ -151,7 +190,9 @@ def _lags(admin: Admin, counts: Mapping[str, int], ranges: Mapping[Partition, tu
         topics = [streams[group]] if group in streams else counts
         wanted = [(name, number) for name in topics for number in range(counts[name])]
         done = admin.committed(group, wanted, ASK_SECONDS)
-        read = {name for name, _ in done if name in counts} | ({streams[group]} if group in streams else set())
+        read = {name for name, _ in done if name in counts} | (
+            {streams[group]} if group in streams else set()
+        )
         for name in sorted(read):
             found.setdefault(name, []).append(Lag(group, _behind(name, counts[name], ranges, done)))
     return {name: tuple(lags) for name, lags in found.items()}
@@ -159,17 +200,28 @@ def _lags(admin: Admin, counts: Mapping[str, int], ranges: Mapping[Partition, tu
 
 def _groups(admin: Admin, streams: Mapping[str, str]) -> list[str]:
     others = [group for group in admin.groups(ASK_SECONDS) if group not in streams]
-    return [*sorted(streams), *others][:MOST_GROUPS]
+    return [*sorted(streams), *others][:MAX_GROUPS]
 
 
 def _records_group(topic: str) -> str:
     """The group in which record workers share a topic of inputs; "" for other topics."""
     head, _, tail = topic.removesuffix(RECORDS_SUFFIX).partition(f"{settings.TOPIC_PREFIX}.models.")
     model, dot, version = tail.partition(".")
-    return topics.records_group(model, version) if topic.endswith(RECORDS_SUFFIX) and dot and not head else ""
+    return (
+        topics.records_group(model, version)
+        if topic.endswith(RECORDS_SUFFIX) and dot and not head
+        else ""
+    )
 
 
-def _behind(name: str, count: int, ranges: Mapping[Partition, tuple[int, int]], done: Mapping[Partition, int]) -> int:
+def _behind(
+    name: str,
+    count: int,
+    ranges: Mapping[Partition, tuple[int, int]],
+    done: Mapping[Partition, int],
+) -> int:
     """As ``Admin.lag``, from what is known already."""
     places = {(name, number) for number in range(count)} & ranges.keys()
-    return sum(max(0, ranges[place][1] - max(ranges[place][0], done.get(place, 0))) for place in places)
+    return sum(
+        max(0, ranges[place][1] - max(ranges[place][0], done.get(place, 0))) for place in places
+    )

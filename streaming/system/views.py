@@ -14,7 +14,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from streaming.cached_result import Answers, Late
+from streaming.cached_result import Answers, TimedOut
 from streaming.hub.hub import hub
 from streaming.system.report import SORTS, Chosen, state
 from streaming.visitors.visitor import Visitor
@@ -23,10 +23,13 @@ log = logging.getLogger(__name__)
 
 ACCESS_SECONDS: Final = 2.0
 REMEMBER_SECONDS: Final = 300.0
-MOST_REMEMBERED: Final = 64
-MOST_PAGES: Final = 10_000
+MAX_REMEMBERED: Final = 64
+MAX_PAGES: Final = 10_000
 
-NOT_YOURS: Final = "Your account may not see the state of the system. Ask your administrator for the permission “Can see the system page”."
+NOT_YOURS: Final = (
+    "Your account may not see the state of the system. Ask your administrator for the permission"
+    " “Can see the system page”."
+)
 
 _access = Answers(keep=1.0)
 _seen: dict[Visitor, float] = {}
@@ -52,13 +55,18 @@ def system(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def system_state(request: HttpRequest) -> JsonResponse:
-    """The state of all parts. It is told to who was allowed it a short while ago also when the database cannot say who that is."""
+    """The state of all parts. It is told to who was allowed it a short while ago also when the
+    database cannot say who that is.
+    """
     visitor = Visitor.of_request(request)
     try:
         refusal = _access.get(visitor, lambda: _refusal(visitor), ACCESS_SECONDS)
-    except (OperationalError, InterfaceError, Late):
+    except (OperationalError, InterfaceError, TimedOut):
         if time.monotonic() - _seen.get(visitor, float("-inf")) > REMEMBER_SECONDS:
-            return JsonResponse({"error": "The database does not answer, so nobody can be recognised. Try again."}, status=503)
+            return JsonResponse(
+                {"error": "The database does not answer, so nobody can be recognised. Try again."},
+                status=503,
+            )
     else:
         if refusal is not None:
             return JsonResponse({"error": refusal[1]}, status=refusal[0])
@@ -78,7 +86,7 @@ def _remember(visitor: Visitor) -> None:
     now = time.monotonic()
     for old in [old for old, at in _seen.items() if now - at > REMEMBER_SECONDS]:
         _seen.pop(old, None)
-    if len(_seen) < MOST_REMEMBERED:
+    if len(_seen) < MAX_REMEMBERED:
         _seen[visitor] = now
 
 
@@ -86,4 +94,8 @@ def _chosen(request: HttpRequest) -> Chosen:
     """Which topics are asked for; what makes no sense counts as not said."""
     sort, page = request.GET.get("sort", ""), request.GET.get("page", "")
     number = int(page) if page.isascii() and page.isdigit() and len(page) < 6 else 1
-    return Chosen(request.GET.get("topics", "")[:200].strip(), sort if sort in SORTS else "name", max(1, min(number, MOST_PAGES)))
+    return Chosen(
+        request.GET.get("topics", "")[:200].strip(),
+        sort if sort in SORTS else "name",
+        max(1, min(number, MAX_PAGES)),
+    )

@@ -24,8 +24,15 @@ def web_reporter() -> Reporter:
 @cache
 def web_operations() -> Operations:
     """This process's health, readiness and metrics."""
-    checks = {"database": database_problem, "kafka": kafka_problem} | ({"redis": redis_problem} if settings.REDIS_URL else {})
-    return Operations("web", checks, lambda: web_metrics(hub()), partial(producer_metrics, web_reporter().producer))
+    checks = {"database": database_problem, "kafka": kafka_problem} | (
+        {"redis": redis_problem} if settings.REDIS_URL else {}
+    )
+    return Operations(
+        "web",
+        checks,
+        lambda: web_metrics(hub()),
+        partial(producer_metrics, web_reporter().producer),
+    )
 
 
 def counters() -> dict[str, int]:

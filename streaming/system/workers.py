@@ -44,10 +44,20 @@ class Needs:
     def why(self) -> dict[str, str]:
         """The roles that are needed, and what for."""
         wanted = {
-            "capture": self.cameras and f"so no pictures come from {plural(self.cameras, 'camera')}",
-            "infer": self.models and f"so {plural(self.models, 'model version')} of pictures cannot answer",
-            "records": self.streams and f"so the records of {plural(self.streams, 'model version')} wait",
-            "imprint": self.imprints and f"so {plural(self.imprints, 'camera')} cannot have boxes drawn into the stream",
+            "capture": (
+                self.cameras and f"so no pictures come from {plural(self.cameras, 'camera')}"
+            ),
+            "infer": (
+                self.models
+                and f"so {plural(self.models, 'model version')} of pictures cannot answer"
+            ),
+            "records": (
+                self.streams and f"so the records of {plural(self.streams, 'model version')} wait"
+            ),
+            "imprint": (
+                self.imprints
+                and f"so {plural(self.imprints, 'camera')} cannot have boxes drawn into the stream"
+            ),
             "jobs": "so cameras are not probed, and neither states nor outages are recorded",
         }
         return {role: str(reason) for role, reason in wanted.items() if reason}
@@ -56,12 +66,19 @@ class Needs:
 def needs() -> Needs:
     """Ask the database."""
     enabled = Camera.objects.filter(enabled=True)
-    return Needs(enabled.count(), len(version_plans()), len(record_plans()), enabled.filter(imprint=True).count())
+    return Needs(
+        enabled.count(),
+        len(version_plans()),
+        len(record_plans()),
+        enabled.filter(imprint=True).count(),
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class WorkerRow:
-    """A worker as the page shows it: ``since`` in ms since the epoch, ``memory`` in bytes, ``runs`` the names of its cameras or models."""
+    """A worker as the page shows it: ``since`` in ms since the epoch, ``memory`` in bytes,
+    ``runs`` the names of its cameras or models.
+    """
 
     name: str
     role: str
@@ -78,7 +95,9 @@ class WorkerRow:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What is known of the workers. ``listening``: for how many seconds without interruption; ``kafka``: whether Kafka answers now."""
+    """What is known of the workers. ``listening``: for how many seconds without interruption;
+    ``kafka``: whether Kafka answers now.
+    """
 
     said: Sequence[WorkerSaid]
     here: WorkerStatus
@@ -88,20 +107,40 @@ class Heard:
 
 
 def workers(heard: Heard, wanted: Needs | None) -> tuple[Part, list[WorkerRow]]:
-    """The part about the workers, and a row for each. ``wanted`` None: the database does not say what is needed."""
+    """The part about the workers, and a row for each. ``wanted`` None: the database does not say
+    what is needed.
+    """
     others = [item for item in heard.said if item.status.worker != heard.here.worker]
     known = heard.kafka and heard.listening >= LISTEN_SECONDS
     rows = [_row(item, heard, known) for item in others]
     rows.append(_own_row(heard))
     rows.sort(key=lambda row: (_order(row.role), row.name))
     if not known:
-        text = "Listening for the workers." if heard.kafka else "Nothing is known of the workers: they report through Kafka, which does not answer."
+        text = (
+            "Listening for the workers."
+            if heard.kafka
+            else (
+                "Nothing is known of the workers: they report through Kafka, which does not answer."
+            )
+        )
         return Part("workers", "Workers", text, findings=(Finding(Level.WAIT, text),)), rows
     findings = [*_missing(others, wanted), *_troubles(rows), *_beat(others), *_clocks(others)]
     running = sum(row.level in (Level.OK, Level.NOTE) for row in rows)
-    words = f"{plural(running, 'process', 'processes')} at work on {plural(len({row.host for row in rows}), 'host')}."
+    words = (
+        f"{plural(running, 'process', 'processes')} at work on"
+        f" {plural(len({row.host for row in rows}), 'host')}."
+    )
     roles = Counter(row.role for row in rows if row.level in (Level.OK, Level.NOTE))
-    return Part("workers", "Workers", words, tuple((role, str(count)) for role, count in roles.items()), tuple(findings)), rows
+    return (
+        Part(
+            "workers",
+            "Workers",
+            words,
+            tuple((role, str(count)) for role, count in roles.items()),
+            tuple(findings),
+        ),
+        rows,
+    )
 
 
 def _order(role: str) -> int:
@@ -111,18 +150,44 @@ def _order(role: str) -> int:
 
 def _row(said: WorkerSaid, heard: Heard, known: bool) -> WorkerRow:
     level, words = _judged(said, heard.said) if known else (Level.WAIT, "last known")
-    return _as_row(said.status, level, words, doing(said.status, said.rates), heard.runs.get(said.status.worker, ()))
+    return _as_row(
+        said.status,
+        level,
+        words,
+        doing(said.status, said.rates),
+        heard.runs.get(said.status.worker, ()),
+    )
 
 
 def _own_row(heard: Heard) -> WorkerRow:
     own = next((item for item in heard.said if item.status.worker == heard.here.worker), None)
-    return _as_row(heard.here, Level.OK, "this page comes from it", doing(heard.here, own.rates if own else {}), ())
+    return _as_row(
+        heard.here,
+        Level.OK,
+        "this page comes from it",
+        doing(heard.here, own.rates if own else {}),
+        (),
+    )
 
 
-def _as_row(status: WorkerStatus, level: Level, words: str, does: str, runs: Sequence[str]) -> WorkerRow:
+def _as_row(
+    status: WorkerStatus, level: Level, words: str, does: str, runs: Sequence[str]
+) -> WorkerRow:
     since = status.started_at // 1_000_000
     shown, more = tuple(runs[:SHOWN_NAMES]), max(0, len(runs) - SHOWN_NAMES)
-    return WorkerRow(status.worker, status.role, status.host, status.pid, since, status.memory, level, words, does, shown, more)
+    return WorkerRow(
+        status.worker,
+        status.role,
+        status.host,
+        status.pid,
+        since,
+        status.memory,
+        level,
+        words,
+        does,
+        shown,
+        more,
+    )
 
 
 def _judged(said: WorkerSaid, all_said: Iterable[WorkerSaid]) -> tuple[Level, str]:
@@ -131,24 +196,45 @@ def _judged(said: WorkerSaid, all_said: Iterable[WorkerSaid]) -> tuple[Level, st
     if said.silent < QUIET_SECONDS:
         lost = {name: said.rates.get(name, 0.0) for name in ("delivery_errors", "dropped")}
         if any(lost.values()):
-            return Level.WARN, f"Kafka does not take all that it sends: {sum(lost.values()):.1f} records a second are lost"
+            return (
+                Level.WARN,
+                (
+                    f"Kafka does not take all that it sends: {sum(lost.values()):.1f} records a"
+                    " second are lost"
+                ),
+            )
         return Level.OK, "at work"
     successor = next((item for item in all_said if _follows(item, status)), None)
     if successor is not None:
-        return Level.WARN, f"ended without a word {said.silent:.0f} s ago; {successor.status.worker} took its place"
+        return (
+            Level.WARN,
+            (
+                f"ended without a word {said.silent:.0f} s ago; {successor.status.worker} took its"
+                " place"
+            ),
+        )
     level = Level.BAD if said.silent >= LOST_SECONDS else Level.WARN
     return level, f"has said nothing for {said.silent:.0f} s: it hangs, or it was killed"
 
 
 def _follows(said: WorkerSaid, gone: WorkerStatus) -> bool:
     status = said.status
-    return (status.role, status.host) == (gone.role, gone.host) and status.started_at > gone.at and said.silent < QUIET_SECONDS
+    return (
+        (status.role, status.host) == (gone.role, gone.host)
+        and status.started_at > gone.at
+        and said.silent < QUIET_SECONDS
+    )
 
 
 def doing(status: WorkerStatus, rates: Mapping[str, float]) -> str:
     """What a worker does now, in numbers: "4 cameras · 39.8 frames/s"."""
     counters = status.counters
-    amounts = {"cameras": "camera", "models": "model", "viewers": "viewer", "running": "job running"}
+    amounts = {
+        "cameras": "camera",
+        "models": "model",
+        "viewers": "viewer",
+        "running": "job running",
+    }
     paces = {
         "frames": "frames/s",
         "predicted": "answers/s",
@@ -160,8 +246,16 @@ def doing(status: WorkerStatus, rates: Mapping[str, float]) -> str:
         "frames_dropped": "dropped/s",
     }
     always = ("frames", "predicted", "drawn")
-    said = [plural(counters[name], word, "jobs running" if name == "running" else "") for name, word in amounts.items() if name in counters]
-    said += [f"{rates[name]:.1f} {unit}" for name, unit in paces.items() if name in rates and (name in always or rates[name] >= 0.05)]
+    said = [
+        plural(counters[name], word, "jobs running" if name == "running" else "")
+        for name, word in amounts.items()
+        if name in counters
+    ]
+    said += [
+        f"{rates[name]:.1f} {unit}"
+        for name, unit in paces.items()
+        if name in rates and (name in always or rates[name] >= 0.05)
+    ]
     return " · ".join(said)
 
 
@@ -183,13 +277,22 @@ def _troubles(rows: Iterable[WorkerRow]) -> Iterable[Finding]:
 
 def _beat(said: Iterable[WorkerSaid]) -> Iterable[Finding]:
     """The scheduler shows by the jobs that it sends, whichever process takes them."""
-    jobs = [item.status for item in said if item.status.role == "jobs" and item.silent < QUIET_SECONDS]
+    jobs = [
+        item.status for item in said if item.status.role == "jobs" and item.silent < QUIET_SECONDS
+    ]
     if not jobs:
         return
     # Each process by its own clock; one that has just started has had no time to be sent anything.
-    waited = min((status.at - max(status.counters.get("last_scheduled", 0) * SECOND_NS, status.started_at)) / SECOND_NS for status in jobs)
+    waited = min(
+        (status.at - max(status.counters.get("last_scheduled", 0) * SECOND_NS, status.started_at))
+        / SECOND_NS
+        for status in jobs
+    )
     if waited > SCHEDULE_SECONDS:
-        text = f"The scheduler has sent no job for {waited:.0f} s: states and outages are not recorded. Run one: celery -A sightline beat"
+        text = (
+            f"The scheduler has sent no job for {waited:.0f} s: states and outages are not"
+            " recorded. Run one: celery -A sightline beat"
+        )
         yield Finding(Level.WARN, text)
 
 
@@ -197,12 +300,16 @@ def _clocks(said: Iterable[WorkerSaid]) -> Iterable[Finding]:
     behind: dict[str, float] = {}
     for item in said:
         if item.silent < QUIET_SECONDS:
-            behind[item.status.host] = min(behind.get(item.status.host, item.behind), item.behind, key=abs)
+            behind[item.status.host] = min(
+                behind.get(item.status.host, item.behind), item.behind, key=abs
+            )
     for host, seconds in sorted(behind.items()):
         if abs(seconds) > SKEW_SECONDS:
             direction = "behind" if seconds > 0 else "ahead of"
             off = f"The clock of {host} is about {abs(seconds):.1f} s {direction} this one's"
-            yield Finding(Level.WARN, f"{off}, so ages on the pages are wrong by that. Set the time by NTP.")
+            yield Finding(
+                Level.WARN, f"{off}, so ages on the pages are wrong by that. Set the time by NTP."
+            )
 
 
 def listening_for(since: float) -> float:

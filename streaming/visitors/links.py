@@ -1,7 +1,9 @@
-"""Signed links: an address that shows one camera's stream or picture without logging in, for players and other pages.
+"""Signed links: an address that shows one camera's stream or picture without logging in, for
+players and other pages.
 
-The key at the end of the address is signed with ``SECRET_KEY`` over the camera, what is shown of it and how, the user whose rights count, and the
-hash of that user's password. It opens something for five minutes. What it has opened ends when the user may no longer see the camera, changes the
+The key at the end of the address is signed with ``SECRET_KEY`` over the camera, what is shown of
+it and how, the user whose rights count, and the hash of that user's password. It opens something
+for five minutes. What it has opened ends when the user may no longer see the camera, changes the
 password, or after ``STREAM_LINK_HOURS``.
 """
 
@@ -17,10 +19,16 @@ from django.core.signing import BadSignature, SignatureExpired, TimestampSigner
 
 LINK_SECONDS = 300
 PARAMETER = "key"
-MOST_CHARACTERS = 200
+MAX_CHARACTERS = 200
 
-NOT_VALID = "This link is not valid: it was changed, or its user has a new password or no account any more. Make a new one on the camera's page."
-EXPIRED = f"This link has expired: it can be opened for {LINK_SECONDS // 60} minutes. Make a new one on the camera's page."
+NOT_VALID = (
+    "This link is not valid: it was changed, or its user has a new password or no account any more."
+    " Make a new one on the camera's page."
+)
+EXPIRED = (
+    f"This link has expired: it can be opened for {LINK_SECONDS // 60} minutes. Make a new one on"
+    " the camera's page."
+)
 
 
 class LinkKind(StrEnum):
@@ -36,7 +44,9 @@ class LinkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link is for: ``options`` is the query that goes with it, in the one way in which we write it."""
+    """What a link is for: ``options`` is the query that goes with it, in the one way in which we
+    write it.
+    """
 
     kind: LinkKind
     camera: str
@@ -52,9 +62,15 @@ class LinkHolder:
     ends_at: float
 
     def user(self) -> User | AnonymousUser:
-        """The link's user as of now; anonymous once the link carries no rights any more. Asks the database."""
+        """The link's user as of now; anonymous once the link carries no rights any more. Asks
+        the database.
+        """
         user = _active(self.user_pk)
-        if user is None or time.time() >= self.ends_at or user.get_session_auth_hash() != self.password_hash:
+        if (
+            user is None
+            or time.time() >= self.ends_at
+            or user.get_session_auth_hash() != self.password_hash
+        ):
             return AnonymousUser()
         return user
 
@@ -67,7 +83,11 @@ def make_key(link: Link, user: User) -> str:
 def open_link(link: Link, key: str) -> LinkHolder:
     """Who has signed this; LinkError when nobody has, or too long ago. Asks the database."""
     number = key.partition(":")[0]
-    user = _active(int(number)) if number.isascii() and number.isdigit() and len(key) <= MOST_CHARACTERS else None
+    user = (
+        _active(int(number))
+        if number.isascii() and number.isdigit() and len(key) <= MAX_CHARACTERS
+        else None
+    )
     if user is None:
         raise LinkError(NOT_VALID)
     try:
@@ -76,11 +96,14 @@ def open_link(link: Link, key: str) -> LinkHolder:
         raise LinkError(EXPIRED) from err
     except BadSignature as err:
         raise LinkError(NOT_VALID) from err
-    return LinkHolder(user.pk, user.get_session_auth_hash(), time.time() + settings.STREAM_LINK_HOURS * 3600)
+    return LinkHolder(
+        user.pk, user.get_session_auth_hash(), time.time() + settings.STREAM_LINK_HOURS * 3600
+    )
 
 
 def _signer(link: Link, user: User) -> TimestampSigner:
-    # What the address shows already, and the password's hash, are bound by the salt: the key stays short and gives nothing away.
+    # What the address shows already, and the password's hash, are bound by the salt: the key stays
+    # short and gives nothing away.
     bound = ("streaming.links", link.kind, link.camera, link.options, user.get_session_auth_hash())
     return TimestampSigner(salt="\n".join(bound))
 

@@ -1,4 +1,6 @@
-"""Which pages may open a WebSocket. Browsers send cookies with a handshake from any page, so its Origin decides."""
+"""Which pages may open a WebSocket. Browsers send cookies with a handshake from any page, so its
+Origin decides.
+"""
 
 from __future__ import annotations
 
@@ -12,17 +14,23 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def allowed(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether the handshake's Origin is the page's own host, or one that the settings trust. An absent one is not."""
+    """Whether the handshake's Origin is the page's own host, or one that the settings trust. An
+    absent one is not.
+    """
     values = [(name.lower(), value.decode("latin1")) for name, value in headers]
     origins = [value for name, value in values if name == b"origin"]
     hosts = [value for name, value in values if name == b"host"]
     if len(origins) != 1 or len(hosts) != 1:
         return False
-    return host_allowed(hosts[0]) and (_same(origins[0], hosts[0]) or origins[0] in settings.CSRF_TRUSTED_ORIGINS)
+    return host_allowed(hosts[0]) and (
+        _same(origins[0], hosts[0]) or origins[0] in settings.CSRF_TRUSTED_ORIGINS
+    )
 
 
 def host_allowed(host: str) -> bool:
-    """Whether we answer to this name: otherwise any name that leads to our address would count as our own."""
+    """Whether we answer to this name: otherwise any name that leads to our address would count
+    as our own.
+    """
     domain, _ = split_domain_port(host)
     return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
 

@@ -31,7 +31,11 @@ def issue(user: User, name: str = "") -> str:
 
 def user_of(token: str) -> User | None:
     """Whose token it is; None when it is nobody's or the user may no longer log in."""
-    found = ApiToken.objects.select_related("user").filter(digest=_digest(token), user__is_active=True).first()
+    found = (
+        ApiToken.objects.select_related("user")
+        .filter(digest=_digest(token), user__is_active=True)
+        .first()
+    )
     if found is None:
         return None
     now = timezone.now()
@@ -84,7 +88,12 @@ def _token(request: HttpRequest) -> str | None:
 
 def refusal(sentence: str) -> HttpResponse:
     """401 for scripts: says how to identify oneself."""
-    return HttpResponse(sentence + "\n", status=401, content_type="text/plain; charset=utf-8", headers={"WWW-Authenticate": "Bearer"})
+    return HttpResponse(
+        sentence + "\n",
+        status=401,
+        content_type="text/plain; charset=utf-8",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
 
 
 def _identify(request: HttpRequest, user: User | None) -> bool:

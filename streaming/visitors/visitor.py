@@ -26,7 +26,8 @@ log = logging.getLogger(__name__)
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-# A few threads, and so a few database connections, for all streams and sockets; Django's own way is a thread for each.
+# A few threads, and so a few database connections, for all streams and sockets; Django's own way is
+# a thread for each.
 pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="streaming-database")
 
 
@@ -45,17 +46,23 @@ class Visitor:
     @classmethod
     def of_request(cls, request: HttpRequest) -> Visitor:
         """From a request that has passed the middleware."""
-        return cls(request.session.session_key or "", bearer(request.headers.get("Authorization", "")))
+        return cls(
+            request.session.session_key or "", bearer(request.headers.get("Authorization", ""))
+        )
 
     @classmethod
     def of_headers(cls, headers: Iterable[tuple[bytes, bytes]]) -> Visitor:
         """From the headers of a WebSocket handshake."""
         values = {name.lower(): value.decode("latin1") for name, value in headers}
         cookies = parse_cookie(values.get(b"cookie", ""))
-        return cls(cookies.get(settings.SESSION_COOKIE_NAME, ""), bearer(values.get(b"authorization", "")))
+        return cls(
+            cookies.get(settings.SESSION_COOKIE_NAME, ""), bearer(values.get(b"authorization", ""))
+        )
 
     def user(self) -> User | AnonymousUser:
-        """Who it is now: anonymous after logging out, a changed password, the loss of the account, or the end of a link."""
+        """Who it is now: anonymous after logging out, a changed password, the loss of the
+        account, or the end of a link.
+        """
         if self.link is not None:
             return self.link.user()
         if self.token is not None:
@@ -70,15 +77,21 @@ class Visitor:
 
     def cameras(self, slugs: Iterable[str]) -> dict[str, bool]:
         """Those of these cameras that the visitor may see now, each with whether it is enabled."""
-        return dict(visible_cameras(self.user()).filter(slug__in=slugs).values_list("slug", "enabled"))
+        return dict(
+            visible_cameras(self.user()).filter(slug__in=slugs).values_list("slug", "enabled")
+        )
 
     def camera(self, slug: str) -> Camera | None:
         """The camera, if there is one of that name that the visitor may see now."""
         return visible_cameras(self.user()).filter(slug=slug).first()
 
 
-async def in_database(function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs) -> Result:
-    """Run what asks the database, without holding up the event loop. DatabaseUnavailable when it does not answer."""
+async def in_database(
+    function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
+) -> Result:
+    """Run what asks the database, without holding up the event loop. DatabaseUnavailable when it
+    does not answer.
+    """
     call: Any = DatabaseSyncToAsync(function, thread_sensitive=False, executor=pool)
     try:
         result: Result = await call(*args, **kwargs)

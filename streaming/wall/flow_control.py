@@ -1,8 +1,10 @@
 """What one tile's viewer may have on its way, by how promptly it acknowledges.
 
-On a line too slow for what was asked, pictures would wait in the buffers between server and viewer and arrive minutes old. So a viewer that
-acknowledges late gets one picture at a time instead of two, and smaller ones: a step for each doubling of how late it was, because each step halves
-a picture's bytes or nearly. Larger ones come again, step by step, once they arrive in time.
+On a line too slow for what was asked, pictures would wait in the buffers between server and
+viewer and arrive minutes old. So a viewer that acknowledges late gets one picture at a time
+instead of two, and smaller ones: a step for each doubling of how late it was, because each step
+halves a picture's bytes or nearly. Larger ones come again, step by step, once they arrive in
+time.
 """
 
 from __future__ import annotations
@@ -14,18 +16,20 @@ from typing import Final
 UNACKNOWLEDGED: Final = 2
 LATE_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 10.0
-MOST_PATIENCE_SECONDS: Final = 80.0
-# Pictures that come in time before more is tried; twice as many after each try that failed, until one succeeds.
+MAX_PATIENCE_SECONDS: Final = 80.0
+# Pictures that come in time before more is tried; twice as many after each try that failed, until
+# one succeeds.
 IN_TIME: Final = 20
-MOST_IN_TIME: Final = 640
+MAX_IN_TIME: Final = 640
 
 
 @dataclass(slots=True)
-class Credit:
+class FlowControl:
     """Of one tile. All times are monotonic seconds.
 
-    ``hardship`` 0 is what the viewer asked for, two pictures at once; 1 one at a time; each further one a step smaller. Who does not acknowledge
-    at all gets the next picture after PATIENCE_SECONDS, then after twice as long, and so on.
+    ``hardship`` 0 is what the viewer asked for, two pictures at once; 1 one at a time; each
+    further one a step smaller. Who does not acknowledge at all gets the next picture after
+    PATIENCE_SECONDS, then after twice as long, and so on.
     """
 
     hardship: int = 0
@@ -43,8 +47,12 @@ class Credit:
         return max(0, self.hardship - 1)
 
     def is_slow(self, now: float) -> bool:
-        """Whether the line is too slow for what was asked, by what came late or has been on its way for too long."""
-        return self.hardship > 0 or (bool(self._on_way) and now - min(self._on_way.values()) > LATE_SECONDS)
+        """Whether the line is too slow for what was asked, by what came late or has been on its
+        way for too long.
+        """
+        return self.hardship > 0 or (
+            bool(self._on_way) and now - min(self._on_way.values()) > LATE_SECONDS
+        )
 
     def wait(self, now: float) -> float:
         """Seconds until a picture may go, for all that is known now; 0 = now."""
@@ -54,7 +62,7 @@ class Credit:
         if (left := oldest + self._patience - now) > 0:
             return left
         self._on_way.clear()
-        self._patience = min(2 * self._patience, MOST_PATIENCE_SECONDS)
+        self._patience = min(2 * self._patience, MAX_PATIENCE_SECONDS)
         self._late(oldest, now)
         return 0.0
 
@@ -83,7 +91,7 @@ class Credit:
         if sent_at < self._changed_at or not left:
             return  # it says nothing about how it is now, or nothing is left to take
         if self._trying:
-            self._needed = min(2 * self._needed, MOST_IN_TIME)
+            self._needed = min(2 * self._needed, MAX_IN_TIME)
         doublings = int(math.log2(max(1.0, (now - sent_at) / LATE_SECONDS)))
         self._change(min(left, 1 + doublings), now)
 

@@ -17,7 +17,7 @@ from streaming.models import Layout
 from streaming.wall import layouts
 from streaming.wall.layouts import LayoutError
 
-MOST_BYTES = 256 * 1024
+MAX_BYTES = 256 * 1024
 NOT_THERE = "You have no such layout. It may have been deleted in another window."
 
 Parameters = ParamSpec("Parameters")
@@ -28,7 +28,9 @@ def _own(view: View[Parameters]) -> View[Parameters]:
     """For who is logged in; what cannot be done is said as {"error": sentence}."""
 
     @wraps(view)
-    def answer(request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs) -> HttpResponse:
+    def answer(
+        request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs
+    ) -> HttpResponse:
         if not request.user.is_authenticated:
             return _refuse("You have been logged out. Log in again.", 401)
         try:
@@ -51,13 +53,22 @@ def _user(request: HttpRequest) -> User:
 def collection(request: HttpRequest) -> HttpResponse:
     """All layouts of the user, or a new one."""
     if request.method != "POST":
-        return JsonResponse({"layouts": [layouts.as_json(layout) for layout in layouts.named_layouts(_user(request))]})
+        return JsonResponse(
+            {
+                "layouts": [
+                    layouts.as_json(layout) for layout in layouts.named_layouts(_user(request))
+                ]
+            }
+        )
     document = _read(request)
     with transaction.atomic():
-        # The row of the user stands for all of their layouts: two windows do not save the 51st at once.
+        # The row of the user stands for all of their layouts: two windows do not save the 51st at
+        # once.
         user = User.objects.select_for_update().get(id=_user(request).id)
-        if layouts.named_layouts(user).count() >= layouts.MOST_LAYOUTS:
-            raise LayoutError(f"You have {layouts.MOST_LAYOUTS} layouts, which is the most. Delete one first.")
+        if layouts.named_layouts(user).count() >= layouts.MAX_LAYOUTS:
+            raise LayoutError(
+                f"You have {layouts.MAX_LAYOUTS} layouts, which is the most. Delete one first."
+            )
         layout = Layout(user=user)
         layouts.change(layout, document)
         _save(layout)
@@ -90,7 +101,7 @@ def everyday(request: HttpRequest) -> HttpResponse:
 
 
 def _read(request: HttpRequest) -> Any:
-    if int(request.headers.get("Content-Length") or 0) > MOST_BYTES:
+    if int(request.headers.get("Content-Length") or 0) > MAX_BYTES:
         raise LayoutError("This is too much for a layout.")
     try:
         return json.loads(request.body)
@@ -102,7 +113,9 @@ def _save(layout: Layout) -> None:
     try:
         with transaction.atomic():
             if layout.is_default:
-                Layout.objects.filter(user=layout.user, is_default=True).exclude(pk=layout.pk).update(is_default=False)
+                Layout.objects.filter(user=layout.user, is_default=True).exclude(
+                    pk=layout.pk
+                ).update(is_default=False)
             layout.save()
     except IntegrityError as err:
         raise layouts.name_taken(layout.name) from err

@@ -1,4 +1,6 @@
-"""Saved layouts of the wall: what a browser sends is checked here, and cameras are put into their order."""
+"""Saved layouts of the wall: what a browser sends is checked here, and cameras are put into
+their order.
+"""
 
 from __future__ import annotations
 
@@ -13,11 +15,11 @@ from cameras.access import visible_cameras
 from cameras.models import Camera, CameraGroup
 from streaming.models import Layout
 
-MOST_LAYOUTS: Final = 50
-MOST_CAMERAS: Final = 1000
-MOST_COLUMNS: Final = 16
-MOST_TILES: Final = 64
-LEAST_CYCLE, MOST_CYCLE = 3, 3600
+MAX_LAYOUTS: Final = 50
+MAX_CAMERAS: Final = 1000
+MAX_COLUMNS: Final = 16
+MAX_TILES: Final = 64
+MIN_CYCLE, MAX_CYCLE = 3, 3600
 ALL: Final = "all"  # /?layout=all is the wall of all cameras, also for who has a default layout
 SWITCHES: Final = ("boxes", "labels", "scores")
 MODES: Final = ("live", "synced")
@@ -29,7 +31,9 @@ class LayoutError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Arrangement:
-    """All cameras of a user in the order of a layout, the short names of those that it shows, and of those that it names but that are not there."""
+    """All cameras of a user in the order of a layout, the short names of those that it shows,
+    and of those that it names but that are not there.
+    """
 
     cameras: list[Camera]
     shown: frozenset[str]
@@ -37,25 +41,37 @@ class Arrangement:
 
 
 def arrange(cameras: Iterable[Camera], layout: Layout | None) -> Arrangement:
-    """Cameras that the layout names come first, in its order; the others follow in the order given."""
+    """Cameras that the layout names come first, in its order; the others follow in the order
+    given.
+    """
     by_slug = {camera.slug: camera for camera in cameras}
     named = list(layout.cameras) if layout else []
     ordered = [by_slug[slug] for slug in named if slug in by_slug]
     rest = [camera for slug, camera in by_slug.items() if slug not in set(named)]
     shown = [*ordered, *rest] if layout is None or layout.others else ordered
-    return Arrangement([*ordered, *rest], frozenset(camera.slug for camera in shown), [slug for slug in named if slug not in by_slug])
+    return Arrangement(
+        [*ordered, *rest],
+        frozenset(camera.slug for camera in shown),
+        [slug for slug in named if slug not in by_slug],
+    )
 
 
 def find(layouts: Iterable[Layout], asked: str | None) -> Layout | None:
-    """The layout of that name or number; the default one when None is asked for, else the one without a name. None when there is no such."""
+    """The layout of that name or number; the default one when None is asked for, else the one
+    without a name. None when there is no such.
+    """
     layouts = list(layouts)
     everyday = next((layout for layout in layouts if not layout.name), Layout())
     if asked is None:
         return next((layout for layout in layouts if layout.is_default), everyday)
     if asked in ("", ALL):
         return everyday
-    by_name = next((layout for layout in layouts if layout.name.casefold() == asked.casefold()), None)
-    return by_name or next((layout for layout in layouts if layout.name and str(layout.pk) == asked), None)
+    by_name = next(
+        (layout for layout in layouts if layout.name.casefold() == asked.casefold()), None
+    )
+    return by_name or next(
+        (layout for layout in layouts if layout.name and str(layout.pk) == asked), None
+    )
 
 
 def named_layouts(user: User) -> QuerySet[Layout]:
@@ -80,7 +96,9 @@ def as_json(layout: Layout) -> dict[str, Any]:
 
 
 def change(layout: Layout, document: object) -> None:
-    """Take over what ``document``, read from JSON, says. LayoutError when it cannot be; the layout is then not to be saved."""
+    """Take over what ``document``, read from JSON, says. LayoutError when it cannot be; the
+    layout is then not to be saved.
+    """
     if not isinstance(document, dict):
         raise LayoutError("Send a layout as a JSON object.")
     for name, value in document.items():
@@ -95,7 +113,9 @@ def change(layout: Layout, document: object) -> None:
 def change_order(layout: Layout, document: object) -> None:
     """Take over the order of cameras alone; LayoutError as in ``change``."""
     if not isinstance(document, dict) or document.keys() != {"cameras"}:
-        raise LayoutError("The wall of all cameras keeps the order of its cameras only. Send {“cameras”: […]}.")
+        raise LayoutError(
+            "The wall of all cameras keeps the order of its cameras only. Send {“cameras”: […]}."
+        )
     layout.cameras = _cameras(layout, document["cameras"])
 
 
@@ -121,8 +141,8 @@ def name_taken(name: str) -> LayoutError:
 def _cameras(layout: Layout, value: object) -> list[str]:
     if not isinstance(value, list) or not all(isinstance(slug, str) for slug in value):
         raise LayoutError("“cameras” is a list of the short names of cameras.")
-    if len(value) > MOST_CAMERAS:
-        raise LayoutError(f"A layout has {MOST_CAMERAS} cameras at most.")
+    if len(value) > MAX_CAMERAS:
+        raise LayoutError(f"A layout has {MAX_CAMERAS} cameras at most.")
     if len(set(value)) < len(value):
         raise LayoutError("A layout has each camera once.")
     # What is in the layout may stay there although the camera is gone: it may come back.
@@ -136,7 +156,9 @@ def _group(layout: Layout, value: object) -> CameraGroup | None:
     if value is None:
         return None
     if isinstance(value, str) and value.isprintable():
-        group = CameraGroup.objects.filter(slug=value, cameras__in=visible_cameras(layout.user)).first()
+        group = CameraGroup.objects.filter(
+            slug=value, cameras__in=visible_cameras(layout.user)
+        ).first()
         if group is not None or (layout.group and layout.group.slug == value):
             return group or layout.group
     raise LayoutError(f"There is no group “{str(value)[:63]}” with a camera that you may see.")
@@ -153,7 +175,11 @@ def _flag(name: str) -> Callable[[Layout, object], bool]:
 
 def _number(name: str, most: int, *, least: int = 1) -> Callable[[Layout, object], int]:
     def read(_: Layout, value: object) -> int:
-        if isinstance(value, bool) or not isinstance(value, int) or not (value == 0 or least <= value <= most):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int)
+            or not (value == 0 or least <= value <= most)
+        ):
             raise LayoutError(f"“{name}” is 0 or a whole number from {least} to {most}.")
         return value
 
@@ -171,18 +197,27 @@ def _drawn_item(name: str, value: object) -> object:
         return value
     if name == "mode" and value in MODES:
         return value
-    if name == "threshold" and isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 100:
+    if (
+        name == "threshold"
+        and isinstance(value, int)
+        and not isinstance(value, bool)
+        and 0 <= value <= 100
+    ):
         return value
     if name in ("hiddenModels", "hiddenLabels") and _is_short_list(value):
         return value
     raise LayoutError(
-        f"“{name[:60]}” cannot be drawn so. There are {', '.join(SWITCHES)} (true or false), mode (live or synced), threshold (0 to 100), "
-        "hiddenModels and hiddenLabels (lists of names)."
+        f"“{name[:60]}” cannot be drawn so. There are {', '.join(SWITCHES)} (true or false), mode"
+        " (live or synced), threshold (0 to 100), hiddenModels and hiddenLabels (lists of names)."
     )
 
 
 def _is_short_list(value: object) -> bool:
-    return isinstance(value, list) and len(value) <= 200 and all(isinstance(item, str) and len(item) <= 200 and item.isprintable() for item in value)
+    return (
+        isinstance(value, list)
+        and len(value) <= 200
+        and all(isinstance(item, str) and len(item) <= 200 and item.isprintable() for item in value)
+    )
 
 
 _FIELDS: Final[dict[str, tuple[str, Callable[[Layout, Any], Any]]]] = {
@@ -190,9 +225,9 @@ _FIELDS: Final[dict[str, tuple[str, Callable[[Layout, Any], Any]]]] = {
     "cameras": ("cameras", _cameras),
     "others": ("others", _flag("others")),
     "group": ("group", _group),
-    "columns": ("columns", _number("columns", MOST_COLUMNS)),
-    "tiles": ("tiles", _number("tiles", MOST_TILES)),
-    "cycle": ("cycle", _number("cycle", MOST_CYCLE, least=LEAST_CYCLE)),
+    "columns": ("columns", _number("columns", MAX_COLUMNS)),
+    "tiles": ("tiles", _number("tiles", MAX_TILES)),
+    "cycle": ("cycle", _number("cycle", MAX_CYCLE, least=MIN_CYCLE)),
     "drawn": ("drawn", _drawn),
     "default": ("is_default", _flag("default")),
 }

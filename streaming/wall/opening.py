@@ -1,4 +1,6 @@
-"""What the address of the wall asks for: a layout, a group, the kiosk. What cannot be had is said in a sentence, and the wall opens all the same."""
+"""What the address of the wall asks for: a layout, a group, the kiosk. What cannot be had is
+said in a sentence, and the wall opens all the same.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from streaming.wall.layouts import Arrangement
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """The wall as it opens. ``layout`` has no name when all cameras are shown; ``notes`` are sentences for the user."""
+    """The wall as it opens. ``layout`` has no name when all cameras are shown; ``notes`` are
+    sentences for the user.
+    """
 
     layout: Layout
     layouts: list[Layout]
@@ -63,13 +67,19 @@ def open_wall(request: HttpRequest) -> Opening:
     asked = request.GET.get("layout")
     layout = layouts.find(own, asked)
     if layout is None:
-        notes.append(f"You have no layout “{(asked or '')[:60]}”, so all your cameras are shown. Layouts belong to the user who saved them.")
+        notes.append(
+            f"You have no layout “{(asked or '')[:60]}”, so all your cameras are shown. Layouts"
+            " belong to the user who saved them."
+        )
         layout = layouts.find(own, layouts.ALL) or Layout()
     cameras = list(visible_cameras(request.user))
     groups, members = _groups(request)
     group = request.GET.get("group", layout.group.slug if layout.group else "")
     if group and group not in groups:
-        notes.append(f"There is no group “{group[:60]}” with a camera that you may see, so no group is chosen.")
+        notes.append(
+            f"There is no group “{group[:60]}” with a camera that you may see, so no group is"
+            " chosen."
+        )
         group = ""
     return Opening(
         layout=layout,
@@ -85,8 +95,12 @@ def open_wall(request: HttpRequest) -> Opening:
 
 
 def _groups(request: HttpRequest) -> tuple[dict[str, str], dict[str, list[str]]]:
-    """Names by short name of the groups with a camera that the user may see; and each such camera's groups."""
-    memberships = CameraGroup.objects.filter(cameras__in=visible_cameras(request.user)).values_list("slug", "name", "cameras__slug")
+    """Names by short name of the groups with a camera that the user may see; and each such
+    camera's groups.
+    """
+    memberships = CameraGroup.objects.filter(cameras__in=visible_cameras(request.user)).values_list(
+        "slug", "name", "cameras__slug"
+    )
     names: dict[str, str] = {}
     members: dict[str, list[str]] = defaultdict(list)
     for slug, name, camera in memberships:
@@ -98,7 +112,14 @@ def _groups(request: HttpRequest) -> tuple[dict[str, str], dict[str, list[str]]]
 def _cycle(text: str | None, notes: list[str]) -> int | None:
     if text is None:
         return None
-    if text.isascii() and text.isdigit() and (text == "0" or layouts.LEAST_CYCLE <= int(text[:9]) <= layouts.MOST_CYCLE):
+    if (
+        text.isascii()
+        and text.isdigit()
+        and (text == "0" or layouts.MIN_CYCLE <= int(text[:9]) <= layouts.MAX_CYCLE)
+    ):
         return int(text)
-    notes.append(f"Pages turn every {layouts.LEAST_CYCLE} to {layouts.MOST_CYCLE} seconds, or not at all with cycle=0.")
+    notes.append(
+        f"Pages turn every {layouts.MIN_CYCLE} to {layouts.MAX_CYCLE} seconds, or not at all"
+        " with cycle=0."
+    )
     return None

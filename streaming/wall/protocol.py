@@ -13,13 +13,15 @@ from sightline.messages import CameraStatus, Frame
 from streaming.hub.hub import KafkaState
 from streaming.hub.model_states import ModelSaid
 
-LEAST_FPS, MOST_FPS = 0.1, 60.0
-LEAST_WIDTH, MOST_WIDTH = 16, 7680
-MOST_CAMERAS = 512  # in one message
+MIN_FPS, MAX_FPS = 0.1, 60.0
+MIN_WIDTH, MAX_WIDTH = 16, 7680
+MAX_CAMERAS = 512  # in one message
 
 
 class RequestError(ValueError):
-    """What the client sent is not understood; the message says what and why, in words for its developer."""
+    """What the client sent is not understood; the message says what and why, in words for its
+    developer.
+    """
 
     def __init__(self, message: str, camera: str = "") -> None:
         super().__init__(message)
@@ -28,7 +30,9 @@ class RequestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Show me these cameras; at 0 fps tell me their states and those of their models, and send no pictures or predictions."""
+    """Show me these cameras; at 0 fps tell me their states and those of their models, and send
+    no pictures or predictions.
+    """
 
     cameras: tuple[str, ...]
     fps: float
@@ -52,7 +56,9 @@ class Acknowledge:
 
 @dataclass(frozen=True, slots=True)
 class Painted:
-    """I show this frame, whose header said that it is traced, since ``at``: ms since the epoch by the server's clock, as far as I know it."""
+    """I show this frame, whose header said that it is traced, since ``at``: ms since the epoch
+    by the server's clock, as far as I know it.
+    """
 
     camera: str
     seq: int
@@ -94,10 +100,12 @@ def read(text: str | None) -> Request:
 def _watch(document: dict[str, Any]) -> Watch:
     cameras = _cameras(document)
     fps, width = _number(document, "fps", 10), _number(document, "width", 640)
-    if fps != 0 and not LEAST_FPS <= fps <= MOST_FPS:
-        raise RequestError(f"fps is between {LEAST_FPS:g} and {MOST_FPS:g}, or 0 for states only.", cameras[0])
-    if not LEAST_WIDTH <= width <= MOST_WIDTH:
-        raise RequestError(f"width is between {LEAST_WIDTH} and {MOST_WIDTH}.", cameras[0])
+    if fps != 0 and not MIN_FPS <= fps <= MAX_FPS:
+        raise RequestError(
+            f"fps is between {MIN_FPS:g} and {MAX_FPS:g}, or 0 for states only.", cameras[0]
+        )
+    if not MIN_WIDTH <= width <= MAX_WIDTH:
+        raise RequestError(f"width is between {MIN_WIDTH} and {MAX_WIDTH}.", cameras[0])
     return Watch(cameras, fps, int(width))
 
 
@@ -106,14 +114,18 @@ def _cameras(document: dict[str, Any]) -> tuple[str, ...]:
     if "cameras" not in document:
         return (_camera(document),)
     cameras = document["cameras"]
-    if not isinstance(cameras, list) or not 0 < len(cameras) <= MOST_CAMERAS:
-        raise RequestError(f"cameras is a list of 1 to {MOST_CAMERAS} short names.")
+    if not isinstance(cameras, list) or not 0 < len(cameras) <= MAX_CAMERAS:
+        raise RequestError(f"cameras is a list of 1 to {MAX_CAMERAS} short names.")
     return tuple(_camera({"camera": camera}) for camera in cameras)
 
 
 def _camera(document: dict[str, Any]) -> str:
     camera = document.get("camera")
-    if not isinstance(camera, str) or not 0 < len(camera) <= 63 or not (camera.isascii() and camera.isprintable()):
+    if (
+        not isinstance(camera, str)
+        or not 0 < len(camera) <= 63
+        or not (camera.isascii() and camera.isprintable())
+    ):
         raise RequestError("camera is the short name of a camera.")
     return camera
 
@@ -171,7 +183,18 @@ def unreported_status(camera: str, state: str, since: int, detail: str) -> str:
     return _status(camera, state, since, time.time_ns(), detail, 0.0, 0, 0, "", 0)
 
 
-def _status(camera: str, state: str, since: int, at: int, detail: str, fps: float, width: int, height: int, codec: str, dropped: int) -> str:
+def _status(
+    camera: str,
+    state: str,
+    since: int,
+    at: int,
+    detail: str,
+    fps: float,
+    width: int,
+    height: int,
+    codec: str,
+    dropped: int,
+) -> str:
     return write(
         "status", camera=camera, state=state, since=since, at=at, detail=detail,
         fps=fps, width=width, height=height, codec=codec, dropped=dropped,

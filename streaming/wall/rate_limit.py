@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Allowance:
+class RateLimit:
     """A token bucket: ``burst`` at once, ``rate`` a second in the long run."""
 
     rate: float
@@ -16,7 +16,11 @@ class Allowance:
 
     def take(self, now: float) -> bool:
         """Whether one more is allowed."""
-        full = self.burst if self.tokens < 0 else min(self.burst, self.tokens + (now - self.filled_at) * self.rate)
+        full = (
+            self.burst
+            if self.tokens < 0
+            else min(self.burst, self.tokens + (now - self.filled_at) * self.rate)
+        )
         self.filled_at = now
         self.tokens = full - 1 if full >= 1 else full
         return full >= 1

@@ -1,4 +1,5 @@
-"""What one viewer of the wall is sent: the newest frames of the tiles that can take one, predictions, states.
+"""What one viewer of the wall is sent: the newest frames of the tiles that can take one,
+predictions, states.
 
 One task sends everything, so that a client who does not read holds up this task and nothing else.
 """
@@ -9,8 +10,8 @@ import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
 
-from sightline.base.frame_rate import Pace
-from streaming.hub.channels import Feed, Kind
+from sightline.base.frame_rate import FrameRateLimiter
+from streaming.hub.channels import Channel, Kind
 from streaming.hub.deliveries import Way
 from streaming.hub.hub import Hub
 from streaming.hub.model_states import ModelNews
@@ -51,7 +52,7 @@ class Wall:
         """Show a camera, or show it differently. At 0 fps only its states are told."""
         tile = self.tiles.get(camera)
         if tile is None:
-            tile = self.tiles[camera] = Tile(camera, width, Pace(fps) if fps else None)
+            tile = self.tiles[camera] = Tile(camera, width, FrameRateLimiter(fps) if fps else None)
         elif (tile.width, tile.pace.rate if tile.pace else 0) != (width, fps):
             before = set(tile.feeds)
             tile.reshape(fps, width)
@@ -84,7 +85,9 @@ class Wall:
                 self.subscription.wake()
 
     def painted(self, camera: str, seq: int, at: int) -> None:
-        """The viewer shows a frame that is traced, since ``at`` (ns since the epoch, by the clock of this server as the viewer knows it)."""
+        """The viewer shows a frame that is traced, since ``at`` (ns since the epoch, by the
+        clock of this server as the viewer knows it).
+        """
         self.painting.painted(camera, seq, at)
 
     def reply(self, text: str) -> None:
@@ -137,10 +140,14 @@ class Wall:
         reported = self.hub.status(tile.camera)
         if reported is not None:
             self.states.pop(tile.camera, None)
-            if tile.tells((reported.state, reported.since, reported.detail, reported.width, reported.height)):
+            if tile.tells(
+                (reported.state, reported.since, reported.detail, reported.width, reported.height)
+            ):
                 await self.send_text(protocol.status(reported))
         elif not tile.enabled:
-            await self._send_own_state(tile, "disabled", "This camera is switched off in its settings.")
+            await self._send_own_state(
+                tile, "disabled", "This camera is switched off in its settings."
+            )
         elif self.hub.settled:
             await self._send_own_state(tile, "unknown", "No capture worker reports this camera.")
 
@@ -159,7 +166,11 @@ class Wall:
 
     async def _send_frames(self, cameras: set[str], now: float) -> None:
         cameras |= {camera for camera, due in self.waiting.items() if due <= now}
-        ready = [tile for camera in cameras if (tile := self.tiles.get(camera)) is not None and self._may_go(tile, now)]
+        ready = [
+            tile
+            for camera in cameras
+            if (tile := self.tiles.get(camera)) is not None and self._may_go(tile, now)
+        ]
         for tile in ready:
             # All renditions are begun before the first is waited for.
             if (picture := self.hub.picture(tile.frames)) is not None:
@@ -197,7 +208,7 @@ class Wall:
             await self.send_text(text)
 
 
-def _cameras_by_kind(feeds: Iterable[Feed]) -> defaultdict[Kind, set[str]]:
+def _cameras_by_kind(feeds: Iterable[Channel]) -> defaultdict[Kind, set[str]]:
     cameras: defaultdict[Kind, set[str]] = defaultdict(set)
     for camera, kind in feeds:
         cameras[kind].add(camera)

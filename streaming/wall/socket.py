@@ -1,4 +1,6 @@
-"""The wall's WebSocket: reads what the client wants, asks whether it may, and leaves the sending to streaming.wall.session."""
+"""The wall's WebSocket: reads what the client wants, asks whether it may, and leaves the sending
+to streaming.wall.session.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,7 @@ from streaming.wall.protocol import (
     Unwatch,
     Watch,
 )
-from streaming.wall.rate_limit import Allowance
+from streaming.wall.rate_limit import RateLimit
 from streaming.wall.session import Wall
 
 log = logging.getLogger(__name__)
@@ -34,7 +36,9 @@ MAX_MESSAGE = 64 * 1024
 MAX_TILES = 256
 MAX_STATES = 2048
 MESSAGES_A_SECOND = 20.0
-MESSAGES_AT_ONCE = 160.0  # a wall of 64 tiles asks for all of them at once, and again when it is resized
+MESSAGES_AT_ONCE = (
+    160.0  # a wall of 64 tiles asks for all of them at once, and again when it is resized
+)
 ACKNOWLEDGEMENTS_A_SECOND = 2000.0
 
 # Daphne sends codes of 3000 and above only; these are HTTP's, plus 4000.
@@ -54,14 +58,15 @@ class WallConsumer(AsyncWebsocketConsumer):
         self.visitor = Visitor()
         self.wall: Wall | None = None
         self.tasks: list[asyncio.Task[None]] = []
-        self.messages = Allowance(MESSAGES_A_SECOND, MESSAGES_AT_ONCE)
-        self.acknowledgements = Allowance(ACKNOWLEDGEMENTS_A_SECOND, ACKNOWLEDGEMENTS_A_SECOND)
+        self.messages = RateLimit(MESSAGES_A_SECOND, MESSAGES_AT_ONCE)
+        self.acknowledgements = RateLimit(ACKNOWLEDGEMENTS_A_SECOND, ACKNOWLEDGEMENTS_A_SECOND)
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Serve the socket until it is closed.
 
-        Channels' own loop listens to a channel layer too, at the price of a task and a change of thread for each message. Pictures never
-        travel through a channel layer, and its failures do not concern us.
+        Channels' own loop listens to a channel layer too, at the price of a task and a change of
+        thread for each message. Pictures never travel through a channel layer, and its failures
+        do not concern us.
         """
         self.scope, self.base_send = scope, send
         try:
@@ -99,10 +104,15 @@ class WallConsumer(AsyncWebsocketConsumer):
             await self.close(CLOSE_LOGGED_OUT)
             return
         self.wall = Wall(hub(), self._send_text, self._send_bytes)
-        self.tasks = [asyncio.create_task(self._supervised(coroutine)) for coroutine in (self.wall.run(), self._recheck())]
+        self.tasks = [
+            asyncio.create_task(self._supervised(coroutine))
+            for coroutine in (self.wall.run(), self._recheck())
+        ]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Do what the client asks for; tell it when that is not understood, close when it is too much."""
+        """Do what the client asks for; tell it when that is not understood, close when it is too
+        much.
+        """
         if self.wall is None:
             return
         if len(text_data or bytes_data or "") > MAX_MESSAGE:
@@ -114,11 +124,13 @@ class WallConsumer(AsyncWebsocketConsumer):
             if await self._within(self.messages):
                 self.wall.reply(protocol.error(str(err), err.camera))
             return
-        allowance = self.acknowledgements if isinstance(request, Acknowledge | Painted) else self.messages
+        allowance = (
+            self.acknowledgements if isinstance(request, Acknowledge | Painted) else self.messages
+        )
         if await self._within(allowance):
             await self._serve(self.wall, request)
 
-    async def _within(self, allowance: Allowance) -> bool:
+    async def _within(self, allowance: RateLimit) -> bool:
         if allowance.take(time.monotonic()):
             return True
         await self._quit(CLOSE_TOO_MUCH)
@@ -148,7 +160,12 @@ class WallConsumer(AsyncWebsocketConsumer):
                 wall.reply(protocol.error(NOT_YOURS, camera))
                 wall.revoke(camera, "forbidden", NOT_YOURS)
             elif not self._has_room(wall, camera, pictures=request.fps > 0):
-                wall.reply(protocol.error(f"A wall has {MAX_TILES} tiles and follows {MAX_STATES} cameras at most.", camera))
+                wall.reply(
+                    protocol.error(
+                        f"A wall has {MAX_TILES} tiles and follows {MAX_STATES} cameras at most.",
+                        camera,
+                    )
+                )
                 return
             else:
                 wall.watch(camera, request.fps, request.width, enabled=enabled[camera])
@@ -176,7 +193,9 @@ class WallConsumer(AsyncWebsocketConsumer):
                 return
             self._apply(self.wall, watched, *standing)
 
-    def _apply(self, wall: Wall, watched: set[str], enabled: dict[str, bool], existing: set[str]) -> None:
+    def _apply(
+        self, wall: Wall, watched: set[str], enabled: dict[str, bool], existing: set[str]
+    ) -> None:
         for camera in watched:
             if camera not in existing:
                 wall.revoke(camera, "deleted", "This camera was removed.")
@@ -213,7 +232,9 @@ class WallConsumer(AsyncWebsocketConsumer):
 
 
 def _standing(visitor: Visitor, cameras: set[str]) -> tuple[dict[str, bool], set[str]] | None:
-    """Of ``cameras``: those that the visitor may see, with whether they are enabled, and those that exist. None when logged out."""
+    """Of ``cameras``: those that the visitor may see, with whether they are enabled, and those
+    that exist. None when logged out.
+    """
     user = visitor.user()
     if not user.is_authenticated:
         return None

@@ -6,12 +6,12 @@ from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from sightline.base.frame_rate import Pace
+from sightline.base.frame_rate import FrameRateLimiter
 from sightline.messages import Frame
-from streaming.hub.channels import Feed, Kind
+from streaming.hub.channels import Channel, Kind
 from streaming.hub.scaled_frame import narrower, sizes_below
 from streaming.hub.subscriptions import PREDICTIONS_PER_CAMERA, Predicted
-from streaming.wall.flow_control import Credit
+from streaming.wall.flow_control import FlowControl
 
 NOTHING = (-1, -1)
 
@@ -25,41 +25,47 @@ class Tile:
 
     camera: str
     width: int
-    pace: Pace | None
+    pace: FrameRateLimiter | None
     enabled: bool = True
     told: object = None
     offered: tuple[int, int] = NOTHING
     sent: tuple[int, int] = NOTHING
     waiting: deque[Predicted] = field(default_factory=lambda: deque(maxlen=PREDICTIONS_PER_CAMERA))
-    credit: Credit = field(default_factory=Credit)
+    credit: FlowControl = field(default_factory=FlowControl)
 
     @property
-    def frames(self) -> Feed:
+    def frames(self) -> Channel:
         """Where its pictures come from."""
-        return Feed(self.camera, Kind.FRAMES)
+        return Channel(self.camera, Kind.FRAMES)
 
     @property
-    def predictions(self) -> Feed:
+    def predictions(self) -> Channel:
         """Where its predictions come from."""
-        return Feed(self.camera, Kind.PREDICTIONS)
+        return Channel(self.camera, Kind.PREDICTIONS)
 
     @property
-    def status(self) -> Feed:
+    def status(self) -> Channel:
         """Where its status comes from."""
-        return Feed(self.camera, Kind.STATUS)
+        return Channel(self.camera, Kind.STATUS)
 
     @property
-    def models(self) -> Feed:
+    def models(self) -> Channel:
         """Where the states of the models that look at it come from."""
-        return Feed(self.camera, Kind.MODELS)
+        return Channel(self.camera, Kind.MODELS)
 
     @property
-    def feeds(self) -> tuple[Feed, ...]:
+    def feeds(self) -> tuple[Channel, ...]:
         """All of these that are followed."""
-        return (self.status, self.models) if self.pace is None else (self.frames, self.predictions, self.status, self.models)
+        return (
+            (self.status, self.models)
+            if self.pace is None
+            else (self.frames, self.predictions, self.status, self.models)
+        )
 
     def offer(self, frame: Frame) -> bool:
-        """Whether the viewer gets this frame: it has not had it, and did not ask for fewer. What is left once is not offered again."""
+        """Whether the viewer gets this frame: it has not had it, and did not ask for fewer. What
+        is left once is not offered again.
+        """
         identity = (frame.captured_at, frame.seq)
         if self.pace is None or identity == self.offered:
             return False
@@ -70,11 +76,13 @@ class Tile:
         """The viewer wants it otherwise, also a picture that stands still."""
         self.width = width
         self.offered = NOTHING
-        self.pace = Pace(fps) if fps else None
+        self.pace = FrameRateLimiter(fps) if fps else None
         self.told = None
 
     def tells(self, said: object) -> bool:
-        """Whether a state is to be told: always beside pictures, else only what was not told last."""
+        """Whether a state is to be told: always beside pictures, else only what was not told
+        last.
+        """
         news = self.pace is not None or said != self.told
         self.told = said
         return news
@@ -92,8 +100,9 @@ class Tile:
     def due(self, predictions: Iterable[Predicted], now: float) -> list[str]:
         """What of these, and of those that wait, is to be sent now.
 
-        All of it, but on a slow line only what was predicted for the picture that was sent last. What is for newer pictures waits for its own to be
-        sent: ten small messages a second for pictures that are left out would take up the line that the pictures need.
+        All of it, but on a slow line only what was predicted for the picture that was sent last.
+        What is for newer pictures waits for its own to be sent: ten small messages a second for
+        pictures that are left out would take up the line that the pictures need.
         """
         self.waiting.extend(predictions)
         if not self.waiting:

@@ -22,7 +22,11 @@ def wall(request: HttpRequest) -> HttpResponse:
     opening = wallpage.open_wall(request)
     plans = deployed_plans()
     cards = [
-        replace(card_of(camera, plans), groups=" ".join(opening.groups_of(camera)), included=camera.slug in opening.arrangement.shown)
+        replace(
+            card_of(camera, plans),
+            groups=" ".join(opening.groups_of(camera)),
+            included=camera.slug in opening.arrangement.shown,
+        )
         for camera in opening.arrangement.cameras
     ]
     return render(request, "streaming/wall.html", {"cameras": cards, "opening": opening})

@@ -34,7 +34,10 @@ FIELDS = {
     "max_width": "1280",
     "quality": "80",
 }
-NO_OUTAGES = {f"outages-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")}
+NO_OUTAGES = {
+    f"outages-{name}": "0"
+    for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")
+}
 
 Submit = Callable[..., HttpResponse]
 
@@ -88,7 +91,12 @@ def test_a_camera_is_added(submit: Submit) -> None:
 
     assert response.status_code == 302
     camera = Camera.objects.get()
-    assert (camera.slug, camera.url, camera.username, camera.password) == ("dock", FIELDS["url"], "operator", " s3cret ")
+    assert (camera.slug, camera.url, camera.username, camera.password) == (
+        "dock",
+        FIELDS["url"],
+        "operator",
+        " s3cret ",
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +118,9 @@ def test_a_camera_is_added(submit: Submit) -> None:
         ({"fps": "nan"}, "fps", "number"),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(submit: Submit, fields: dict[str, str], field: str, said: str) -> None:
+def test_what_is_wrong_is_said_at_its_field(
+    submit: Submit, fields: dict[str, str], field: str, said: str
+) -> None:
     Camera.objects.create(slug="taken", name="Taken", kind="demo", url="demo:conveyor")
 
     response = add(submit, **fields)
@@ -120,7 +130,9 @@ def test_what_is_wrong_is_said_at_its_field(submit: Submit, fields: dict[str, st
     assert Camera.objects.count() == 1
 
 
-def test_a_file_can_be_a_camera_where_the_settings_allow_it(submit: Submit, settings: Settings) -> None:
+def test_a_file_can_be_a_camera_where_the_settings_allow_it(
+    submit: Submit, settings: Settings
+) -> None:
     settings.CAMERA_ALLOW_FILE = True
 
     assert add(submit, kind="file", url="/videos/dock.mp4").status_code == 302
@@ -133,8 +145,15 @@ def test_the_password_is_never_shown(submit: Submit, admin_client: Client) -> No
     refused = change(submit, camera, new_password="s3cret-three", fps="0", enabled="")
 
     assert Camera.objects.get().password == "s3cret-two"
-    shown = [page(admin_client, camera), page(admin_client, camera, "history"), refused.content.decode()]
-    shown += [admin_client.get(LIST).content.decode(), *LogEntry.objects.values_list("change_message", flat=True)]
+    shown = [
+        page(admin_client, camera),
+        page(admin_client, camera, "history"),
+        refused.content.decode(),
+    ]
+    shown += [
+        admin_client.get(LIST).content.decode(),
+        *LogEntry.objects.values_list("change_message", flat=True),
+    ]
     assert not any("s3cret" in text or camera.password_sealed in text for text in shown)
 
 
@@ -162,7 +181,9 @@ def test_the_slug_can_be_read_only(submit: Submit, admin_client: Client) -> None
     assert 'name="slug"' in admin_client.get(ADD).content.decode()
 
 
-def test_a_saved_camera_is_probed_and_its_picture_shown(submit: Submit, admin_client: Client) -> None:
+def test_a_saved_camera_is_probed_and_its_picture_shown(
+    submit: Submit, admin_client: Client
+) -> None:
     with MjpegServer([encode(blank(640, 360))], fps=20) as server:
         add(submit, kind="mjpeg", url=server.url)
 
@@ -190,9 +211,23 @@ def test_states_and_outages_are_shown(submit: Submit, admin_client: Client) -> N
     camera = Camera.objects.get()
     Camera.objects.update(enabled=True)
     now = timezone.now()
-    Health.objects.create(camera=camera, state="unreachable", since=now, detail="It does not answer.")
-    Outage.objects.create(camera=camera, state="unreachable", detail="It was off yesterday.", started_at=now - timedelta(days=1), ended_at=now)
-    Outage.objects.create(camera=camera, state="unreachable", detail="Long ago.", started_at=now - timedelta(days=30), ended_at=now)
+    Health.objects.create(
+        camera=camera, state="unreachable", since=now, detail="It does not answer."
+    )
+    Outage.objects.create(
+        camera=camera,
+        state="unreachable",
+        detail="It was off yesterday.",
+        started_at=now - timedelta(days=1),
+        ended_at=now,
+    )
+    Outage.objects.create(
+        camera=camera,
+        state="unreachable",
+        detail="Long ago.",
+        started_at=now - timedelta(days=30),
+        ended_at=now,
+    )
 
     shown = page(admin_client, camera)
     assert "unreachable: It does not answer." in shown
@@ -202,7 +237,12 @@ def test_states_and_outages_are_shown(submit: Submit, admin_client: Client) -> N
 
 @pytest.mark.parametrize(("action", "enabled"), [("enable", True), ("disable", False)])
 def test_cameras_are_switched_together(submit: Submit, action: str, enabled: bool) -> None:
-    cameras = [Camera.objects.create(slug=slug, name=slug, kind="demo", url="demo:conveyor", enabled=not enabled) for slug in ("a", "b")]
+    cameras = [
+        Camera.objects.create(
+            slug=slug, name=slug, kind="demo", url="demo:conveyor", enabled=not enabled
+        )
+        for slug in ("a", "b")
+    ]
 
     submit(LIST, action=action, _selected_action=[camera.pk for camera in cameras])
 
@@ -213,7 +253,11 @@ def test_cameras_are_probed_again(submit: Submit, admin_client: Client) -> None:
     camera = Camera.objects.create(slug="a", name="A", kind="demo", url="demo:conveyor")
     Camera.objects.create(slug="off", name="Off", kind="demo", url="demo:conveyor", enabled=False)
 
-    submit(LIST, action="probe_again", _selected_action=list(Camera.objects.values_list("pk", flat=True)))
+    submit(
+        LIST,
+        action="probe_again",
+        _selected_action=list(Camera.objects.values_list("pk", flat=True)),
+    )
 
     assert Health.objects.get().camera == camera
     assert Health.objects.get().codec == "demo"

@@ -16,7 +16,15 @@ pytestmark = pytest.mark.django_db
 
 
 def camera(**fields: Any) -> Camera:
-    return Camera(**{"slug": "dock", "name": "Dock", "kind": "rtsp", "url": "rtsp://192.168.1.20:554/stream1", **fields})
+    return Camera(
+        **{
+            "slug": "dock",
+            "name": "Dock",
+            "kind": "rtsp",
+            "url": "rtsp://192.168.1.20:554/stream1",
+            **fields,
+        }
+    )
 
 
 def test_a_camera_with_its_defaults_is_right() -> None:
@@ -40,7 +48,9 @@ def test_a_camera_with_its_defaults_is_right() -> None:
         ("kind", {"kind": "telepathy"}),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(field: str, fields: dict[str, Any], settings: Settings) -> None:
+def test_what_is_wrong_is_said_at_its_field(
+    field: str, fields: dict[str, Any], settings: Settings
+) -> None:
     settings.CAMERA_ALLOWED_NETWORKS = []
     with pytest.raises(ValidationError) as caught:
         camera(**fields).full_clean()
@@ -103,7 +113,12 @@ def test_a_password_needs_its_key_and_old_keys_still_open(settings: Settings) ->
 def test_a_source_gets_what_it_needs() -> None:
     settings = camera(username="operator", fps=5, transport="udp").source_settings(first_seq=7)
 
-    assert (settings.kind, settings.url, settings.username, settings.fps) == ("rtsp", "rtsp://192.168.1.20:554/stream1", "operator", 5)
+    assert (settings.kind, settings.url, settings.username, settings.fps) == (
+        "rtsp",
+        "rtsp://192.168.1.20:554/stream1",
+        "operator",
+        5,
+    )
     assert (settings.transport, settings.first_seq) == ("udp", 7)
 
 

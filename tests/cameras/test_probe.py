@@ -53,7 +53,11 @@ def test_it_says_in_plain_words_what_is_wrong() -> None:
 
 @pytest.mark.parametrize(
     ("fault", "said"),
-    [({"html": True}, "web page"), ({"status": 404}, "no pictures at this path"), ({"zero_frames": True}, "without a single picture")],
+    [
+        ({"html": True}, "web page"),
+        ({"status": 404}, "no pictures at this path"),
+        ({"zero_frames": True}, "without a single picture"),
+    ],
     ids=["page", "missing", "empty"],
 )
 def test_faults_are_explained(fault: dict[str, Any], said: str) -> None:

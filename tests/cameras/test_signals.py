@@ -58,17 +58,23 @@ def announced() -> list[Record]:
     return records
 
 
-def test_workers_are_told_once_the_change_is_in_the_database(embedded: str, queue: Path, django_capture_on_commit_callbacks: Commit) -> None:
+def test_workers_are_told_once_the_change_is_in_the_database(
+    embedded: str, queue: Path, django_capture_on_commit_callbacks: Commit
+) -> None:
     Admin().ensure([topics.assignments()])
     with django_capture_on_commit_callbacks(execute=True):
         camera().save()
 
     record = announced()[0]
     assert record.key == b"dock"
-    assert record.partition == topics.partition_of("dock", Admin().partitions()[topics.assignments().name])
+    assert record.partition == topics.partition_of(
+        "dock", Admin().partitions()[topics.assignments().name]
+    )
 
 
-def test_a_saved_camera_is_queued_for_its_probe(queue: Path, django_capture_on_commit_callbacks: Commit) -> None:
+def test_a_saved_camera_is_queued_for_its_probe(
+    queue: Path, django_capture_on_commit_callbacks: Commit
+) -> None:
     with django_capture_on_commit_callbacks(execute=True):
         camera().save()
 

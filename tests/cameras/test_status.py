@@ -63,7 +63,7 @@ def test_without_reports_nothing_is_known() -> None:
 
 @pytest.mark.usefixtures("embedded")
 def test_only_the_end_of_a_long_topic_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "LEAST_RECORDS", 4)
+    monkeypatch.setattr(module, "MIN_RECORDS", 4)
     report(said("old", CameraState.LIVE), *[said("dock", CameraState.LIVE)] * 8)
 
     assert latest_states(1).keys() == {"dock"}

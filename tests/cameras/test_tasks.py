@@ -29,7 +29,9 @@ def kafka(embedded: str) -> None:
 
 
 def report(state: CameraState, since: int = 0, at: int = 0, detail: str = "") -> datetime:
-    """What the capture worker would say; ``since`` and ``at`` are seconds ago. When the state began."""
+    """What the capture worker would say; ``since`` and ``at`` are seconds ago. When the state
+    began.
+    """
     now = time.time_ns()
     status = CameraStatus("dock", state, now - since * SECOND, now - at * SECOND, detail)
     producer = Producer()
@@ -39,7 +41,12 @@ def report(state: CameraState, since: int = 0, at: int = 0, detail: str = "") ->
 
 
 def outages() -> list[dict[str, Any]]:
-    return [dict(item) for item in Outage.objects.order_by("started_at").values("state", "detail", "started_at", "ended_at")]
+    return [
+        dict(item)
+        for item in Outage.objects.order_by("started_at").values(
+            "state", "detail", "started_at", "ended_at"
+        )
+    ]
 
 
 @pytest.mark.usefixtures("kafka")
@@ -57,12 +64,26 @@ def test_an_outage_opens_once_and_closes() -> None:
     down = report(CameraState.UNREACHABLE, since=30, detail="It does not answer.")
     record_health()
     record_health()
-    assert outages() == [{"state": "unreachable", "detail": "It does not answer.", "started_at": down, "ended_at": None}]
+    assert outages() == [
+        {
+            "state": "unreachable",
+            "detail": "It does not answer.",
+            "started_at": down,
+            "ended_at": None,
+        }
+    ]
 
     up = report(CameraState.LIVE, since=5)
     record_health()
     record_health()
-    assert outages() == [{"state": "unreachable", "detail": "It does not answer.", "started_at": down, "ended_at": up}]
+    assert outages() == [
+        {
+            "state": "unreachable",
+            "detail": "It does not answer.",
+            "started_at": down,
+            "ended_at": up,
+        }
+    ]
 
 
 @pytest.mark.usefixtures("kafka", "camera")
@@ -72,7 +93,9 @@ def test_an_outage_tells_its_newest_reason() -> None:
     report(CameraState.AUTH_FAILED, detail="Wrong password.")
     record_health()
 
-    assert [(item["state"], item["detail"]) for item in outages()] == [("auth-failed", "Wrong password.")]
+    assert [(item["state"], item["detail"]) for item in outages()] == [
+        ("auth-failed", "Wrong password.")
+    ]
 
 
 @pytest.mark.usefixtures("kafka", "camera")
@@ -141,7 +164,9 @@ def test_without_kafka_nothing_is_known_and_nothing_changes(
 def test_old_outages_are_forgotten(camera: Camera) -> None:
     now = timezone.now()
     for ended in (now - timedelta(days=91), now - timedelta(days=89)):
-        Outage.objects.create(camera=camera, state="stalled", started_at=now - timedelta(days=100), ended_at=ended)
+        Outage.objects.create(
+            camera=camera, state="stalled", started_at=now - timedelta(days=100), ended_at=ended
+        )
     Outage.objects.create(camera=camera, state="stalled", started_at=now - timedelta(days=100))
 
     prune_outages()
@@ -156,12 +181,20 @@ def test_a_probe_is_kept_beside_the_state(camera: Camera, monkeypatch: pytest.Mo
     probe_camera(camera.pk)
 
     health = Health.objects.get()
-    assert (health.state, health.detail, health.codec, health.width, health.probe_error) == ("live", "kept", "demo", 1280, "")
+    assert (health.state, health.detail, health.codec, health.width, health.probe_error) == (
+        "live",
+        "kept",
+        "demo",
+        1280,
+        "",
+    )
     assert bytes(health.thumbnail).startswith(b"\xff\xd8")
     assert health.probed_at is not None
 
 
-def test_a_camera_that_is_gone_is_not_probed(camera: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_is_gone_is_not_probed(
+    camera: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def deleted_meanwhile(camera: Camera) -> probe.Finding:
         Camera.objects.all().delete()
         return probe.Finding(codec="demo")

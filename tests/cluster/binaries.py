@@ -1,4 +1,6 @@
-"""The programs of a Kubernetes cluster, built from their Go modules by kubernetes/go.mod, once, into .cache/kubernetes (10 minutes on two cores)."""
+"""The programs of a Kubernetes cluster, built from their Go modules by kubernetes/go.mod, once,
+into .cache/kubernetes (10 minutes on two cores).
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,29 @@ VERSION = "k8s.io/component-base/version"
 
 
 def binaries() -> Path:
-    """The folder with them. Raises CalledProcessError when Go fails; its own messages are on standard error."""
+    """The folder with them. Raises CalledProcessError when Go fails; its own messages are on
+    standard error.
+    """
     sources = {name: (MODULE / name).read_bytes() for name in SOURCES}
     folder = CACHE / hashlib.sha256(b"\0".join(sources.values())).hexdigest()[:12]
     if not folder.exists():
         scratch = folder.with_suffix(".part")
         shutil.rmtree(scratch, ignore_errors=True)
-        environment = {**os.environ, "GOBIN": str(scratch), "GOFLAGS": "-buildvcs=false", "CGO_ENABLED": "0"}
-        command = ["go", "install", "-trimpath", "-ldflags", _version(sources["go.mod"].decode()), "tool", "./dns"]
+        environment = {
+            **os.environ,
+            "GOBIN": str(scratch),
+            "GOFLAGS": "-buildvcs=false",
+            "CGO_ENABLED": "0",
+        }
+        command = [
+            "go",
+            "install",
+            "-trimpath",
+            "-ldflags",
+            _version(sources["go.mod"].decode()),
+            "tool",
+            "./dns",
+        ]
         subprocess.run(command, cwd=MODULE, env=environment, check=True, timeout=BUILD_SECONDS)
         scratch.rename(folder)
     return folder

@@ -34,6 +34,13 @@ def images(node: Node, checkout: Path, tmp_path_factory: pytest.TempPathFactory)
     """All that the local overlay needs is on the node."""
     with Engine(tmp_path_factory.mktemp("docker")) as engine:
         standins.make_debians(engine)
-        standins.make(engine, {**standins.BEFORE_OURS, **{name: standins.OTHERS[name] for name in OFFICIAL}, PAUSE: "pause"})
+        standins.make(
+            engine,
+            {
+                **standins.BEFORE_OURS,
+                **{name: standins.OTHERS[name] for name in OFFICIAL},
+                PAUSE: "pause",
+            },
+        )
         engine.run(["docker", "build", "--quiet", "--tag", IMAGE, "."], cwd=checkout)
         node.load(engine, [IMAGE, PAUSE, *OFFICIAL])

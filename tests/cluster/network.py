@@ -1,4 +1,6 @@
-"""A network of its own for the node: a namespace (ip-netns(8)) and a wire to it. What the cluster does to routes and packet filters ends with it."""
+"""A network of its own for the node: a namespace (ip-netns(8)) and a wire to it. What the
+cluster does to routes and packet filters ends with it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ SERVICES = "10.213.128.0/20"
 
 def ip(*arguments: str) -> None:
     """Run ``ip``; AssertionError with what it says when it fails."""
-    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(
+        ["ip", *arguments], capture_output=True, text=True, timeout=30, check=False
+    )
     assert done.returncode == 0, f"ip {' '.join(arguments)}: {done.stderr}"
 
 
@@ -25,13 +29,26 @@ class Network:
     name = "sightline-node"
 
     def inside(self, command: Sequence[str | Path]) -> list[str]:
-        """The command, to be run in the namespace. `ip netns exec` would hide the control groups."""
+        """The command, to be run in the namespace. `ip netns exec` would hide the control
+        groups.
+        """
         return ["nsenter", f"--net=/run/netns/{self.name}", "--", *map(str, command)]
 
     def __enter__(self) -> Self:
         self._end()
         ip("netns", "add", self.name)
-        ip("link", "add", "sightline-here", "type", "veth", "peer", "name", "node", "netns", self.name)
+        ip(
+            "link",
+            "add",
+            "sightline-here",
+            "type",
+            "veth",
+            "peer",
+            "name",
+            "node",
+            "netns",
+            self.name,
+        )
         ip("address", "add", f"{HERE}/30", "dev", "sightline-here")
         ip("link", "set", "sightline-here", "up")
         ip("-n", self.name, "address", "add", f"{NODE}/30", "dev", "node")
@@ -40,7 +57,9 @@ class Network:
         # The parts of the cluster look for their address on the way out, where nothing is.
         ip("-n", self.name, "route", "add", "default", "via", HERE)
         ip("route", "add", SERVICES, "via", NODE)
-        subprocess.run(self.inside(["sysctl", "--quiet", "net.ipv4.ip_forward=1"]), check=True, timeout=10)
+        subprocess.run(
+            self.inside(["sysctl", "--quiet", "net.ipv4.ip_forward=1"]), check=True, timeout=10
+        )
         return self
 
     def __exit__(self, *_: object) -> None:

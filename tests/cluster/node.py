@@ -1,6 +1,8 @@
-"""A real Kubernetes of one node: its own programs, Debian's containerd, a network of its own. For root.
+"""A real Kubernetes of one node: its own programs, Debian's containerd, a network of its own. For
+root.
 
-Everybody who can reach the node's address is its administrator: it exists for a test, on a wire that leads to this machine only.
+Everybody who can reach the node's address is its administrator: it exists for a test, on a wire
+that leads to this machine only.
 """
 
 from __future__ import annotations
@@ -29,7 +31,14 @@ TOKEN = "administrator"
 SERVER = f"https://{NODE}:6443"
 PAUSE = "sightline-pause:1"
 # kubelet sets these for the whole machine.
-KERNEL = ("vm/overcommit_memory", "vm/panic_on_oom", "kernel/panic", "kernel/panic_on_oops", "kernel/keys/root_maxkeys", "kernel/keys/root_maxbytes")
+KERNEL = (
+    "vm/overcommit_memory",
+    "vm/panic_on_oom",
+    "kernel/panic",
+    "kernel/panic_on_oops",
+    "kernel/keys/root_maxkeys",
+    "kernel/keys/root_maxbytes",
+)
 ACCESS = {
     "apiVersion": "v1",
     "kind": "Config",
@@ -60,7 +69,8 @@ DNS = """\
     }}
 }}
 """
-# Where this machine's root may not lower the score by which Linux chooses whom to end when memory is short, the pods keep its own.
+# Where this machine's root may not lower the score by which Linux chooses whom to end when memory
+# is short, the pods keep its own.
 CONTAINERD = """\
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
@@ -73,13 +83,26 @@ conf_dir = "{settings}"
 
 
 def pods_network(addresses: Path) -> dict[str, object]:
-    """Each pod has a wire to the node: on a bridge, answers would go past the node, which must translate their addresses back."""
-    ipam = {"type": "host-local", "subnet": PODS, "dataDir": str(addresses), "routes": [{"dst": "0.0.0.0/0"}]}
-    return {"cniVersion": "1.0.0", "name": "pods", "plugins": [{"type": "ptp", "ipMasq": False, "ipam": ipam}]}
+    """Each pod has a wire to the node: on a bridge, answers would go past the node, which must
+    translate their addresses back.
+    """
+    ipam = {
+        "type": "host-local",
+        "subnet": PODS,
+        "dataDir": str(addresses),
+        "routes": [{"dst": "0.0.0.0/0"}],
+    }
+    return {
+        "cniVersion": "1.0.0",
+        "name": "pods",
+        "plugins": [{"type": "ptp", "ipMasq": False, "ipam": ipam}],
+    }
 
 
 class Node:
-    """The cluster. As a context manager it starts it, waits until the node is ready, and leaves nothing behind but images."""
+    """The cluster. As a context manager it starts it, waits until the node is ready, and leaves
+    nothing behind but images.
+    """
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
@@ -92,22 +115,42 @@ class Node:
     @property
     def environment(self) -> dict[str, str]:
         """In which ``kubectl`` finds the cluster."""
-        return {**os.environ, "KUBECONFIG": str(self._folder / "access"), "PATH": f"{self.binaries}:{os.environ['PATH']}"}
+        return {
+            **os.environ,
+            "KUBECONFIG": str(self._folder / "access"),
+            "PATH": f"{self.binaries}:{os.environ['PATH']}",
+        }
 
     def shell(self, script: str, cwd: Path | None = None) -> str:
-        """What a script prints that uses ``kubectl``; AssertionError with all that it said when a command of it fails."""
+        """What a script prints that uses ``kubectl``; AssertionError with all that it said when
+        a command of it fails.
+        """
         done = subprocess.run(
             ["sh", "-euc", script],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=900, cwd=cwd, env=self.environment,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=900,
+            cwd=cwd,
+            env=self.environment,
+        )
         assert done.returncode == 0, f"{script}\n{done.stdout}"
         return done.stdout
 
     def kubectl(self, *arguments: str, documents: Iterable[object] = ()) -> str:
-        """What ``kubectl`` prints, with ``documents`` on its standard input; AssertionError with what it complains about."""
+        """What ``kubectl`` prints, with ``documents`` on its standard input; AssertionError with
+        what it complains about.
+        """
         command = ["kubectl", "--warnings-as-errors", *arguments]
         done = subprocess.run(
-            command, input=yaml.safe_dump_all(documents), capture_output=True, text=True, timeout=600, check=False, env=self.environment
+            command,
+            input=yaml.safe_dump_all(documents),
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+            env=self.environment,
         )
         assert done.returncode == 0, f"kubectl {' '.join(arguments)}\n{done.stdout}{done.stderr}"
         return done.stdout
@@ -120,9 +163,13 @@ class Node:
     def forwarding(self, *arguments: str) -> Iterator[None]:
         """``kubectl port-forward`` for the length of the block."""
         log = self.logs / "port-forward.log"
-        child = Child([self.binaries / "kubectl", "port-forward", *arguments], log, env=self.environment).start()
+        child = Child(
+            [self.binaries / "kubectl", "port-forward", *arguments], log, env=self.environment
+        ).start()
         try:
-            child.wait_until(lambda: "Forwarding from" in child.tail(), 30, "the port to be forwarded")
+            child.wait_until(
+                lambda: "Forwarding from" in child.tail(), 30, "the port to be forwarded"
+            )
             yield
         finally:
             child.stop()
@@ -161,7 +208,9 @@ class Node:
     def _write(self) -> None:
         folder = self._folder
         key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        folder.joinpath("key").write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption()))
+        folder.joinpath("key").write_bytes(
+            key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
+        )
         folder.joinpath("tokens").write_text(f'{TOKEN},administrator,0,"system:masters"\n')
         folder.joinpath("access").write_text(json.dumps(ACCESS))
         places = {
@@ -174,18 +223,29 @@ class Node:
         folder.joinpath("resolv.conf").write_text("")
         folder.joinpath("dns").write_text(DNS.format(access=folder / "access"))
         folder.joinpath("cni").mkdir()
-        folder.joinpath("cni", "pods.conflist").write_text(json.dumps(pods_network(folder / "addresses")))
-        folder.joinpath("containerd").write_text(CONTAINERD.format(pause=PAUSE, binaries=self.binaries, settings=folder / "cni"))
+        folder.joinpath("cni", "pods.conflist").write_text(
+            json.dumps(pods_network(folder / "addresses"))
+        )
+        folder.joinpath("containerd").write_text(
+            CONTAINERD.format(pause=PAUSE, binaries=self.binaries, settings=folder / "cni")
+        )
 
     def _start(self, program: str, *options: str) -> Child:
         path = self.binaries / program
-        child = Child(self.network.inside([path if path.exists() else program, *options]), self.logs / f"{program}.log").start()
+        child = Child(
+            self.network.inside([path if path.exists() else program, *options]),
+            self.logs / f"{program}.log",
+        ).start()
         self._running.callback(child.stop, grace=20)
         return child
 
     def _start_containerd(self) -> None:
         socket, folder = self._folder / "containerd.sock", self._folder
-        places = (f"--root={CACHE / 'containerd'}", f"--state={folder / 'state'}", f"--config={folder / 'containerd'}")
+        places = (
+            f"--root={CACHE / 'containerd'}",
+            f"--state={folder / 'state'}",
+            f"--config={folder / 'containerd'}",
+        )
         child = self._start("containerd", f"--address={socket}", *places)
         child.wait_until(socket.exists, 30, "containerd's socket")
         self._running.callback(self._end_containers)
@@ -233,7 +293,9 @@ class Node:
             f"--root-dir={self._disk / 'kubelet'}",
             f"--cert-dir={folder / 'certificates'}",
         )
-        kubelet.wait_until(lambda: self._answers(f"node/{NAME}") and self._is_ready(), 120, "the node to be ready")
+        kubelet.wait_until(
+            lambda: self._answers(f"node/{NAME}") and self._is_ready(), 120, "the node to be ready"
+        )
         # It asks for the node that it is on.
         self._start(
             "kube-proxy",
@@ -246,20 +308,41 @@ class Node:
         )
 
     def _answers(self, *arguments: str) -> bool:
-        return subprocess.run(["kubectl", "get", *arguments], capture_output=True, timeout=30, env=self.environment, check=False).returncode == 0
+        return (
+            subprocess.run(
+                ["kubectl", "get", *arguments],
+                capture_output=True,
+                timeout=30,
+                env=self.environment,
+                check=False,
+            ).returncode
+            == 0
+        )
 
     def _is_ready(self) -> bool:
         conditions = self.get(f"node/{NAME}")["status"]["conditions"]
-        return any(condition["type"] == "Ready" and condition["status"] == "True" for condition in conditions)
+        return any(
+            condition["type"] == "Ready" and condition["status"] == "True"
+            for condition in conditions
+        )
 
     def _ctr(self, *arguments: str) -> str:
-        command = ["ctr", "--address", str(self._folder / "containerd.sock"), "--namespace", "k8s.io", *arguments]
+        command = [
+            "ctr",
+            "--address",
+            str(self._folder / "containerd.sock"),
+            "--namespace",
+            "k8s.io",
+            *arguments,
+        ]
         done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}{done.stderr}"
         return done.stdout
 
     def _end_containers(self) -> None:
-        """They outlive kubelet and containerd otherwise. kubelet has ended: nobody starts them again."""
+        """They outlive kubelet and containerd otherwise. kubelet has ended: nobody starts them
+        again.
+        """
         for number in self._ctr("tasks", "list", "--quiet").split():
             self._ctr("tasks", "delete", "--force", number)
         for number in self._ctr("containers", "list", "--quiet").split():
@@ -267,7 +350,11 @@ class Node:
 
     def _unmount(self) -> None:
         """What kubelet and containerd had mounted, the innermost first."""
-        mounted = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()]
+        mounted = [
+            line.split()[4] for line in Path("/proc/self/mountinfo").read_text().splitlines()
+        ]
         ours = (f"{self._folder}/", f"{self._disk}/")
         for place in reversed([place for place in mounted if place.startswith(ours)]):
-            subprocess.run(["umount", "--lazy", place], capture_output=True, timeout=30, check=False)
+            subprocess.run(
+                ["umount", "--lazy", place], capture_output=True, timeout=30, check=False
+            )

@@ -1,4 +1,6 @@
-"""A Docker engine for the tests: the one that runs already, or Debian's, started by hand as root and ended afterwards."""
+"""A Docker engine for the tests: the one that runs already, or Debian's, started by hand as root
+and ended afterwards.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,24 @@ def debian(arguments: Sequence[str | Path]) -> None:
 
 
 def _mirror() -> str:
-    files = [*sorted(Path("/etc/apt/sources.list.d").glob("debian*.sources")), Path("/etc/apt/sources.list")]
-    lines = [line for file in files if file.exists() for line in file.read_text(encoding="utf-8").splitlines() if not line.startswith("#")]
+    files = [
+        *sorted(Path("/etc/apt/sources.list.d").glob("debian*.sources")),
+        Path("/etc/apt/sources.list"),
+    ]
+    lines = [
+        line
+        for file in files
+        if file.exists()
+        for line in file.read_text(encoding="utf-8").splitlines()
+        if not line.startswith("#")
+    ]
     return next(word for line in lines for word in line.split() if "://" in word)
 
 
 class Engine:
-    """Runs ``docker``. As a context manager it starts the engine if none answers; images and layers stay in .cache/docker."""
+    """Runs ``docker``. As a context manager it starts the engine if none answers; images and
+    layers stay in .cache/docker.
+    """
 
     def __init__(self, logs: Path) -> None:
         self.logs = logs
@@ -39,14 +52,26 @@ class Engine:
         self._state: Path | None = None
 
     def run(
-        self, command: Sequence[str | Path], *, cwd: Path | None = None, environment: Mapping[str, str] | None = None, timeout: float = 900
+        self,
+        command: Sequence[str | Path],
+        *,
+        cwd: Path | None = None,
+        environment: Mapping[str, str] | None = None,
+        timeout: float = 900,
     ) -> str:
-        """What a command that uses Docker prints; AssertionError with all that it said when it fails."""
+        """What a command that uses Docker prints; AssertionError with all that it said when it
+        fails.
+        """
         done = subprocess.run(
             [str(part) for part in command],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout, cwd=cwd,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=timeout,
+            cwd=cwd,
             env={**os.environ, **self.environment, **(environment or {})},
-        )  # fmt: skip
+        )
         assert done.returncode == 0, f"{' '.join(map(str, command))}\n{done.stdout}"
         return done.stdout
 
@@ -56,7 +81,15 @@ class Engine:
 
     def succeeds(self, *arguments: str) -> bool:
         """Whether ``docker ...`` does."""
-        return subprocess.run(["docker", *arguments], capture_output=True, timeout=30, env={**os.environ, **self.environment}).returncode == 0
+        return (
+            subprocess.run(
+                ["docker", *arguments],
+                capture_output=True,
+                timeout=30,
+                env={**os.environ, **self.environment},
+            ).returncode
+            == 0
+        )
 
     def __enter__(self) -> Self:
         if not self.succeeds("info"):
@@ -70,13 +103,33 @@ class Engine:
         # Sockets have short names, so not in a folder of the tests.
         self._state = state = Path(tempfile.mkdtemp(prefix="sightline-docker-", dir="/run"))
         containerd, docker = state / "containerd.sock", state / "docker.sock"
-        self._child("containerd", "--address", containerd, "--root", CACHE / "containerd", "--state", state / "containerd")
+        self._child(
+            "containerd",
+            "--address",
+            containerd,
+            "--root",
+            CACHE / "containerd",
+            "--state",
+            state / "containerd",
+        )
         wait_until(containerd.exists, 30, "containerd's socket")
-        places: list[str | Path] = ["--data-root", CACHE / "data", "--exec-root", state / "exec", "--pidfile", state / "pid"]
+        places: list[str | Path] = [
+            "--data-root",
+            CACHE / "data",
+            "--exec-root",
+            state / "exec",
+            "--pidfile",
+            state / "pid",
+        ]
         self._child("dockerd", "--host", f"unix://{docker}", "--containerd", containerd, *places)
         # Debian's client speaks to BuildKit by itself; one from elsewhere may lack its plugin.
-        self.environment |= {"DOCKER_HOST": f"unix://{docker}", "PATH": f"/usr/bin:{os.environ['PATH']}"}
-        self._children[-1].wait_until(lambda: self.succeeds("info"), 60, "the Docker engine to answer")
+        self.environment |= {
+            "DOCKER_HOST": f"unix://{docker}",
+            "PATH": f"/usr/bin:{os.environ['PATH']}",
+        }
+        self._children[-1].wait_until(
+            lambda: self.succeeds("info"), 60, "the Docker engine to answer"
+        )
 
     def _child(self, *command: str | Path) -> None:
         self._children.append(Child(command, self.logs / f"{command[0]}.log").start())

@@ -1,4 +1,6 @@
-"""compose.yaml as a stranger runs it: out of a copy of what is committed, by the words of the documents."""
+"""compose.yaml as a stranger runs it: out of a copy of what is committed, by the words of the
+documents.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ OFFICIAL = ("kafka", "postgres", "redis")
 
 
 def clone(folder: Path) -> None:
-    """Put what git would have there, as in an unpacked archive: no secrets, no .env, nothing built."""
+    """Put what git would have there, as in an unpacked archive: no secrets, no .env, nothing
+    built.
+    """
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=HOME, check=True, capture_output=True, text=True).stdout
     for name in filter(None, listed.split("\0")):
@@ -38,7 +42,9 @@ def clone(folder: Path) -> None:
 def commands(document: str, heading: str) -> str:
     """The shell commands of a section of docs/."""
     text = (HOME / "docs" / document).read_text(encoding="utf-8")
-    found = re.search(rf"^##+ {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
+    found = re.search(
+        rf"^##+ {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL
+    )
     assert found, f"{document} has no section {heading}"
     return "\n".join(re.findall(r"```sh\n(.*?)```", found[1], re.DOTALL))
 
@@ -61,12 +67,20 @@ class Project:
         }
 
     def shell(self, script: str, environment: Mapping[str, str] | None = None) -> str:
-        """What a script of the documents prints, run in the folder; AssertionError when a command of it fails."""
-        return self.engine.run(["sh", "-euc", script], cwd=self.folder, environment={**self.environment, **(environment or {})})
+        """What a script of the documents prints, run in the folder; AssertionError when a
+        command of it fails.
+        """
+        return self.engine.run(
+            ["sh", "-euc", script],
+            cwd=self.folder,
+            environment={**self.environment, **(environment or {})},
+        )
 
     def compose(self, *arguments: str) -> str:
         """What ``docker compose ...`` prints."""
-        return self.engine.run(["docker", "compose", *arguments], cwd=self.folder, environment=self.environment)
+        return self.engine.run(
+            ["docker", "compose", *arguments], cwd=self.folder, environment=self.environment
+        )
 
     def secret(self, name: str) -> str:
         """One of the secrets that were made."""
@@ -96,20 +110,30 @@ class Project:
         try:
             yield
         except (AssertionError, TimeoutError) as err:
-            raise AssertionError(f"{err}\n{self.compose('ps', '--all')}\n{self.compose('logs', '--tail', '60')}") from err
+            raise AssertionError(
+                f"{err}\n{self.compose('ps', '--all')}\n{self.compose('logs', '--tail', '60')}"
+            ) from err
 
 
 @contextmanager
 def wall(project: Project) -> Iterator[ClientConnection]:
     """The wall's socket, as the administrator's browser opens it."""
-    cookies = "; ".join(f"{name}={value}" for name, value in project.operator.session.cookies.items())
+    cookies = "; ".join(
+        f"{name}={value}" for name, value in project.operator.session.cookies.items()
+    )
     headers = {"Cookie": cookies, "Origin": project.url}
-    with connect(f"ws://localhost:{project.port}/ws/wall/", additional_headers=headers, max_size=None) as socket:
+    with connect(
+        f"ws://localhost:{project.port}/ws/wall/", additional_headers=headers, max_size=None
+    ) as socket:
         yield socket
 
 
-def see(project: Project, camera: str, model: str, seconds: float = 60) -> tuple[dict[str, object], dict[str, object]]:
-    """The header of a frame of the camera, and what the model found on one, as they come to the wall; TimeoutError after ``seconds``."""
+def see(
+    project: Project, camera: str, model: str, seconds: float = 60
+) -> tuple[dict[str, object], dict[str, object]]:
+    """The header of a frame of the camera, and what the model found on one, as they come to the
+    wall; TimeoutError after ``seconds``.
+    """
     frame: dict[str, object] = {}
     prediction: dict[str, object] = {}
     deadline = time.monotonic() + seconds
@@ -120,6 +144,10 @@ def see(project: Project, camera: str, model: str, seconds: float = 60) -> tuple
             if isinstance(message, bytes):
                 frame = json.loads(message[4 : 4 + int.from_bytes(message[:4], "big")])
                 socket.send(json.dumps({"type": "ack", "camera": camera, "seq": frame["seq"]}))
-            elif (document := json.loads(message))["type"] == "predictions" and document["model"] == model and document["predictions"]:
+            elif (
+                (document := json.loads(message))["type"] == "predictions"
+                and document["model"] == model
+                and document["predictions"]
+            ):
                 prediction = document
     return frame, prediction

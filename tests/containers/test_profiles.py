@@ -28,12 +28,16 @@ def prometheus(project: Project) -> Iterator[str]:
     with project.told():
         project.compose("--profile", "observability", "up", "--detach", "--wait", "prometheus")
     yield f"http://127.0.0.1:{project.prometheus_port}"
-    project.compose("--profile", "observability", "rm", "--stop", "--force", "--volumes", "prometheus")
+    project.compose(
+        "--profile", "observability", "rm", "--stop", "--force", "--volumes", "prometheus"
+    )
 
 
 def test_prometheus_reads_every_process(prometheus: str) -> None:
     def up() -> dict[str, str]:
-        found = requests.get(f"{prometheus}/api/v1/query", params={"query": "up"}, timeout=10).json()["data"]["result"]
+        found = requests.get(
+            f"{prometheus}/api/v1/query", params={"query": "up"}, timeout=10
+        ).json()["data"]["result"]
         return {sample["metric"]["component"]: sample["value"][1] for sample in found}
 
     wait_until(lambda: up() == dict.fromkeys(OURS, "1"), 90, "every process to be read", interval=1)
@@ -67,12 +71,29 @@ def replicas(project: Project, engine: Engine) -> Iterator[list[str]]:
     project.compose("--profile", "tfserving", "rm", "--stop", "--force", "tfserving")
 
 
-def test_calls_are_spread_over_two_replicas(project: Project, engine: Engine, replicas: list[str]) -> None:
-    project.compose("exec", "-T", "web", "python", "manage.py", "shell", "--no-imports", "-c", DOUBLER)
+def test_calls_are_spread_over_two_replicas(
+    project: Project, engine: Engine, replicas: list[str]
+) -> None:
+    project.compose(
+        "exec", "-T", "web", "python", "manage.py", "shell", "--no-imports", "-c", DOUBLER
+    )
     project.compose("exec", "-T", "web", "python", "manage.py", "topics", "create")
     lines = "".join(f'{{"number": {number}}}\\n' for number in range(40))
     project.shell(f"printf '{lines}' | docker compose exec -T web python manage.py send doubler@1")
-    told = project.compose("exec", "-T", "web", "python", "manage.py", "receive", "doubler@1", "--from-beginning", "--count", "40", "--timeout", "30")
+    told = project.compose(
+        "exec",
+        "-T",
+        "web",
+        "python",
+        "manage.py",
+        "receive",
+        "doubler@1",
+        "--from-beginning",
+        "--count",
+        "40",
+        "--timeout",
+        "30",
+    )
     answers = sorted(json.loads(line)["doubled"] for line in told.splitlines())
     assert answers == [[2.0 * number] for number in range(40)]
     calls = [engine.docker("logs", replica).count("predict") for replica in replicas]

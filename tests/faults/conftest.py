@@ -1,4 +1,6 @@
-"""The rig for all fault tests of a run, and their table. `make faults` runs them one after the other; `make test` leaves them out."""
+"""The rig for all fault tests of a run, and their table. `make faults` runs them one after the
+other; `make test` leaves them out.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,10 @@ from django.test import override_settings
 from tests.faults.rig import Rig
 from tests.faults.table import Table
 
-PYTHON_MODELS = [f"tests.models_for_tests.{name}" for name in ("IrisModel", "SlowModel", "PictureModel", "NanModel")]
+PYTHON_MODELS = [
+    f"tests.models_for_tests.{name}"
+    for name in ("IrisModel", "SlowModel", "PictureModel", "NanModel")
+]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -1,4 +1,6 @@
-"""What the fault tests break: the whole of Sightline on a real Kafka that is reached through a proxy, and the measuring of what follows."""
+"""What the fault tests break: the whole of Sightline on a real Kafka that is reached through a
+proxy, and the measuring of what follows.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +22,15 @@ from tests.servers.stack import Operator, Stack
 
 MIB = 2**20
 MEASURED = ("web", "capture", "infer")
-# Planted wherever a camera is added, and looked for in every log. Awkward in URLs, so that its encoded form is another.
+# Planted wherever a camera is added, and looked for in every log. Awkward in URLs, so that its
+# encoded form is another.
 CAMERA_LOGIN = Login("watchman", "pl4nted/s3cret w0rd")
 
 
 class Memory:
-    """The most that processes of a stack have grown since the measuring began, in MiB. A process that was replaced begins anew."""
+    """The most that processes of a stack have grown since the measuring began, in MiB. A process
+    that was replaced begins anew.
+    """
 
     def __init__(self, stack: Stack, processes: Iterable[str] = MEASURED) -> None:
         self.stack = stack
@@ -48,12 +53,16 @@ class Memory:
 
 
 class Rig:
-    """A Kafka, a proxy in front of it (`link`), and a Stack that reaches Kafka only through the proxy. A context manager."""
+    """A Kafka, a proxy in front of it (`link`), and a Stack that reaches Kafka only through the
+    proxy. A context manager.
+    """
 
     def __init__(self, folder: Path, environment: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         port, advertised = free_port(), free_port()
-        self.kafka = KafkaServer(folder / "kafka", folder / "kafka.log", port=port, advertised=advertised)
+        self.kafka = KafkaServer(
+            folder / "kafka", folder / "kafka.log", port=port, advertised=advertised
+        )
         self.link = FaultProxy(port, advertised)
         self.stack = Stack(folder / "stack", kafka=self.link.address, environment=environment)
         self._operator: Operator | None = None
@@ -68,7 +77,14 @@ class Rig:
 
     def add_rtsp(self, slug: str, port: int, login: Login = CAMERA_LOGIN, **fields: object) -> str:
         """Add an RTSP camera at a port of this machine, with the planted password."""
-        self.operator.add_camera(slug, "rtsp", f"rtsp://127.0.0.1:{port}/live", username=login.username, new_password=login.password, **fields)
+        self.operator.add_camera(
+            slug,
+            "rtsp",
+            f"rtsp://127.0.0.1:{port}/live",
+            username=login.username,
+            new_password=login.password,
+            **fields,
+        )
         return slug
 
     def watching(self, *cameras: str, fps: float = 30.0, width: int = 1920) -> Watcher:
@@ -77,7 +93,9 @@ class Rig:
 
     @contextmanager
     def memory(self, *processes: str) -> Iterator[Memory]:
-        """Measures processes (web, capture, infer when none is named) four times a second, for the length of the block."""
+        """Measures processes (web, capture, infer when none is named) four times a second, for
+        the length of the block.
+        """
         memory = Memory(self.stack, processes or MEASURED)
         memory.look()
         ended = threading.Event()
@@ -96,16 +114,26 @@ class Rig:
             memory.look()
 
     def secrets(self) -> str:
-        """The logs of the stack in which the planted password is found, in any form; "" when in none."""
+        """The logs of the stack in which the planted password is found, in any form; "" when in
+        none.
+        """
         password = CAMERA_LOGIN.password
         forms = {password, quote(password), quote(password, safe="")}
         logs = sorted(self.stack.folder.glob("*.log"))
-        return ", ".join(log.name for log in logs if any(form in log.read_text(errors="replace") for form in forms))
+        return ", ".join(
+            log.name
+            for log in logs
+            if any(form in log.read_text(errors="replace") for form in forms)
+        )
 
     def crashes(self) -> str:
-        """Python stacks that faulthandler has written since the start, which are nobody's wish; "" when there are none."""
+        """Python stacks that faulthandler has written since the start, which are nobody's wish;
+        "" when there are none.
+        """
         text = self.stack.log.read_text(errors="replace")
-        return text[text.index("Fatal Python error") :][:4000] if "Fatal Python error" in text else ""
+        return (
+            text[text.index("Fatal Python error") :][:4000] if "Fatal Python error" in text else ""
+        )
 
     def pids(self, *processes: str) -> dict[str, int]:
         """Their process ids now: the same before and after a fault when they stayed up."""

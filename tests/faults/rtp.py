@@ -1,4 +1,6 @@
-"""Spoiling what an RTSP camera sends over TCP: RTP packets between the answers (RFC 2326, section 10.12)."""
+"""Spoiling what an RTSP camera sends over TCP: RTP packets between the answers (RFC 2326,
+section 10.12).
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ class Damage:
 
 
 class Corrupter:
-    """Turns over some bytes in a share of the video packets; everything else, the RTSP answers too, passes as it is. One for each connection."""
+    """Turns over some bytes in a share of the video packets; everything else, the RTSP answers
+    too, passes as it is. One for each connection.
+    """
 
     def __init__(self, damage: Damage, seed: int = 1) -> None:
         self.damage = damage

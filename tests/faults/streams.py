@@ -1,4 +1,6 @@
-"""What the fault tests feed themselves: models of records and of pictures, a camera whose pictures they make up, and eyes on what becomes of it."""
+"""What the fault tests feed themselves: models of records and of pictures, a camera whose
+pictures they make up, and eyes on what becomes of it.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,17 @@ from contextlib import contextmanager, suppress
 from itertools import pairwise
 from typing import Any, Self
 
-from sightline.kafka import OFFSET_BEGINNING, OFFSET_END, Admin, Consumer, Headers, KafkaUnavailable, Producer, Record, topics
+from sightline.kafka import (
+    OFFSET_BEGINNING,
+    OFFSET_END,
+    Admin,
+    Consumer,
+    Headers,
+    KafkaUnavailable,
+    Producer,
+    Record,
+    topics,
+)
 from sightline.kafka.topics import Topic
 from sightline.messages import Frame, WorkerStatus
 from sightline.messages.json import MessageError
@@ -22,7 +34,9 @@ DEPLOY = """
 from cameras.models import Camera
 from inference.models import Deployment, Model, ModelVersion
 model = Model.objects.create(slug={slug!r}, name={slug!r}, partitions={partitions})
-version = ModelVersion.objects.create(model=model, version="1", runtime={runtime!r}, options={options!r})
+version = ModelVersion.objects.create(
+    model=model, version="1", runtime={runtime!r}, options={options!r}
+)
 deployment = Deployment.objects.create(version=version, kind={kind!r}, delivery={delivery!r})
 deployment.cameras.set(Camera.objects.filter(slug__in={cameras!r}))
 """
@@ -34,9 +48,19 @@ Model.objects.filter(slug={slug!r}).delete()
 
 
 @contextmanager
-def deployed(stack: Stack, slug: str, runtime: str, options: dict[str, object], *cameras: str) -> Iterator[None]:
+def deployed(
+    stack: Stack, slug: str, runtime: str, options: dict[str, object], *cameras: str
+) -> Iterator[None]:
     """A model that looks at cameras, for the length of the block."""
-    values = {"slug": slug, "runtime": runtime, "options": options, "partitions": 1, "kind": "pictures", "delivery": "latest", "cameras": cameras}
+    values = {
+        "slug": slug,
+        "runtime": runtime,
+        "options": options,
+        "partitions": 1,
+        "kind": "pictures",
+        "delivery": "latest",
+        "cameras": cameras,
+    }
     stack.shell(DEPLOY.format(**values))
     try:
         yield
@@ -45,7 +69,9 @@ def deployed(stack: Stack, slug: str, runtime: str, options: dict[str, object], 
 
 
 class Tail:
-    """Follows all partitions of a topic in a thread of its own; `seen` has each record with the moment (monotonic) at which it came."""
+    """Follows all partitions of a topic in a thread of its own; `seen` has each record with the
+    moment (monotonic) at which it came.
+    """
 
     def __init__(self, topic: Topic, offset: int = OFFSET_BEGINNING) -> None:
         self.topic = topic
@@ -68,12 +94,18 @@ class Tail:
     def records(self) -> list[Record]:
         return [record for _, record in list(self.seen)]
 
-    def first(self, wanted: Callable[[Record], object], timeout: float, what: str, since: float = 0.0) -> tuple[float, Record]:
-        """The first record that is wanted of those that came after `since`, and when it came; TimeoutError."""
+    def first(
+        self, wanted: Callable[[Record], object], timeout: float, what: str, since: float = 0.0
+    ) -> tuple[float, Record]:
+        """The first record that is wanted of those that came after `since`, and when it came;
+        TimeoutError.
+        """
         found: list[tuple[float, Record]] = []
 
         def look() -> bool:
-            found[:] = [(at, record) for at, record in list(self.seen) if at > since and wanted(record)][:1]
+            found[:] = [
+                (at, record) for at, record in list(self.seen) if at > since and wanted(record)
+            ][:1]
             return bool(found)
 
         wait_until(look, timeout, what)
@@ -89,7 +121,9 @@ class Tail:
 
 
 class Stream:
-    """A model of records on the stack, with eyes on its outputs and dead letters, for the length of a `with` block."""
+    """A model of records on the stack, with eyes on its outputs and dead letters, for the length
+    of a `with` block.
+    """
 
     def __init__(
         self,
@@ -106,20 +140,36 @@ class Stream:
         self.stack = stack
         self.slug = slug
         self.values = {
-            "slug": slug, "runtime": runtime, "options": dict(options or {"model": model}), "partitions": partitions,
-            "kind": "records", "delivery": delivery, "cameras": (),
-        }  # fmt: skip
+            "slug": slug,
+            "runtime": runtime,
+            "options": dict(options or {"model": model}),
+            "partitions": partitions,
+            "kind": "records",
+            "delivery": delivery,
+            "cameras": (),
+        }
         self.inputs, self.answers, self.errors = topics.record_topics(slug, "1", partitions)
         self.group = topics.records_group(slug, "1")
         self.partitions = partitions
         self.outputs, self.letters = Tail(self.answers), Tail(self.errors)
-        self.producer = Producer(**{"message.max.bytes": 10_000_000, "acks": "all", "message.timeout.ms": 60_000})
+        self.producer = Producer(
+            **{"message.max.bytes": 10_000_000, "acks": "all", "message.timeout.ms": 60_000}
+        )
         self.admin = Admin()
 
-    def send(self, value: object, *, key: str | bytes | None = None, headers: Headers = (), partition: int = 0) -> None:
+    def send(
+        self,
+        value: object,
+        *,
+        key: str | bytes | None = None,
+        headers: Headers = (),
+        partition: int = 0,
+    ) -> None:
         """Put a record into the inputs: bytes and None as they are, all else as JSON."""
         raw = value if isinstance(value, bytes | None) else json.dumps(value).encode()
-        assert self.producer.send(self.inputs, raw, key=key, headers=headers, partition=partition), self.producer.last_error
+        assert self.producer.send(
+            self.inputs, raw, key=key, headers=headers, partition=partition
+        ), self.producer.last_error
 
     def flush(self) -> None:
         assert self.producer.flush(30) == 0
@@ -130,7 +180,9 @@ class Stream:
 
     def stored(self) -> int:
         """Where the group goes on in partition 0; 0 before it has said so."""
-        return self.admin.committed(self.group, [(self.inputs.name, 0)]).get((self.inputs.name, 0), 0)
+        return self.admin.committed(self.group, [(self.inputs.name, 0)]).get(
+            (self.inputs.name, 0), 0
+        )
 
     def works(self, good: object, timeout: float = 60.0) -> None:
         """Wait until it answers."""
@@ -192,12 +244,22 @@ class Reports:
         """The reports of a role's workers, oldest first."""
         found = []
         for at, record in list(self.tail.seen):
-            if at > since and (record.key or b"").startswith(f"worker/{role}-".encode()) and record.value:
+            if (
+                at > since
+                and (record.key or b"").startswith(f"worker/{role}-".encode())
+                and record.value
+            ):
                 with suppress(MessageError):
                     found.append((at, WorkerStatus.from_json(record.value)))
         return found
 
-    def wait_for(self, role: str, wanted: Callable[[WorkerStatus], object], timeout: float, since: float = 0.0) -> tuple[float, WorkerStatus]:
+    def wait_for(
+        self,
+        role: str,
+        wanted: Callable[[WorkerStatus], object],
+        timeout: float,
+        since: float = 0.0,
+    ) -> tuple[float, WorkerStatus]:
         """The first report of a role's worker that is wanted, and when it came; TimeoutError."""
 
         def look() -> list[tuple[float, WorkerStatus]]:
@@ -215,11 +277,18 @@ class Reports:
 
 def longest_gap(moments: Sequence[float], start: float, end: float) -> float:
     """The longest time without any of the moments, between `start` and `end`."""
-    return max(later - sooner for sooner, later in pairwise([start, *(moment for moment in sorted(moments) if start < moment < end), end]))
+    return max(
+        later - sooner
+        for sooner, later in pairwise(
+            [start, *(moment for moment in sorted(moments) if start < moment < end), end]
+        )
+    )
 
 
 def answers_again(ask: Callable[[], Any], since: float, timeout: float, what: str) -> float:
-    """Seconds from `since` until `ask` gives something true; Kafka that is away counts as nothing."""
+    """Seconds from `since` until `ask` gives something true; Kafka that is away counts as
+    nothing.
+    """
 
     def look() -> object:
         try:

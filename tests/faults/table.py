@@ -1,4 +1,6 @@
-"""The fault table: what each fault test measured, kept as JSON lines, and written to docs/faults.md by `python -m tests.faults`."""
+"""The fault table: what each fault test measured, kept as JSON lines, and written to
+docs/faults.md by `python -m tests.faults`.
+"""
 
 from __future__ import annotations
 
@@ -10,15 +12,19 @@ from pathlib import Path
 from typing import Self
 
 FOLDER = "FAULTS_TABLE"
-"""The environment variable that names the folder for the rows. Without it rows are checked and forgotten."""
+"""The environment variable that names the folder for the rows. Without it rows are checked and
+forgotten.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One fault. Seconds, MiB (the growth of the process that grew most), pictures or records; None = there is nothing to measure.
+    """One fault. Seconds, MiB (the growth of the process that grew most), pictures or records; None
+    = there is nothing to measure.
 
-    `detect_s`: until somebody who looks is told; `recover_s`: from the end of the fault until all is well again. `secrets` names the logs in which
-    a planted password was found, "" for none. `missed` is what else was not as expected.
+    `detect_s`: until somebody who looks is told; `recover_s`: from the end of the fault until
+    all is well again. `secrets` names the logs in which a planted password was found, "" for
+    none. `missed` is what else was not as expected.
     """
 
     fault: str
@@ -42,7 +48,11 @@ class Row:
             "well again after {} s, bound {} s": (self.recover_s, self.bound_recover_s),
             "grew by {} MiB, bound {} MiB": (self.memory_mib, self.bound_memory_mib),
         }
-        found = [text.format(_number(value), _number(bound)) for text, (value, bound) in pairs.items() if _beyond(value, bound)]
+        found = [
+            text.format(_number(value), _number(bound))
+            for text, (value, bound) in pairs.items()
+            if _beyond(value, bound)
+        ]
         if self.secrets:
             found.append(f"a planted password is in {self.secrets}")
         return [*found, self.missed] if self.missed else found
@@ -63,7 +73,9 @@ class Table:
 
     def __init__(self, test: str) -> None:
         """`test` is the test's own name with its folder and file, as pytest says it."""
-        self.path = Path(os.environ[FOLDER]) / f"{_file_name(test)}.jsonl" if FOLDER in os.environ else None
+        self.path = (
+            Path(os.environ[FOLDER]) / f"{_file_name(test)}.jsonl" if FOLDER in os.environ else None
+        )
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self.path.unlink(missing_ok=True)
@@ -77,7 +89,10 @@ class Table:
 
 
 def _file_name(test: str) -> str:
-    return "".join(character if character.isalnum() else "-" for character in test.removeprefix("tests/faults/"))
+    return "".join(
+        character if character.isalnum() else "-"
+        for character in test.removeprefix("tests/faults/")
+    )
 
 
 def read(folder: Path) -> dict[str, list[Row]]:
@@ -85,7 +100,9 @@ def read(folder: Path) -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for path in sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime_ns):
         section = path.name.removeprefix("test_").removeprefix("test-").split("-py")[0]
-        found.setdefault(section, []).extend(Row.from_json(line) for line in path.read_text(encoding="utf-8").splitlines())
+        found.setdefault(section, []).extend(
+            Row.from_json(line) for line in path.read_text(encoding="utf-8").splitlines()
+        )
     return found
 
 

@@ -27,7 +27,9 @@ BANNER = 10.0
 RESUME = 5.0
 MEMORY = 64.0
 CONVEYOR = "conveyor"  # the demo camera, with a model that reads its codes
-TOO_LARGE = 8 * 2**20 - 16  # a picture that may be so large, but not together with its record's key and headers
+TOO_LARGE = (
+    8 * 2**20 - 16
+)  # a picture that may be so large, but not together with its record's key and headers
 
 Act = Callable[[], None]
 
@@ -42,7 +44,11 @@ class Resumed:
     @property
     def missed(self) -> str:
         """What came too late, in words; pictures have their own column."""
-        return f"predictions came after {self.predictions:.1f} s, bound {RESUME:g} s" if self.predictions > RESUME else ""
+        return (
+            f"predictions came after {self.predictions:.1f} s, bound {RESUME:g} s"
+            if self.predictions > RESUME
+            else ""
+        )
 
     def __str__(self) -> str:
         return f"Pictures after {self.pictures:.1f} s, predictions after {self.predictions:.1f} s."
@@ -50,7 +56,9 @@ class Resumed:
 
 @dataclass(frozen=True, slots=True)
 class Yard:
-    """An RTSP camera behind a proxy that counts what it sends, the demo camera with its model, and somebody who watches both."""
+    """An RTSP camera behind a proxy that counts what it sends, the demo camera with its model,
+    and somebody who watches both.
+    """
 
     rig: Rig
     link: FaultProxy
@@ -69,11 +77,17 @@ class Yard:
             heal()
             healed = time.monotonic()
             recovered = self.resumed(healed)
-            wait_until(lambda: self.watcher.dropped(self.slug) > before, 20, "the losses to be counted")
+            wait_until(
+                lambda: self.watcher.dropped(self.slug) > before, 20, "the losses to be counted"
+            )
         missed = [
             recovered.missed,
             self.replaced(pids),
-            "" if meanwhile > usual / 2 else f"the camera was read at {meanwhile / usual:.0%} of its rate",
+            (
+                ""
+                if meanwhile > usual / 2
+                else f"the camera was read at {meanwhile / usual:.0%} of its rate"
+            ),
         ]
         return Row(
             fault,
@@ -87,7 +101,9 @@ class Yard:
             dropped=self.watcher.dropped(self.slug) - before,
             secrets=self.rig.secrets(),
             missed="; ".join(filter(None, missed)),
-            note=f"{recovered} Meanwhile the camera was read at {meanwhile / usual:.0%} of its rate.",
+            note=(
+                f"{recovered} Meanwhile the camera was read at {meanwhile / usual:.0%} of its rate."
+            ),
         )
 
     def flow(self, seconds: float) -> float:
@@ -97,12 +113,20 @@ class Yard:
         return (self.link.bytes_down - begun) / seconds
 
     def resumed(self, healed: float, timeout: float = 90) -> Resumed:
-        """Waits until both cameras' pictures and the model's predictions, all captured after that moment, have come."""
+        """Waits until both cameras' pictures and the model's predictions, all captured after
+        that moment, have come.
+        """
         moment = time.time_ns() - int((time.monotonic() - healed) * 1e9)
-        pictures = max(self.watcher.wait_fresh(slug, healed, timeout).at for slug in (self.slug, CONVEYOR))
+        pictures = max(
+            self.watcher.wait_fresh(slug, healed, timeout).at for slug in (self.slug, CONVEYOR)
+        )
 
         def predicted() -> list[Told]:
-            return [told for told in self.watcher.messages("predictions", healed) if told["frame"]["captured_at"] > moment]
+            return [
+                told
+                for told in self.watcher.messages("predictions", healed)
+                if told["frame"]["captured_at"] > moment
+            ]
 
         prediction = wait_until(predicted, timeout, "predictions")[0].at
         self.watcher.wait_state(self.slug, "live", since=healed, timeout=timeout)
@@ -118,7 +142,11 @@ class Yard:
 def yard(rig: Rig, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
     folder = tmp_path_factory.mktemp("yard")
     with ExitStack() as running:
-        server = running.enter_context(RtspServer(scene_video(folder / "scene.mp4"), log=folder / "rtsp.log", login=CAMERA_LOGIN))
+        server = running.enter_context(
+            RtspServer(
+                scene_video(folder / "scene.mp4"), log=folder / "rtsp.log", login=CAMERA_LOGIN
+            )
+        )
         link = running.enter_context(FaultProxy(server.port))
         rig.add_rtsp("yard", link.port)
         running.callback(rig.operator.delete_camera, "yard")
@@ -134,23 +162,49 @@ def steady(yard: Yard) -> None:
 
 def test_kafka_is_stopped_for_a_minute(yard: Yard, table: Table) -> None:
     kafka = yard.rig.kafka
-    table.add(yard.row("Kafka is stopped for 60 s", "a banner; all goes on by itself", kafka.stop, lambda: bring_back(yard), OUTAGE_SECONDS))
+    table.add(
+        yard.row(
+            "Kafka is stopped for 60 s",
+            "a banner; all goes on by itself",
+            kafka.stop,
+            lambda: bring_back(yard),
+            OUTAGE_SECONDS,
+        )
+    )
 
 
 def test_kafka_is_black_holed_for_a_minute(yard: Yard, table: Table) -> None:
     link = yard.rig.link
     expected = "a banner; all goes on by itself"
-    table.add(yard.row("Kafka's network swallows everything for 60 s", expected, link.black_hole, link.forward, OUTAGE_SECONDS))
+    table.add(
+        yard.row(
+            "Kafka's network swallows everything for 60 s",
+            expected,
+            link.black_hole,
+            link.forward,
+            OUTAGE_SECONDS,
+        )
+    )
 
 
 def test_kafka_is_killed(yard: Yard, table: Table) -> None:
     kafka = yard.rig.kafka
-    table.add(yard.row("Kafka is killed (SIGKILL) while records are written", "as above", kafka.kill, lambda: bring_back(yard), 10))
+    table.add(
+        yard.row(
+            "Kafka is killed (SIGKILL) while records are written",
+            "as above",
+            kafka.kill,
+            lambda: bring_back(yard),
+            10,
+        )
+    )
 
 
 def test_kafka_is_frozen(yard: Yard, table: Table) -> None:
     kafka = yard.rig.kafka
-    table.add(yard.row("Kafka is frozen (SIGSTOP) for 20 s", "as above", kafka.pause, kafka.resume, 20))
+    table.add(
+        yard.row("Kafka is frozen (SIGSTOP) for 20 s", "as above", kafka.pause, kafka.resume, 20)
+    )
 
 
 def bring_back(yard: Yard) -> None:
@@ -190,7 +244,11 @@ def test_two_seconds_of_latency(yard: Yard, table: Table) -> None:
     with rig.memory() as memory:
         broken = time.monotonic()
         rig.link.delay(1.0)
-        old = wait_until(lambda: [frame for frame in watcher.seen(CONVEYOR, broken) if frame.age > 2], 30, "a picture that is late")[0]
+        old = wait_until(
+            lambda: [frame for frame in watcher.seen(CONVEYOR, broken) if frame.age > 2],
+            30,
+            "a picture that is late",
+        )[0]
         meanwhile = yard.flow(40)
         ages = sorted(frame.age for frame in watcher.seen(CONVEYOR, broken + 10))
         banners = len(watcher.messages("system", broken, kafka=False))
@@ -198,11 +256,16 @@ def test_two_seconds_of_latency(yard: Yard, table: Table) -> None:
         healed = time.monotonic()
         recovered = yard.resumed(healed)
     note = (
-        f"{len(ages) / 30:.1f} pictures a second, {ages[0]:.1f} to {ages[-1]:.1f} s old, shown as late. {banners} banners."
+        f"{len(ages) / 30:.1f} pictures a second, {ages[0]:.1f} to {ages[-1]:.1f} s old, shown as"
+        f" late. {banners} banners."
         if ages
         else "No pictures."
     )
-    missed = [recovered.missed, yard.replaced(pids), "" if meanwhile > usual / 2 else "the camera was held up"]
+    missed = [
+        recovered.missed,
+        yard.replaced(pids),
+        "" if meanwhile > usual / 2 else "the camera was held up",
+    ]
     table.add(
         Row(
             "2 s of latency to Kafka and back",
@@ -228,7 +291,9 @@ def noise(width: int, height: int) -> bytes:
 
 
 def padded(jpeg: bytes, size: int) -> bytes:
-    """The same picture with comments in it (ISO/IEC 10918-1, B.2.4.5), so that it takes `size` bytes."""
+    """The same picture with comments in it (ISO/IEC 10918-1, B.2.4.5), so that it takes `size`
+    bytes.
+    """
     comments = bytearray()
     while (left := size - len(jpeg) - len(comments)) > 0:
         length = min(left, 60_000) if left - min(left, 60_000) not in range(1, 5) else left - 5
@@ -270,7 +335,10 @@ def test_the_queue_is_full(yard: Yard, table: Table) -> None:
             dropped=dropped,
             secrets=rig.secrets(),
             missed="" if rate > 14 else "the camera was held up",
-            note=f"A camera with 15 pictures of {size:.1f} MiB a second; it was read at {rate:.1f} a second.",
+            note=(
+                f"A camera with 15 pictures of {size:.1f} MiB a second; it was read at {rate:.1f} a"
+                " second."
+            ),
         )
     )
 
@@ -313,4 +381,6 @@ def test_a_picture_above_the_limit(yard: Yard, table: Table, tmp_path: Path) -> 
 def test_nothing_has_crashed(yard: Yard, table: Table) -> None:
     """No library has ended a process in all of this."""
     assert not yard.rig.crashes()
-    table.add(Row("All of the above", "no process crashed", note="Python's faulthandler wrote nothing."))
+    table.add(
+        Row("All of the above", "no process crashed", note="Python's faulthandler wrote nothing.")
+    )

@@ -40,8 +40,20 @@ class Porch:
     watcher: Watcher
     slug: str = "porch"
 
-    def row(self, fault: str, expected: str, hurt: Act, state: str, *, lasting: float = 0.0, bound: float = RECOVER, heal: Act | None = None) -> Row:
-        """Break it, wait until the viewer is told `state`, let the fault last, end it and wait for fresh pictures."""
+    def row(
+        self,
+        fault: str,
+        expected: str,
+        hurt: Act,
+        state: str,
+        *,
+        lasting: float = 0.0,
+        bound: float = RECOVER,
+        heal: Act | None = None,
+    ) -> Row:
+        """Break it, wait until the viewer is told `state`, let the fault last, end it and wait
+        for fresh pictures.
+        """
         with self.rig.memory() as memory:
             before = self.watcher.dropped(self.slug)
             broken = time.monotonic()
@@ -69,14 +81,18 @@ class Porch:
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     folder = tmp_path_factory.mktemp("videos")
-    return scene_video(folder / "small.mp4"), scene_video(folder / "large.mp4", width=1280, height=720)
+    return scene_video(folder / "small.mp4"), scene_video(
+        folder / "large.mp4", width=1280, height=720
+    )
 
 
 @contextmanager
 def camera(rig: Rig, folder: Path, *videos: Path, slug: str = "porch") -> Iterator[Porch]:
     """The camera, live, for the length of the block."""
     with ExitStack() as running:
-        server = running.enter_context(RtspServer(*videos, log=folder / "rtsp.log", login=CAMERA_LOGIN))
+        server = running.enter_context(
+            RtspServer(*videos, log=folder / "rtsp.log", login=CAMERA_LOGIN)
+        )
         link = running.enter_context(FaultProxy(server.port))
         rig.add_rtsp(slug, link.port)
         running.callback(rig.operator.delete_camera, slug)
@@ -89,7 +105,9 @@ def camera(rig: Rig, folder: Path, *videos: Path, slug: str = "porch") -> Iterat
 
 
 @pytest.fixture(scope="module")
-def porch(rig: Rig, videos: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Porch]:
+def porch(
+    rig: Rig, videos: tuple[Path, Path], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Porch]:
     with camera(rig, tmp_path_factory.mktemp("porch"), videos[0]) as porch:
         yield porch
 
@@ -104,7 +122,14 @@ def steady(request: pytest.FixtureRequest) -> None:
 
 
 def test_a_connection_that_is_reset(porch: Porch, table: Table) -> None:
-    table.add(porch.row("The camera's connection is reset", "connected again by itself", porch.link.reset, "unreachable"))
+    table.add(
+        porch.row(
+            "The camera's connection is reset",
+            "connected again by itself",
+            porch.link.reset,
+            "unreachable",
+        )
+    )
 
 
 def test_a_camera_that_falls_silent(porch: Porch, table: Table) -> None:
@@ -114,21 +139,43 @@ def test_a_camera_that_falls_silent(porch: Porch, table: Table) -> None:
         porch.link.black_hole()
 
     row = porch.row(
-        "The camera falls silent, the connection stays open", "`stalled`; connected anew within 20 s", hurt, "stalled", lasting=SILENT_SECONDS
+        "The camera falls silent, the connection stays open",
+        "`stalled`; connected anew within 20 s",
+        hurt,
+        "stalled",
+        lasting=SILENT_SECONDS,
     )
     tries = porch.link.accepted - accepted
     missed = "" if tries else "nobody tried to connect anew"
-    table.add(replace(row, missed=missed, note=f"Silent for {SILENT_SECONDS:g} s, {tries} attempts meanwhile. {row.note}"))
+    table.add(
+        replace(
+            row,
+            missed=missed,
+            note=f"Silent for {SILENT_SECONDS:g} s, {tries} attempts meanwhile. {row.note}",
+        )
+    )
     assert since(broken) > SILENT_SECONDS
 
 
 def test_a_byte_a_second(porch: Porch, table: Table) -> None:
-    row = porch.row("The camera sends a byte a second", "`stalled`", lambda: porch.link.throttle(1), "stalled", lasting=SILENT_SECONDS)
+    row = porch.row(
+        "The camera sends a byte a second",
+        "`stalled`",
+        lambda: porch.link.throttle(1),
+        "stalled",
+        lasting=SILENT_SECONDS,
+    )
     table.add(row)
 
 
 def test_an_unplugged_camera(porch: Porch, table: Table) -> None:
-    row = porch.row("The camera is unplugged", "`unreachable`", porch.link.refuse, "unreachable", lasting=SILENT_SECONDS)
+    row = porch.row(
+        "The camera is unplugged",
+        "`unreachable`",
+        porch.link.refuse,
+        "unreachable",
+        lasting=SILENT_SECONDS,
+    )
     table.add(row)
 
 
@@ -147,7 +194,9 @@ def test_damaged_video(porch: Porch, table: Table) -> None:
 
     pids = porch.rig.pids()
     expected = "`degraded`; damaged pictures are dropped and counted"
-    row = porch.row("A third of the H.264 packets is damaged", expected, hurt, "degraded", lasting=20, heal=heal)
+    row = porch.row(
+        "A third of the H.264 packets is damaged", expected, hurt, "degraded", lasting=20, heal=heal
+    )
     table.add(replace(row, missed="" if porch.rig.pids() == pids else "a process was replaced"))
 
 
@@ -165,15 +214,21 @@ def test_a_camera_that_flaps(porch: Porch, table: Table) -> None:
     expected = "5 new streams a minute at most, `unreachable` between them"
     row = porch.row("The camera comes and goes every 2 s", expected, hurt, "unreachable", bound=60)
     moments = [frame.at for frame in porch.watcher.seen(porch.slug, begun)]
-    streams = sum(now - before > 1 for before, now in itertools.pairwise(moments)) - 1  # the last one is that of the recovery
+    streams = (
+        sum(now - before > 1 for before, now in itertools.pairwise(moments)) - 1
+    )  # the last one is that of the recovery
     missed = f"{streams} streams were begun in 40 s" if streams > 5 else ""
     table.add(replace(row, missed=missed, note=f"{streams} streams in 40 s. {row.note}"))
 
 
-def test_a_refused_password(rig: Rig, videos: tuple[Path, Path], tmp_path: Path, table: Table) -> None:
+def test_a_refused_password(
+    rig: Rig, videos: tuple[Path, Path], tmp_path: Path, table: Table
+) -> None:
     wrong = Login("watchman", "wr0ng-" + CAMERA_LOGIN.password)
     with ExitStack() as running:
-        server = running.enter_context(RtspServer(videos[0], log=tmp_path / "rtsp.log", login=CAMERA_LOGIN))
+        server = running.enter_context(
+            RtspServer(videos[0], log=tmp_path / "rtsp.log", login=CAMERA_LOGIN)
+        )
         link = running.enter_context(FaultProxy(server.port))
         broken = time.monotonic()
         rig.add_rtsp("gate", link.port, wrong)
@@ -201,7 +256,9 @@ def test_a_refused_password(rig: Rig, videos: tuple[Path, Path], tmp_path: Path,
     )
 
 
-def test_another_resolution(rig: Rig, videos: tuple[Path, Path], tmp_path: Path, table: Table) -> None:
+def test_another_resolution(
+    rig: Rig, videos: tuple[Path, Path], tmp_path: Path, table: Table
+) -> None:
     with camera(rig, tmp_path, *videos, slug="turning") as turning:
 
         def sizes() -> list[int]:
@@ -210,7 +267,11 @@ def test_another_resolution(rig: Rig, videos: tuple[Path, Path], tmp_path: Path,
 
         wait_until(lambda: len(sizes()) >= 4, 60, "the size to change four times")
         frames = turning.watcher.seen("turning")
-    pauses = [now.at - before.at for before, now in itertools.pairwise(frames) if before.width != now.width]
+    pauses = [
+        now.at - before.at
+        for before, now in itertools.pairwise(frames)
+        if before.width != now.width
+    ]
     states = {told["state"] for told in turning.watcher.messages("status", camera="turning")}
     table.add(
         Row(
@@ -235,7 +296,9 @@ class Others:
 
     def __enter__(self) -> Self:
         for number, slug in enumerate(self.slugs):
-            self.rig.operator.add_camera(slug, "demo", f"demo:conveyor?size=640x360&line={number + 1}", fps=str(self.fps))
+            self.rig.operator.add_camera(
+                slug, "demo", f"demo:conveyor?size=640x360&line={number + 1}", fps=str(self.fps)
+            )
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -243,7 +306,10 @@ class Others:
 
 
 def test_one_dead_camera_of_sixteen(porch: Porch, table: Table) -> None:
-    with Others(porch.rig, 15, fps=5) as others, porch.rig.watching(*others.slugs, width=640) as watcher:
+    with (
+        Others(porch.rig, 15, fps=5) as others,
+        porch.rig.watching(*others.slugs, width=640) as watcher,
+    ):
         started = time.monotonic()
         for slug in others.slugs:
             watcher.wait_fresh(slug, started)
@@ -256,8 +322,18 @@ def test_one_dead_camera_of_sixteen(porch: Porch, table: Table) -> None:
             porch.link.black_hole()
 
         broken = time.monotonic()
-        row = porch.row("One of 16 cameras dies", "`stalled`; the frame rates of the others change by less than 5 %", hurt, "stalled", lasting=30)
+        row = porch.row(
+            "One of 16 cameras dies",
+            "`stalled`; the frame rates of the others change by less than 5 %",
+            hurt,
+            "stalled",
+            lasting=30,
+        )
         after = {slug: watcher.rate(slug, broken + 5, broken + 30) for slug in others.slugs}
     worst = max(abs(after[slug] / before[slug] - 1) * 100 for slug in others.slugs)
     missed = f"a frame rate changed by {worst:.1f} %" if worst >= 5 else ""
-    table.add(replace(row, missed=missed, note=f"The frame rate that changed most: {worst:.1f} %. {row.note}"))
+    table.add(
+        replace(
+            row, missed=missed, note=f"The frame rate that changed most: {worst:.1f} %. {row.note}"
+        )
+    )

@@ -32,9 +32,16 @@ PROCESSES = ("web", "capture", "infer", "records", "imprint", "jobs")
 def small_disk(folder: Path, mib: int) -> Iterator[Path]:
     """A disk of its own on a folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    mount = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", folder], check=False, capture_output=True, text=True)
+    mount = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={mib}m", "tmpfs", folder],
+        check=False,
+        capture_output=True,
+        text=True,
+    )
     if mount.returncode:
-        pytest.skip(f"needs a disk of its own, which this user may not make: {mount.stderr.strip()}")
+        pytest.skip(
+            f"needs a disk of its own, which this user may not make: {mount.stderr.strip()}"
+        )
     try:
         yield folder
     finally:
@@ -54,13 +61,22 @@ def fill(folder: Path) -> Path:
 
 
 def test_the_data_folders_disk_is_full(tmp_path: Path, table: Table) -> None:
-    with small_disk(tmp_path / "data", DATA_MIB) as data, Rig(tmp_path / "rig", {"DATA_DIR": str(data)}) as rig, rig.watching(CAMERA) as watcher:
+    with (
+        small_disk(tmp_path / "data", DATA_MIB) as data,
+        Rig(tmp_path / "rig", {"DATA_DIR": str(data)}) as rig,
+        rig.watching(CAMERA) as watcher,
+    ):
         watcher.wait_fresh(CAMERA, 0.0)
         pids = rig.pids(*PROCESSES)
         with rig.memory(*PROCESSES) as memory:
             began = time.monotonic()
             ballast = fill(data)
-            wait_until(lambda: level(rig, "disk") == "bad", PATIENCE, "the system page to tell of the disk", interval=0.2)
+            wait_until(
+                lambda: level(rig, "disk") == "bad",
+                PATIENCE,
+                "the system page to tell of the disk",
+                interval=0.2,
+            )
             noticed = since(began)
             last_for(FULL_SECONDS - since(began))
             ballast.unlink()
@@ -68,11 +84,19 @@ def test_the_data_folders_disk_is_full(tmp_path: Path, table: Table) -> None:
             wait_until(lambda: saves(rig), PATIENCE, "a camera to be saved", interval=0.2)
             again = since(back)
             gap = longest_gap([frame.at for frame in watcher.seen(CAMERA)], began, time.monotonic())
-            predictions = longest_gap([told.at for told in watcher.messages("predictions", model="qr")], began, time.monotonic())
+            predictions = longest_gap(
+                [told.at for told in watcher.messages("predictions", model="qr")],
+                began,
+                time.monotonic(),
+            )
         ended = [name for name, pid in rig.pids(*PROCESSES).items() if pid != pids[name]]
         wrong = [
             *([f"the video stood still for {gap:.1f} s"] if gap > STALL_SECONDS else []),
-            *([f"predictions stood still for {predictions:.1f} s"] if predictions > STALL_SECONDS else []),
+            *(
+                [f"predictions stood still for {predictions:.1f} s"]
+                if predictions > STALL_SECONDS
+                else []
+            ),
             *([f"ended: {', '.join(ended)}"] if ended else []),
         ]
         table.add(
@@ -85,7 +109,10 @@ def test_the_data_folders_disk_is_full(tmp_path: Path, table: Table) -> None:
                 bound_recover_s=RECOVER_SECONDS,
                 memory_mib=memory.most,
                 secrets=rig.secrets(),
-                note=f"longest gap in the video {gap:.1f} s, in the predictions {predictions:.1f} s; pages and changes work again once there is room",
+                note=(
+                    f"longest gap in the video {gap:.1f} s, in the predictions {predictions:.1f} s;"
+                    " pages and changes work again once there is room"
+                ),
                 missed="; ".join(wrong),
             )
         )
@@ -101,8 +128,14 @@ def saves(rig: Rig) -> bool:
 
 
 def test_kafkas_disk_is_full(tmp_path: Path, table: Table) -> None:
-    """A broker ends when it cannot write. Nothing can be live without one, but all says so, and goes on when it is back."""
-    with small_disk(tmp_path / "rig" / "kafka", KAFKA_MIB) as disk, Rig(tmp_path / "rig") as rig, rig.watching(CAMERA) as watcher:
+    """A broker ends when it cannot write. Nothing can be live without one, but all says so, and
+    goes on when it is back.
+    """
+    with (
+        small_disk(tmp_path / "rig" / "kafka", KAFKA_MIB) as disk,
+        Rig(tmp_path / "rig") as rig,
+        rig.watching(CAMERA) as watcher,
+    ):
         watcher.wait_fresh(CAMERA, 0.0)
         pids = rig.pids(*PROCESSES)
         with rig.memory(*PROCESSES) as memory:

@@ -1,4 +1,6 @@
-"""Model servers that are slow, broken, silent, gone or another one: the video goes on, and the tile says why."""
+"""Model servers that are slow, broken, silent, gone or another one: the video goes on, and the
+tile says why.
+"""
 
 from __future__ import annotations
 
@@ -31,12 +33,18 @@ RECOVER_SECONDS = 10.0
 FAULT_SECONDS = 12.0
 STALLED_SECONDS = 60.0
 STALL_SECONDS = 2.0
-STATUS = {"model_version_status": [{"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}]}
+STATUS = {
+    "model_version_status": [
+        {"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}
+    ]
+}
 SEEN = {"classes": 1, "probabilities": [0.25, 0.75]}
 
 
 class ModelServer:
-    """Speaks TensorFlow Serving's REST, behind a network that can be broken. `trouble` answers in its stead."""
+    """Speaks TensorFlow Serving's REST, behind a network that can be broken. `trouble` answers
+    in its stead.
+    """
 
     def __init__(self) -> None:
         self.trouble: Callable[[Asked], Answer] | None = None
@@ -57,7 +65,11 @@ class ModelServer:
     def _answer(self, asked: Asked) -> Answer:
         if self.trouble is not None:
             return self.trouble(asked)
-        return as_json(STATUS) if asked.method == "GET" else as_json({"predictions": [SEEN] * len(json.loads(asked.body)["instances"])})
+        return (
+            as_json(STATUS)
+            if asked.method == "GET"
+            else as_json({"predictions": [SEEN] * len(json.loads(asked.body)["instances"])})
+        )
 
     def mend(self) -> None:
         """All is well again."""
@@ -95,15 +107,25 @@ def _slow(server: ModelServer) -> None:
 TROUBLES = [
     Trouble("30 s slow", _slow, "has not answered within 2 s"),
     Trouble("answers 500", _answers(as_json({"error": "out of memory"}, 500)), "out of memory"),
-    Trouble("hangs: takes the connection, says nothing", lambda server: server.link.black_hole(), "has not answered within 2 s"),
+    Trouble(
+        "hangs: takes the connection, says nothing",
+        lambda server: server.link.black_hole(),
+        "has not answered within 2 s",
+    ),
     Trouble("answers garbage", _answers(Answer(b"\x00\x17 garbage")), "is not understood"),
-    Trouble("gone: its port is closed", lambda server: server.link.refuse(), "refuses the connection"),
+    Trouble(
+        "gone: its port is closed", lambda server: server.link.refuse(), "refuses the connection"
+    ),
     Trouble(
         "swapped: another version is served",
         _answers(as_json({"error": "Servable not found for request: Specific(net, 1)"}, 404)),
         "has no model net",
     ),
-    Trouble("swapped: a model of another shape", _answers(as_json({"predictions": [[[1.0, 2.0], [3.0, 4.0]]]})), "has no output"),
+    Trouble(
+        "swapped: a model of another shape",
+        _answers(as_json({"predictions": [[[1.0, 2.0], [3.0, 4.0]]]})),
+        "has no output",
+    ),
 ]
 
 
@@ -111,7 +133,11 @@ TROUBLES = [
 def server(rig: Rig, on_kafka: None) -> Iterator[ModelServer]:
     """A model server whose model looks at the demo camera."""
     made = ModelServer()
-    with made.server, made.link, deployed(rig.stack, MODEL, "tfserving-rest", made.options(version="1"), CAMERA):
+    with (
+        made.server,
+        made.link,
+        deployed(rig.stack, MODEL, "tfserving-rest", made.options(version="1"), CAMERA),
+    ):
         yield made
 
 
@@ -135,7 +161,9 @@ def asked_meanwhile(server: ModelServer, before: tuple[int, int]) -> int:
     return max(len(server.server.asked) - before[0], server.link.accepted - before[1])
 
 
-@pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.name.split(":")[-1].strip().replace(" ", "-"))
+@pytest.mark.parametrize(
+    "trouble", TROUBLES, ids=lambda trouble: trouble.name.split(":")[-1].strip().replace(" ", "-")
+)
 def test_a_model_server_in_trouble_costs_its_predictions_only(
     rig: Rig, server: ModelServer, watcher: Watcher, table: Table, trouble: Trouble
 ) -> None:
@@ -145,8 +173,15 @@ def test_a_model_server_in_trouble_costs_its_predictions_only(
         trouble.begin(server)
         told = watcher.wait_told("model", began, 30, model=MODEL, state="failing")
         last_for(FAULT_SECONDS - since(began))
-        rate, gap, asked = watcher.rate(CAMERA, began), video_gap(watcher, began), asked_meanwhile(server, before)
-        details = {message["detail"] for message in watcher.messages("model", began, model=MODEL, state="failing")}
+        rate, gap, asked = (
+            watcher.rate(CAMERA, began),
+            video_gap(watcher, began),
+            asked_meanwhile(server, before),
+        )
+        details = {
+            message["detail"]
+            for message in watcher.messages("model", began, model=MODEL, state="failing")
+        }
         others = watcher.messages("predictions", time.monotonic() - 2, model="qr")
         mended = time.monotonic()
         server.mend()
@@ -155,26 +190,36 @@ def test_a_model_server_in_trouble_costs_its_predictions_only(
     wrong = [
         *([f"the video stood still for {gap:.1f} s"] if gap > STALL_SECONDS else []),
         *([] if others else ["the other model stopped"]),
-        *([] if any(trouble.says in str(detail) for detail in details) else [f"the tile says {details}"]),
+        *(
+            []
+            if any(trouble.says in str(detail) for detail in details)
+            else [f"the tile says {details}"]
+        ),
     ]
     table.add(
         Row(
             f"Model server: {trouble.name}",
-            "The tile says why; live video and other models go on; after 5 failures it is asked now and then only",
+            "The tile says why; live video and other models go on; after 5 failures it is asked now"
+            " and then only",
             detect_s=since(began, told.at),
             recover_s=since(mended, again.at),
             bound_detect_s=DETECT_SECONDS,
             bound_recover_s=RECOVER_SECONDS,
             memory_mib=memory.most,
             secrets=rig.secrets(),
-            note=f"asked {asked} times in {FAULT_SECONDS:g} s; video {rate:.1f} fps, {usual:.1f} before, longest gap {gap:.1f} s",
+            note=(
+                f"asked {asked} times in {FAULT_SECONDS:g} s; video {rate:.1f} fps, {usual:.1f}"
+                f" before, longest gap {gap:.1f} s"
+            ),
             missed="; ".join(wrong),
         )
     )
 
 
 def stalled(rig: Rig, server: ModelServer, table: Table, seconds: float) -> None:
-    """A model that does not answer for so long, under a deadline that lets it: it takes its place in the group all the same."""
+    """A model that does not answer for so long, under a deadline that lets it: it takes its
+    place in the group all the same.
+    """
     with (
         deployed(rig.stack, "stalled", "tfserving-rest", server.options(deadline=600), CAMERA),
         rig.watching(CAMERA) as watcher,
@@ -188,7 +233,11 @@ def stalled(rig: Rig, server: ModelServer, table: Table, seconds: float) -> None
         began = time.monotonic()
         with rig.memory("web", "infer") as memory:
             last_for(seconds)
-        rate, gap, silence = watcher.rate(CAMERA, began), video_gap(watcher, began), longest_silence(reports, began)
+        rate, gap, silence = (
+            watcher.rate(CAMERA, began),
+            video_gap(watcher, began),
+            longest_silence(reports, began),
+        )
         same = group_members("stalled") == members
         server.mend()
         mended = time.monotonic()
@@ -205,16 +254,24 @@ def stalled(rig: Rig, server: ModelServer, table: Table, seconds: float) -> None
             bound_recover_s=RECOVER_SECONDS,
             memory_mib=memory.most,
             secrets=rig.secrets(),
-            note=f"video {rate:.1f} fps, {usual:.1f} before; longest time without a report of the worker {silence:.1f} s",
+            note=(
+                f"video {rate:.1f} fps, {usual:.1f} before; longest time without a report of the"
+                f" worker {silence:.1f} s"
+            ),
             missed="; ".join(wrong),
         )
     )
 
 
 def group_members(model: str) -> set[str]:
-    """The members of a model's group: a member that was thrown out comes back under another name."""
+    """The members of a model's group: a member that was thrown out comes back under another
+    name.
+    """
     admin, group = Admin(), topics.inference_group(model, "1")
-    return {member.member_id for member in admin.client.describe_consumer_groups([group])[group].result(10).members}
+    return {
+        member.member_id
+        for member in admin.client.describe_consumer_groups([group])[group].result(10).members
+    }
 
 
 def longest_silence(reports: Reports, began: float) -> float:
@@ -223,10 +280,14 @@ def longest_silence(reports: Reports, began: float) -> float:
     return max(later - sooner for sooner, later in pairwise(moments))
 
 
-def test_a_stalled_model_keeps_its_place_in_the_group(rig: Rig, server: ModelServer, table: Table) -> None:
+def test_a_stalled_model_keeps_its_place_in_the_group(
+    rig: Rig, server: ModelServer, table: Table
+) -> None:
     stalled(rig, server, table, STALLED_SECONDS)
 
 
 @pytest.mark.soak
-def test_a_model_stalled_for_ten_minutes_keeps_its_place_in_the_group(rig: Rig, server: ModelServer, table: Table) -> None:
+def test_a_model_stalled_for_ten_minutes_keeps_its_place_in_the_group(
+    rig: Rig, server: ModelServer, table: Table
+) -> None:
     stalled(rig, server, table, 600)

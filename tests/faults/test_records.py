@@ -1,4 +1,6 @@
-"""Poison: records and frames that no model can take. Each costs itself, once, and nothing before it is counted as done."""
+"""Poison: records and frames that no model can take. Each costs itself, once, and nothing before
+it is counted as done.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +35,16 @@ from tests.servers.waiting import wait_until
 
 LETTER_SECONDS = 5.0
 NEXT_SECONDS = 1.0
-MOST_TRIES = 3
+MAX_TRIES = 3
 PATIENCE = 60
 DLT_SECONDS = 15.0
 LETTER_BYTES = 200_000
 BRIGHT, DARK = encode(blank(320, 180, 200)), encode(blank(320, 180, 20))
 HUGE = encode(blank(8192, 4400))
-EXPECTED = "3 tries at most, a dead letter, then the next one; the offset is stored only once Kafka has the letter"
+EXPECTED = (
+    "3 tries at most, a dead letter, then the next one; the offset is stored only once Kafka has"
+    " the letter"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +77,12 @@ def streams(rig: Rig, on_kafka: None) -> Iterator[dict[str, Stream]]:
             "iris": Stream(rig.stack, "iris", "iris_model"),
             "bright": Stream(rig.stack, "bright", "picture_model"),
             "nan": Stream(rig.stack, "nan", "nan_model"),
-            "tensors": Stream(rig.stack, "tensors", runtime="kserve-rest", options={"address": server.address, "model": "m"}),
+            "tensors": Stream(
+                rig.stack,
+                "tensors",
+                runtime="kserve-rest",
+                options={"address": server.address, "model": "m"},
+            ),
         }
         for stream in made.values():
             running.enter_context(stream)
@@ -95,8 +105,12 @@ def of_offset(offset: int) -> Callable[[Record], bool]:
     return lambda record: record.header_map.get("dlt-original-offset") == str(offset).encode()
 
 
-def store_watched(stream: Stream, offset: int, letters_before: int, until: Callable[[], bool]) -> bool:
-    """Whether the offset was ever stored while Kafka did not have the letter; watched until both are there."""
+def store_watched(
+    stream: Stream, offset: int, letters_before: int, until: Callable[[], bool]
+) -> bool:
+    """Whether the offset was ever stored while Kafka did not have the letter; watched until both
+    are there.
+    """
     too_early = False
 
     def both() -> bool:
@@ -112,7 +126,9 @@ def store_watched(stream: Stream, offset: int, letters_before: int, until: Calla
 
 
 @pytest.mark.parametrize("poison", POISONS, ids=lambda poison: poison.name.replace(" ", "-"))
-def test_a_poison_record_costs_itself(rig: Rig, streams: dict[str, Stream], table: Table, poison: Poison) -> None:
+def test_a_poison_record_costs_itself(
+    rig: Rig, streams: dict[str, Stream], table: Table, poison: Poison
+) -> None:
     stream = streams[poison.stream]
     outputs, letters = len(stream.outputs.seen), stream.end(stream.errors)
     offset = stream.end(stream.inputs)
@@ -125,7 +141,7 @@ def test_a_poison_record_costs_itself(rig: Rig, streams: dict[str, Stream], tabl
     next_at = stream.outputs.seen[outputs][0]
     tries = int(letter.header_map["dlt-delivery-attempt"])
     wrong = [
-        *([f"tried {tries} times"] if tries > MOST_TRIES else []),
+        *([f"tried {tries} times"] if tries > MAX_TRIES else []),
         *(["the offset was stored before the letter was there"] if too_early else []),
         *(["the letter is not the record as it came"] if not kept(letter, poison.bad) else []),
     ]
@@ -139,14 +155,16 @@ def test_a_poison_record_costs_itself(rig: Rig, streams: dict[str, Stream], tabl
             bound_recover_s=NEXT_SECONDS,
             dropped=0,
             secrets=rig.secrets(),
-            note=f"{tries} of {MOST_TRIES} tries",
+            note=f"{tries} of {MAX_TRIES} tries",
             missed="; ".join(wrong),
         )
     )
 
 
 def kept(letter: Record, bad: object) -> bool:
-    """Whether the letter holds the record as it was sent; of one above the limit, that it says where it is."""
+    """Whether the letter holds the record as it was sent; of one above the limit, that it says
+    where it is.
+    """
     if not isinstance(bad, bytes):
         return bad is not None or letter.value is None
     return letter.value == (bad if len(bad) < 8 * 2**20 else None)
@@ -163,7 +181,9 @@ FRAMES = [
 
 @pytest.fixture(scope="module")
 def fed(rig: Rig, on_kafka: None) -> Iterator[FedCamera]:
-    """A camera that two models look at: the QR reader, and one that gives NaN boxes of dark pictures."""
+    """A camera that two models look at: the QR reader, and one that gives NaN boxes of dark
+    pictures.
+    """
     camera = FedCamera(rig.stack, free_port())
     slugs = {"read": ("builtin-qr", {}), "dark": ("python", {"model": "nan_model"})}
     with ExitStack() as running:
@@ -173,16 +193,23 @@ def fed(rig: Rig, on_kafka: None) -> Iterator[FedCamera]:
 
             def both_see() -> bool:
                 camera.send(BRIGHT)
-                return {Prediction.from_json(record.value).model for record in predictions.records} == slugs.keys()
+                return {
+                    Prediction.from_json(record.value).model for record in predictions.records
+                } == slugs.keys()
 
             wait_until(both_see, PATIENCE, "both models to see the camera", interval=0.3)
         yield camera
 
 
 @pytest.mark.parametrize("poison", FRAMES, ids=lambda poison: poison.name.replace(" ", "-"))
-def test_a_poison_frame_costs_itself(rig: Rig, fed: FedCamera, table: Table, poison: Poison) -> None:
+def test_a_poison_frame_costs_itself(
+    rig: Rig, fed: FedCamera, table: Table, poison: Poison
+) -> None:
     model = "dark" if poison.stream == "dark" else "read"
-    with Tail(topics.errors(model, "1")) as letters, Tail(topics.predictions(fed.slug)) as predictions:
+    with (
+        Tail(topics.errors(model, "1")) as letters,
+        Tail(topics.predictions(fed.slug)) as predictions,
+    ):
         wait_until(lambda: predictions.seen, PATIENCE, "what was seen before")
         offset = stream_end(fed)
         sent = time.monotonic()
@@ -193,7 +220,9 @@ def test_a_poison_frame_costs_itself(rig: Rig, fed: FedCamera, table: Table, poi
             fed.send(poison.bad)
         letter_at, letter = letters.first(of_offset(offset), PATIENCE, "the dead letter")
         seq = fed.send(BRIGHT)
-        next_at, _ = predictions.first(lambda record: seen(record, model, seq), PATIENCE, "the next prediction", sent)
+        next_at, _ = predictions.first(
+            lambda record: seen(record, model, seq), PATIENCE, "the next prediction", sent
+        )
     table.add(
         Row(
             f"Frame: {poison.name}",
@@ -230,7 +259,9 @@ def without_letters(rig: Rig, stream: Stream) -> Iterator[None]:
 
 
 @pytest.mark.parametrize("delivery", ["every", "exactly-once"])
-def test_while_kafka_takes_no_dead_letters_nothing_counts_as_done(rig: Rig, on_kafka: None, table: Table, delivery: str) -> None:
+def test_while_kafka_takes_no_dead_letters_nothing_counts_as_done(
+    rig: Rig, on_kafka: None, table: Table, delivery: str
+) -> None:
     bad = b"{" + b" " * LETTER_BYTES
     with Stream(rig.stack, f"letters-{delivery}", "iris_model", delivery=delivery) as stream:
         stream.works(IRIS)
@@ -247,20 +278,27 @@ def test_while_kafka_takes_no_dead_letters_nothing_counts_as_done(rig: Rig, on_k
                 stored = stream.stored()
                 tries = max(status.failed for status in reports_of(states, stream))
             mended = time.monotonic()
-            letter_at, _ = stream.letters.first(of_offset(offset), PATIENCE, "the dead letter", mended)
+            letter_at, _ = stream.letters.first(
+                of_offset(offset), PATIENCE, "the dead letter", mended
+            )
             wait_until(lambda: stream.stored() == offset + 21, PATIENCE, "all offsets to be stored")
             recovered = since(mended)
             outputs = len(stream.outputs.seen)
     wrong = [
         *(["an offset was stored beyond the record"] if stored > offset else []),
         *([f"sent {tries} times in {DLT_SECONDS:g} s"] if tries > DLT_SECONDS else []),
-        *([f"{outputs} answers of 21"] if outputs < 21 or (outputs > 21 and delivery != "every") else []),
+        *(
+            [f"{outputs} answers of 21"]
+            if outputs < 21 or (outputs > 21 and delivery != "every")
+            else []
+        ),
         *(["nobody was told"] if told_at is None else []),
     ]
     table.add(
         Row(
             f"Kafka takes no dead letters ({delivery})",
-            "No offset is stored beyond the record, one try a second at most, the model's state says why",
+            "No offset is stored beyond the record, one try a second at most, the model's state"
+            " says why",
             detect_s=None if told_at is None else since(began, told_at),
             recover_s=recovered,
             bound_detect_s=10,
@@ -268,7 +306,10 @@ def test_while_kafka_takes_no_dead_letters_nothing_counts_as_done(rig: Rig, on_k
             memory_mib=memory.most,
             dropped=0,
             secrets=rig.secrets(),
-            note=f"the letter was sent {tries} times in {DLT_SECONDS:g} s, and arrived {since(mended, letter_at):.1f} s after the end",
+            note=(
+                f"the letter was sent {tries} times in {DLT_SECONDS:g} s, and arrived"
+                f" {since(mended, letter_at):.1f} s after the end"
+            ),
             missed="; ".join(wrong),
         )
     )
@@ -277,14 +318,23 @@ def test_while_kafka_takes_no_dead_letters_nothing_counts_as_done(rig: Rig, on_k
 def reports_of(states: Tail, stream: Stream) -> list[ModelStatus]:
     """What the worker reports of the model; it counts a dead letter each time that it makes one."""
     key = f"model/{stream.slug}@1".encode()
-    return [ModelStatus.from_json(record.value) for record in states.records if record.key == key and record.value]
+    return [
+        ModelStatus.from_json(record.value)
+        for record in states.records
+        if record.key == key and record.value
+    ]
 
 
 def said_so(states: Tail, stream: Stream, began: float) -> float | None:
     """When the model's state said that Kafka does not take the results."""
     key = f"model/{stream.slug}@1".encode()
     try:
-        at, _ = states.first(lambda record: record.key == key and b"Kafka does not take" in (record.value or b""), DLT_SECONDS, "the reason", began)
+        at, _ = states.first(
+            lambda record: record.key == key and b"Kafka does not take" in (record.value or b""),
+            DLT_SECONDS,
+            "the reason",
+            began,
+        )
     except TimeoutError:
         return None
     return at

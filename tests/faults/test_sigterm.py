@@ -1,4 +1,6 @@
-"""SIGTERM to each kind of process while it works: it ends in 20 s, and nothing that was acknowledged is lost."""
+"""SIGTERM to each kind of process while it works: it ends in 20 s, and nothing that was
+acknowledged is lost.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,9 @@ def at_work(rig: Rig, on_kafka: None) -> Iterator[None]:
 
 
 def asked_to_end(rig: Rig, kind: str) -> tuple[float, str]:
-    """SIGTERM to a process of the stack: how long it took to end, and how its supervisor saw it end."""
+    """SIGTERM to a process of the stack: how long it took to end, and how its supervisor saw it
+    end.
+    """
     pid = rig.stack.pid(kind)
     asked = time.monotonic()
     os.kill(pid, signal.SIGTERM)
@@ -51,9 +55,21 @@ def asked_to_end(rig: Rig, kind: str) -> tuple[float, str]:
     return took, ends[-1]
 
 
-def add(table: Table, rig: Rig, kind: str, ended: tuple[float, str], lost: int, note: str, missed: str = "") -> None:
+def add(
+    table: Table,
+    rig: Rig,
+    kind: str,
+    ended: tuple[float, str],
+    lost: int,
+    note: str,
+    missed: str = "",
+) -> None:
     """The row of one kind; losses and an exit status other than 0 are missed."""
-    wrong = [missed, f"{lost} lost" if lost else "", "" if ended[1] == "exit=0" else f"ended with {ended[1]}"]
+    wrong = [
+        missed,
+        f"{lost} lost" if lost else "",
+        "" if ended[1] == "exit=0" else f"ended with {ended[1]}",
+    ]
     table.add(
         Row(
             f"SIGTERM: {kind}",
@@ -69,17 +85,33 @@ def add(table: Table, rig: Rig, kind: str, ended: tuple[float, str], lost: int, 
 
 
 def test_capture_sends_what_it_has_taken(rig: Rig, table: Table) -> None:
-    with Tail(topics.frames(CAMERA), OFFSET_END) as frames, Tail(topics.status(), OFFSET_END) as states:
+    with (
+        Tail(topics.frames(CAMERA), OFFSET_END) as frames,
+        Tail(topics.status(), OFFSET_END) as states,
+    ):
         wait_until(lambda: len(frames.seen) > 30, PATIENCE, "some pictures")
         ended = asked_to_end(rig, "capture")
-        wait_until(lambda: any(seq == 0 for seq in numbers(frames)), PATIENCE, "the next worker's pictures")
+        wait_until(
+            lambda: any(seq == 0 for seq in numbers(frames)), PATIENCE, "the next worker's pictures"
+        )
         seqs = numbers(frames)
         reported = [status.frames for status in statuses(states)]
     before = seqs[: seqs.index(0)]
     missing = len(set(range(before[0], before[-1] + 1)) - set(before))
     taken = max(reported)
     lost = missing + max(0, taken - 1 - before[-1])
-    add(table, rig, "capture", ended, lost, f"{len(before)} pictures without a gap in their numbers" if not missing else f"{missing} are missing")
+    add(
+        table,
+        rig,
+        "capture",
+        ended,
+        lost,
+        (
+            f"{len(before)} pictures without a gap in their numbers"
+            if not missing
+            else f"{missing} are missing"
+        ),
+    )
 
 
 def numbers(frames: Tail) -> list[int]:
@@ -96,10 +128,18 @@ def statuses(states: Tail) -> Iterator[CameraStatus]:
 
 def test_infer_sends_what_it_has_answered(rig: Rig, table: Table) -> None:
     # The first end makes sure that its successor's count and the topic begin at one moment.
-    with Tail(topics.predictions(CAMERA), OFFSET_END) as predictions, Tail(topics.status(), OFFSET_END) as states:
+    with (
+        Tail(topics.predictions(CAMERA), OFFSET_END) as predictions,
+        Tail(topics.status(), OFFSET_END) as states,
+    ):
         first = time.time_ns()
         os.kill(rig.stack.pid("infer"), signal.SIGTERM)
-        wait_until(lambda: any(status.predicted > 50 and status.at > first for status in models(states)), PATIENCE, "some answers", interval=0.2)
+        wait_until(
+            lambda: any(status.predicted > 50 and status.at > first for status in models(states)),
+            PATIENCE,
+            "some answers",
+            interval=0.2,
+        )
         worker = models(states)[-1].worker
         ended = asked_to_end(rig, "infer")
         over = time.time_ns()
@@ -107,7 +147,14 @@ def test_infer_sends_what_it_has_answered(rig: Rig, table: Table) -> None:
         answered = max(status.predicted for status in models(states) if status.worker == worker)
         found = [Prediction.from_json(record.value) for record in predictions.records]
         sent = sum(item.model == "qr" and first < item.timing.finished_at < over for item in found)
-    add(table, rig, "infer", ended, max(0, answered - sent), f"{sent} predictions in Kafka, {answered} reported by the worker")
+    add(
+        table,
+        rig,
+        "infer",
+        ended,
+        max(0, answered - sent),
+        f"{sent} predictions in Kafka, {answered} reported by the worker",
+    )
 
 
 def models(states: Tail) -> list[ModelStatus]:
@@ -124,7 +171,9 @@ def models(states: Tail) -> list[ModelStatus]:
 
 @pytest.mark.parametrize("delivery", ["every", "exactly-once"])
 def test_records_are_answered_once(rig: Rig, table: Table, delivery: str) -> None:
-    with Stream(rig.stack, f"ends-{delivery}", "slow_model", delivery=delivery, partitions=2) as stream:
+    with Stream(
+        rig.stack, f"ends-{delivery}", "slow_model", delivery=delivery, partitions=2
+    ) as stream:
         stream.works({"id": "first"})
         for number in range(RECORDS):
             stream.send({"id": number, "seconds": 0.002}, partition=number % 2)
@@ -132,13 +181,25 @@ def test_records_are_answered_once(rig: Rig, table: Table, delivery: str) -> Non
         wait_until(lambda: len(stream.outputs.seen) > RECORDS // 10, PATIENCE, "some answers")
         ended = asked_to_end(rig, "records")
         in_the_middle = len(stream.outputs.seen) < RECORDS
-        wait_until(lambda: len({record.value for record in stream.outputs.records}) == RECORDS + 1, PATIENCE, "all answers")
+        wait_until(
+            lambda: len({record.value for record in stream.outputs.records}) == RECORDS + 1,
+            PATIENCE,
+            "all answers",
+        )
         last_for(1)
         answers = Counter(record.value for record in stream.outputs.records)
     twice = sum(answers.values()) - len(answers)
-    missed = f"{twice} answered twice" if twice else "" if in_the_middle else "it was not in the middle"
+    missed = (
+        f"{twice} answered twice" if twice else "" if in_the_middle else "it was not in the middle"
+    )
     add(
-        table, rig, f"records ({delivery})", ended, RECORDS + 1 - len(answers), f"{len(answers):,} of {RECORDS + 1:,} answered, {twice} twice", missed
+        table,
+        rig,
+        f"records ({delivery})",
+        ended,
+        RECORDS + 1 - len(answers),
+        f"{len(answers):,} of {RECORDS + 1:,} answered, {twice} twice",
+        missed,
     )
 
 
@@ -148,7 +209,14 @@ def test_imprint_ends(rig: Rig, table: Table) -> None:
         ended = asked_to_end(rig, "imprint")
         moment = time.monotonic()
         again, _ = drawn.first(lambda _record: True, PATIENCE, "drawn pictures again", moment)
-    add(table, rig, "imprint", ended, 0, f"pictures again {since(moment, again):.1f} s after its end")
+    add(
+        table,
+        rig,
+        "imprint",
+        ended,
+        0,
+        f"pictures again {since(moment, again):.1f} s after its end",
+    )
 
 
 @contextmanager
@@ -156,7 +224,9 @@ def streams(rig: Rig) -> Iterator[None]:
     """Viewers of the camera's MJPEG stream, who read now and then only."""
     with ExitStack() as open_streams:
         for _ in range(VIEWERS):
-            reply = rig.operator.session.get(f"{rig.stack.url}/cameras/{CAMERA}/stream.mjpg", stream=True, timeout=20)
+            reply = rig.operator.session.get(
+                f"{rig.stack.url}/cameras/{CAMERA}/stream.mjpg", stream=True, timeout=20
+            )
             open_streams.callback(reply.close)
             assert next(reply.iter_content(1024))
         yield
@@ -168,7 +238,15 @@ def test_the_web_ends_with_viewers_on_it(rig: Rig, table: Table) -> None:
         ended = asked_to_end(rig, "web")
         moment = time.monotonic()
         again = watcher.wait_fresh(CAMERA, moment, PATIENCE).at
-    add(table, rig, "web", ended, 0, f"{VIEWERS} streams and 2 sockets open; pictures again {since(moment, again):.1f} s after its end")
+    add(
+        table,
+        rig,
+        "web",
+        ended,
+        0,
+        f"{VIEWERS} streams and 2 sockets open; pictures again {since(moment, again):.1f} s after"
+        " its end",
+    )
 
 
 def test_jobs_do_or_give_back_what_they_have_taken(rig: Rig, table: Table) -> None:
@@ -185,7 +263,10 @@ def test_jobs_do_or_give_back_what_they_have_taken(rig: Rig, table: Table) -> No
 
 def unprobed(rig: Rig) -> list[str]:
     """The cameras without a probe's result."""
-    pages = {slug: rig.operator.get(f"/admin/cameras/camera/{rig.operator.camera_pk(slug)}/change/").text for slug in PROBED}
+    pages = {
+        slug: rig.operator.get(f"/admin/cameras/camera/{rig.operator.camera_pk(slug)}/change/").text
+        for slug in PROBED
+    }
     return [slug for slug, page in pages.items() if "1280×720" not in page]
 
 
@@ -200,4 +281,12 @@ def test_all_of_it_ends(table: Table, tmp_path: Path) -> None:
         status = rig.stack.child.wait(60)
         ended = since(asked), f"exit={status}"
         left = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
-        add(table, rig, "up, with all its processes", ended, 0, "", f"{len(left)} processes are left" if left else "")
+        add(
+            table,
+            rig,
+            "up, with all its processes",
+            ended,
+            0,
+            "",
+            f"{len(left)} processes are left" if left else "",
+        )

@@ -42,7 +42,9 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServe
 
 
 @pytest.fixture(scope="module")
-def whole(redis: RedisServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
+def whole(
+    redis: RedisServer, postgres: PostgresServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Rig]:
     """Sightline on all three: Kafka, PostgreSQL, Redis."""
     environment = {"REDIS_URL": redis.url, "DATABASE_URL": postgres.url}
     with (
@@ -70,7 +72,12 @@ def level(rig: Rig, part: str) -> str:
 
 def told(rig: Rig, part: str, began: float) -> float:
     """When the system page says that a part is away."""
-    wait_until(lambda: level(rig, part) == "bad", PATIENCE, f"the system page to tell of {part}", interval=0.2)
+    wait_until(
+        lambda: level(rig, part) == "bad",
+        PATIENCE,
+        f"the system page to tell of {part}",
+        interval=0.2,
+    )
     return since(began)
 
 
@@ -120,7 +127,9 @@ PROCESSES = ("web", "capture", "infer", "records", "imprint", "jobs")
 
 
 @pytest.mark.parametrize("hangs", [False, True], ids=["stopped", "hangs"])
-def test_redis_is_away_for_30_seconds(whole: Rig, redis: RedisServer, watcher: Watcher, table: Table, hangs: bool) -> None:
+def test_redis_is_away_for_30_seconds(
+    whole: Rig, redis: RedisServer, watcher: Watcher, table: Table, hangs: bool
+) -> None:
     pids = whole.pids(*PROCESSES)
     with whole.memory(*PROCESSES) as memory, Reports() as reports:
         began = time.monotonic()
@@ -133,7 +142,12 @@ def test_redis_is_away_for_30_seconds(whole: Rig, redis: RedisServer, watcher: W
         last_for(OUTAGE_SECONDS - since(began))
         (redis.resume if hangs else redis.start)()
         back = time.monotonic()
-        wait_until(lambda: level(whole, "redis") == "ok", PATIENCE, "the system page to be content", interval=0.2)
+        wait_until(
+            lambda: level(whole, "redis") == "ok",
+            PATIENCE,
+            "the system page to be content",
+            interval=0.2,
+        )
         connects(whole)
         again = since(back)
         wait_until(jobs_done(reports, back), PATIENCE, "jobs to be done again", interval=0.2)
@@ -150,10 +164,17 @@ def test_redis_is_away_for_30_seconds(whole: Rig, redis: RedisServer, watcher: W
             bound_recover_s=SOCKETS_SECONDS,
             memory_mib=memory.most,
             secrets=whole.secrets(),
-            note=f"longest gap in the video {gap:.1f} s; meanwhile a new viewer had a picture after {socket:.1f} s, and a camera was "
-            f"saved in {saved:.1f} s; jobs went on {jobs:.1f} s after the end",
+            note=(
+                f"longest gap in the video {gap:.1f} s; meanwhile a new viewer had a picture after"
+                f" {socket:.1f} s, and a camera was saved in {saved:.1f} s; jobs went on {jobs:.1f}"
+                " s after the end"
+            ),
             missed=judged(
-                gap, pids, whole, "" if page and logged_in else "logged out", "" if jobs < JOBS_SECONDS else f"no job for {jobs:.0f} s after the end"
+                gap,
+                pids,
+                whole,
+                "" if page and logged_in else "logged out",
+                "" if jobs < JOBS_SECONDS else f"no job for {jobs:.0f} s after the end",
             ),
         )
     )
@@ -169,7 +190,12 @@ def test_redis_is_flushed(whole: Rig, redis: RedisServer, watcher: Watcher, tabl
         jobs = since(began)
         whole.operator.add_camera("flushed", "demo", "demo:conveyor?line=3")
         asked = time.monotonic()
-        wait_until(lambda: is_probed(whole, "flushed"), PATIENCE, "the new camera to be probed", interval=0.5)
+        wait_until(
+            lambda: is_probed(whole, "flushed"),
+            PATIENCE,
+            "the new camera to be probed",
+            interval=0.5,
+        )
         probed = since(asked)
     gap, logged_in = video_gap(watcher, began), works(whole)
     whole.operator.delete_camera("flushed")
@@ -180,19 +206,33 @@ def test_redis_is_flushed(whole: Rig, redis: RedisServer, watcher: Watcher, tabl
             recover_s=again,
             bound_recover_s=SOCKETS_SECONDS,
             secrets=whole.secrets(),
-            note=f"longest gap in the video {gap:.1f} s; jobs went on after {jobs:.1f} s, a new camera was probed in {probed:.1f} s",
-            missed=judged(gap, pids, whole, "" if logged_in else "logged out", "" if jobs < JOBS_SECONDS else f"no job for {jobs:.0f} s"),
+            note=(
+                f"longest gap in the video {gap:.1f} s; jobs went on after {jobs:.1f} s, a new"
+                f" camera was probed in {probed:.1f} s"
+            ),
+            missed=judged(
+                gap,
+                pids,
+                whole,
+                "" if logged_in else "logged out",
+                "" if jobs < JOBS_SECONDS else f"no job for {jobs:.0f} s",
+            ),
         )
     )
 
 
 def is_probed(rig: Rig, slug: str) -> bool:
     """Whether the camera's page shows what the probe found."""
-    return "1280×720" in rig.operator.get(f"/admin/cameras/camera/{rig.operator.camera_pk(slug)}/change/").text
+    return (
+        "1280×720"
+        in rig.operator.get(f"/admin/cameras/camera/{rig.operator.camera_pk(slug)}/change/").text
+    )
 
 
 @pytest.mark.parametrize("seconds", [0.0, OUTAGE_SECONDS], ids=["restarted", "away"])
-def test_postgresql_is_restarted(whole: Rig, postgres: PostgresServer, watcher: Watcher, table: Table, seconds: float) -> None:
+def test_postgresql_is_restarted(
+    whole: Rig, postgres: PostgresServer, watcher: Watcher, table: Table, seconds: float
+) -> None:
     pids = whole.pids(*PROCESSES)
     with whole.memory(*PROCESSES) as memory, Reports() as reports:
         began = time.monotonic()
@@ -203,7 +243,12 @@ def test_postgresql_is_restarted(whole: Rig, postgres: PostgresServer, watcher: 
             last_for(seconds - since(began))
         postgres.start()
         back = time.monotonic()
-        wait_until(lambda: works(whole) and works(whole, "/admin/cameras/camera/"), PATIENCE, "the pages", interval=0.1)
+        wait_until(
+            lambda: works(whole) and works(whole, "/admin/cameras/camera/"),
+            PATIENCE,
+            "the pages",
+            interval=0.1,
+        )
         pages = since(back)
         # A change reaches the workers through the database.
         whole.operator.add_camera("after", "demo", "demo:conveyor?line=4")
@@ -224,8 +269,10 @@ def test_postgresql_is_restarted(whole: Rig, postgres: PostgresServer, watcher: 
             bound_recover_s=DATABASE_SECONDS,
             memory_mib=memory.most,
             secrets=whole.secrets(),
-            note=f"longest gap in the video {gap:.1f} s; pages after {pages:.1f} s; a camera added then was seen after {shown:.1f} s; "
-            f"jobs after {jobs:.1f} s",
+            note=(
+                f"longest gap in the video {gap:.1f} s; pages after {pages:.1f} s; a camera added"
+                f" then was seen after {shown:.1f} s; jobs after {jobs:.1f} s"
+            ),
             missed=judged(gap, pids, whole),
         )
     )

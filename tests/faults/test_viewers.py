@@ -1,4 +1,6 @@
-"""Viewers who are slow, stop, or go without a word: it costs the server little and the others nothing."""
+"""Viewers who are slow, stop, or go without a word: it costs the server little and the others
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -41,12 +43,20 @@ def others(rig: Rig) -> Iterator[Clients]:
 
 
 def headers(rig: Rig) -> tuple[str, ...]:
-    return (f"Cookie: sessionid={rig.operator.session.cookies['sessionid']}", f"Origin: http://127.0.0.1:{rig.stack.port}")
+    return (
+        f"Cookie: sessionid={rig.operator.session.cookies['sessionid']}",
+        f"Origin: http://127.0.0.1:{rig.stack.port}",
+    )
 
 
 def among_others(rig: Rig, others: Clients, fault: str, expected: str, rate: float) -> Row:
-    """One more viewer, through a proxy that gives it `rate` bytes a second, 0 for none, while the others are measured."""
-    with FaultProxy(rig.stack.port) as link, Watcher(rig.operator, CAMERA, port=link.port) as viewer:
+    """One more viewer, through a proxy that gives it `rate` bytes a second, 0 for none, while
+    the others are measured.
+    """
+    with (
+        FaultProxy(rig.stack.port) as link,
+        Watcher(rig.operator, CAMERA, port=link.port) as viewer,
+    ):
         viewer.wait_fresh(CAMERA, time.monotonic())
         others.take()
         last_for(REFERENCE_SECONDS)
@@ -64,7 +74,11 @@ def among_others(rig: Rig, others: Clients, fault: str, expected: str, rate: flo
         healed = time.monotonic()
         seen = viewer.wait_fresh(CAMERA, healed)
     change = (meanwhile / usual - 1) * 100
-    got = f"It got {len(ages)} pictures in {FAULT_SECONDS - 10:g} s, {max(ages):.1f} s old at most. " if ages else ""
+    got = (
+        f"It got {len(ages)} pictures in {FAULT_SECONDS - 10:g} s, {max(ages):.1f} s old at most. "
+        if ages
+        else ""
+    )
     return Row(
         fault,
         expected,
@@ -74,13 +88,20 @@ def among_others(rig: Rig, others: Clients, fault: str, expected: str, rate: flo
         bound_memory_mib=MEMORY,
         secrets=rig.secrets(),
         missed=f"the others' frame age (p95) grew by {change:.0f} %" if change > SLOWER else "",
-        note=f"{got}The others' frame age (p95): {usual:.0f} ms without it, {meanwhile:.0f} ms with it.",
+        note=(
+            f"{got}The others' frame age (p95): {usual:.0f} ms without it, {meanwhile:.0f} ms"
+            " with it."
+        ),
     )
 
 
 def test_a_viewer_who_stops_reading(rig: Rig, others: Clients, table: Table) -> None:
     expected = "8 MiB at most, the others' pictures no later (+10 %)"
-    table.add(among_others(rig, others, f"One of 20 viewers stops reading for {FAULT_SECONDS:g} s", expected, 0))
+    table.add(
+        among_others(
+            rig, others, f"One of 20 viewers stops reading for {FAULT_SECONDS:g} s", expected, 0
+        )
+    )
 
 
 def test_a_viewer_with_64_kbit_a_second(rig: Rig, others: Clients, table: Table) -> None:
@@ -99,11 +120,18 @@ def open_sockets(pid: int) -> int:
 
 
 def visit(rig: Rig, number: int) -> socket.socket:
-    """A viewer who has got something: every other one of the wall's socket, the rest of the stream."""
+    """A viewer who has got something: every other one of the wall's socket, the rest of the
+    stream.
+    """
     connection = socket.create_connection(("127.0.0.1", rig.stack.port), 10)
     by_socket = number % 2 == 0
     path = "/ws/wall/" if by_socket else f"/cameras/{CAMERA}/stream.mjpg"
-    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{rig.stack.port}", *headers(rig), *(HANDSHAKE if by_socket else ())]
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{rig.stack.port}",
+        *headers(rig),
+        *(HANDSHAKE if by_socket else ()),
+    ]
     connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
     answer = connection.recv(4096)
     assert answer.split(b" ")[1] in (b"101", b"200"), answer
@@ -115,7 +143,9 @@ def visit(rig: Rig, number: int) -> socket.socket:
 
 def test_viewers_who_go_without_a_word(rig: Rig, table: Table) -> None:
     pid = rig.stack.pid("web")
-    for number in range(20):  # the first make what is kept: threads of the pools, connections to the database
+    for number in range(
+        20
+    ):  # the first make what is kept: threads of the pools, connections to the database
         visit(rig, number).close()
     last_for(5)
     sockets = open_sockets(pid)

@@ -1,4 +1,6 @@
-"""Workers that are killed or hang, that share cameras, and that are replaced one after the other."""
+"""Workers that are killed or hang, that share cameras, and that are replaced one after the
+other.
+"""
 
 from __future__ import annotations
 
@@ -74,7 +76,9 @@ class Eyes:
     reports: Reports
 
     def works_again(self, kind: str, began: float) -> float:
-        """The moment (monotonic) of the first result of a kind of worker that was begun after `began`."""
+        """The moment (monotonic) of the first result of a kind of worker that was begun after
+        `began`.
+        """
         captured_after = time.time() - (time.monotonic() - began) + 0.5
         match kind:
             case "capture" | "web":
@@ -82,24 +86,38 @@ class Eyes:
             case "infer":
                 return self._predicted(captured_after)
             case "imprint":
-                return self.annotated.first(lambda record: captured(record) > captured_after, PATIENCE, "a drawn picture", began)[0]
+                return self.annotated.first(
+                    lambda record: captured(record) > captured_after,
+                    PATIENCE,
+                    "a drawn picture",
+                    began,
+                )[0]
             case "records":
                 return self._answered(began)
             case _:
                 pid = self.rig.stack.pid("jobs")
-                return self.reports.wait_for("jobs", lambda status: status.pid == pid and status.counters["jobs"] > 0, PATIENCE, began)[0]
+                return self.reports.wait_for(
+                    "jobs",
+                    lambda status: status.pid == pid and status.counters["jobs"] > 0,
+                    PATIENCE,
+                    began,
+                )[0]
 
     def _predicted(self, captured_after: float) -> float:
         def found() -> list[float]:
             messages = self.watcher.messages("predictions", model="qr", camera=CAMERA)
-            return [told.at for told in messages if told["frame"]["captured_at"] / 1e9 > captured_after]
+            return [
+                told.at for told in messages if told["frame"]["captured_at"] / 1e9 > captured_after
+            ]
 
         return wait_until(found, PATIENCE, "a prediction")[0]
 
     def _answered(self, began: float) -> float:
         name = f"again-{began}"
         self.stream.send({"id": name})
-        return self.stream.outputs.first(lambda record: name.encode() in (record.value or b""), PATIENCE, "an answer", began)[0]
+        return self.stream.outputs.first(
+            lambda record: name.encode() in (record.value or b""), PATIENCE, "an answer", began
+        )[0]
 
 
 def captured(record: Record) -> float:
@@ -109,16 +127,26 @@ def captured(record: Record) -> float:
 
 @pytest.fixture
 def eyes(rig: Rig, stream: Stream, cameras: tuple[str, ...]) -> Iterator[Eyes]:
-    with rig.watching(*cameras) as watcher, Tail(topics.annotated(CAMERA), OFFSET_END) as annotated, Reports() as reports:
+    with (
+        rig.watching(*cameras) as watcher,
+        Tail(topics.annotated(CAMERA), OFFSET_END) as annotated,
+        Reports() as reports,
+    ):
         watcher.wait_fresh(CAMERA, 0.0)
         watcher.wait_told("predictions", 0.0, PATIENCE, model="qr")
-        wait_until(lambda: annotated.seen and reports.workers("jobs"), PATIENCE, "all kinds of workers to be at work")
+        wait_until(
+            lambda: annotated.seen and reports.workers("jobs"),
+            PATIENCE,
+            "all kinds of workers to be at work",
+        )
         yield Eyes(rig, watcher, stream, annotated, reports)
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP], ids=["kill-9", "sigstop"])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_worker_that_is_killed_or_hangs_is_replaced(rig: Rig, eyes: Eyes, table: Table, kind: str, number: signal.Signals) -> None:
+def test_a_worker_that_is_killed_or_hangs_is_replaced(
+    rig: Rig, eyes: Eyes, table: Table, kind: str, number: signal.Signals
+) -> None:
     old = rig.stack.pid(kind)
     began = time.monotonic()
     os.kill(old, number)
@@ -133,7 +161,8 @@ def test_a_worker_that_is_killed_or_hangs_is_replaced(rig: Rig, eyes: Eyes, tabl
     table.add(
         Row(
             f"{kind}: {number.name}",
-            f"Replaced in 20 s, at work again in {bound:g} s" + ("" if kind in ("capture", "web") else "; live video goes on"),
+            f"Replaced in 20 s, at work again in {bound:g} s"
+            + ("" if kind in ("capture", "web") else "; live video goes on"),
             detect_s=replaced,
             recover_s=again,
             bound_detect_s=REPLACED_SECONDS,
@@ -154,7 +183,9 @@ def end(pid: int) -> None:
 
 
 class Owners:
-    """Who reads which camera, by the frames themselves: each worker counts its pictures from 0, so two of them are two rows of numbers."""
+    """Who reads which camera, by the frames themselves: each worker counts its pictures from 0,
+    so two of them are two rows of numbers.
+    """
 
     def __init__(self, *cameras: str) -> None:
         self.tails = {camera: Tail(topics.frames(camera), OFFSET_END) for camera in cameras}
@@ -174,13 +205,22 @@ class Owners:
         for at, record in list(self.tails[camera].seen):
             if at > began:
                 seq = Frame.from_record(camera, record.value, record.header_map, record.offset).seq
-                row = next((row for row in rows if 0 < seq - row[-1][1] < 4 and at - row[-1][0] < SILENT_SECONDS), None)
+                row = next(
+                    (
+                        row
+                        for row in rows
+                        if 0 < seq - row[-1][1] < 4 and at - row[-1][0] < SILENT_SECONDS
+                    ),
+                    None,
+                )
                 if row is None:
                     rows.append([(at, seq)])
                 else:
                     row.append((at, seq))
         spans = sorted((row[0][0], row[-1][0]) for row in rows)
-        return max((min(first[1], second[1]) - second[0] for first, second in pairwise(spans)), default=0.0)
+        return max(
+            (min(first[1], second[1]) - second[0] for first, second in pairwise(spans)), default=0.0
+        )
 
     def gap(self, camera: str, began: float) -> float:
         """The longest time without a picture of the camera, in Kafka, from `began` until now."""
@@ -191,7 +231,12 @@ def of_worker(watcher_reports: Tail, pid: int) -> set[str]:
     """The cameras that a capture worker reports of late."""
     late, found = time.monotonic() - 3, set()
     for at, record in list(watcher_reports.seen):
-        if at > late and record.key is not None and record.key.startswith(b"camera/") and record.value:
+        if (
+            at > late
+            and record.key is not None
+            and record.key.startswith(b"camera/")
+            and record.value
+        ):
             status = CameraStatus.from_json(record.value)
             if status.worker.endswith(f"-{pid}"):
                 found.add(status.camera)
@@ -201,14 +246,27 @@ def of_worker(watcher_reports: Tail, pid: int) -> set[str]:
 @contextmanager
 def second_capture(rig: Rig, name: str) -> Iterator[tuple[Child, set[str]]]:
     """A second capture worker that has its share of the cameras, and which."""
-    with rig.stack.another(name, "runworkers", "capture") as worker, Tail(topics.status(), OFFSET_END) as reports:
-        wait_until(lambda: len(of_worker(reports, worker.pid)) >= 2, PATIENCE, "the second worker to have cameras")
+    with (
+        rig.stack.another(name, "runworkers", "capture") as worker,
+        Tail(topics.status(), OFFSET_END) as reports,
+    ):
+        wait_until(
+            lambda: len(of_worker(reports, worker.pid)) >= 2,
+            PATIENCE,
+            "the second worker to have cameras",
+        )
         last_for(3)
         yield worker, of_worker(reports, worker.pid)
 
 
-def test_a_killed_capture_workers_cameras_run_elsewhere(rig: Rig, cameras: tuple[str, ...], table: Table) -> None:
-    with second_capture(rig, "capture-killed") as (worker, its), Owners(*cameras) as owners, rig.watching(*cameras) as watcher:
+def test_a_killed_capture_workers_cameras_run_elsewhere(
+    rig: Rig, cameras: tuple[str, ...], table: Table
+) -> None:
+    with (
+        second_capture(rig, "capture-killed") as (worker, its),
+        Owners(*cameras) as owners,
+        rig.watching(*cameras) as watcher,
+    ):
         watcher.wait_fresh(CAMERA, 0.0)
         began = time.monotonic()
         worker.kill()
@@ -216,23 +274,37 @@ def test_a_killed_capture_workers_cameras_run_elsewhere(rig: Rig, cameras: tuple
         last_for(2)
         twice = max(owners.twice(camera, began) for camera in cameras)
         others = max(owners.gap(camera, began) for camera in set(cameras) - its)
-        told = [told.at for told in watcher.messages("status", began, state="unknown") if told["camera"] in its]
+        told = [
+            told.at
+            for told in watcher.messages("status", began, state="unknown")
+            if told["camera"] in its
+        ]
     table.add(
         Row(
             "One of two capture workers: SIGKILL",
-            "Its cameras run elsewhere in 20 s, never twice at once for more than 5 s; the others go on",
+            "Its cameras run elsewhere in 20 s, never twice at once for more than 5 s; the others"
+            " go on",
             detect_s=since(began, min(told)) if told else None,
             recover_s=since(began, max(fresh)),
             bound_recover_s=REPLACED_SECONDS,
             secrets=rig.secrets(),
-            note=f"{len(its)} of {len(cameras)} cameras moved; read twice for {twice:.1f} s; longest gap of the others {others:.1f} s",
+            note=(
+                f"{len(its)} of {len(cameras)} cameras moved; read twice for {twice:.1f} s; longest"
+                f" gap of the others {others:.1f} s"
+            ),
             missed=f"read twice for {twice:.1f} s" if twice > TWICE_SECONDS else "",
         )
     )
 
 
-def test_a_capture_worker_that_was_away_does_not_read_its_cameras_twice(rig: Rig, cameras: tuple[str, ...], table: Table) -> None:
-    with second_capture(rig, "capture-paused") as (worker, its), Owners(*cameras) as owners, rig.watching(*cameras) as watcher:
+def test_a_capture_worker_that_was_away_does_not_read_its_cameras_twice(
+    rig: Rig, cameras: tuple[str, ...], table: Table
+) -> None:
+    with (
+        second_capture(rig, "capture-paused") as (worker, its),
+        Owners(*cameras) as owners,
+        rig.watching(*cameras) as watcher,
+    ):
         watcher.wait_fresh(CAMERA, 0.0)
         began = time.monotonic()
         worker.pause()
@@ -257,8 +329,12 @@ def test_a_capture_worker_that_was_away_does_not_read_its_cameras_twice(rig: Rig
 
 
 @pytest.mark.parametrize("delivery", ["every", "exactly-once"])
-def test_a_records_worker_killed_in_the_middle_loses_nothing(rig: Rig, on_kafka: None, table: Table, delivery: str) -> None:
-    with Stream(rig.stack, f"killed-{delivery}", "slow_model", delivery=delivery, partitions=2) as stream:
+def test_a_records_worker_killed_in_the_middle_loses_nothing(
+    rig: Rig, on_kafka: None, table: Table, delivery: str
+) -> None:
+    with Stream(
+        rig.stack, f"killed-{delivery}", "slow_model", delivery=delivery, partitions=2
+    ) as stream:
         stream.works({"id": "first"})
         for number in range(RECORDS):
             stream.send({"id": number, "seconds": 0.002}, partition=number % 2)
@@ -266,7 +342,11 @@ def test_a_records_worker_killed_in_the_middle_loses_nothing(rig: Rig, on_kafka:
         wait_until(lambda: len(stream.outputs.seen) > RECORDS // 10, PATIENCE, "some answers")
         began = time.monotonic()
         os.kill(rig.stack.pid("records"), signal.SIGKILL)
-        wait_until(lambda: len({record.value for record in stream.outputs.records}) == RECORDS + 1, PATIENCE, "all answers")
+        wait_until(
+            lambda: len({record.value for record in stream.outputs.records}) == RECORDS + 1,
+            PATIENCE,
+            "all answers",
+        )
         last_for(1)
         answers = Counter(record.value for record in stream.outputs.records)
         moments = [at for at, _ in stream.outputs.seen]
@@ -287,7 +367,9 @@ def test_a_records_worker_killed_in_the_middle_loses_nothing(rig: Rig, on_kafka:
 
 
 def rolled(start: Callable[[], Child], ready: Callable[[Child], object], old: Child) -> Child:
-    """One step of a rolling update: a new process is started, and the old one asked to end once it is ready."""
+    """One step of a rolling update: a new process is started, and the old one asked to end once
+    it is ready.
+    """
     new = start().start()
     wait_until(lambda: ready(new), PATIENCE, "the new process to be ready")
     old.send_signal(signal.SIGTERM)
@@ -297,7 +379,9 @@ def rolled(start: Callable[[], Child], ready: Callable[[Child], object], old: Ch
 
 
 @pytest.mark.parametrize("kind", ["capture", "infer"])
-def test_a_rolling_update_of_workers_leaves_a_short_gap(rig: Rig, cameras: tuple[str, ...], table: Table, kind: str) -> None:
+def test_a_rolling_update_of_workers_leaves_a_short_gap(
+    rig: Rig, cameras: tuple[str, ...], table: Table, kind: str
+) -> None:
     if kind == "infer":
         rig.operator.extend_deployment("qr", *cameras)
     names = iter(f"{kind}-{number}" for number in range(5))
@@ -313,7 +397,10 @@ def test_a_rolling_update_of_workers_leaves_a_short_gap(rig: Rig, cameras: tuple
 
         def has_work(worker: Child) -> bool:
             name = "cameras" if kind == "capture" else "predicted"
-            return any(status.pid == worker.pid and status.counters.get(name, 0) for _, status in reports.workers(kind))
+            return any(
+                status.pid == worker.pid and status.counters.get(name, 0)
+                for _, status in reports.workers(kind)
+            )
 
         current = start().start()
         running.callback(lambda: current.stop())
@@ -324,7 +411,9 @@ def test_a_rolling_update_of_workers_leaves_a_short_gap(rig: Rig, cameras: tuple
             current = rolled(start, has_work, current)
             last_for(4)
         ended = time.monotonic()
-        gaps = {camera: longest_gap(moments(watcher, kind, camera), began, ended) for camera in cameras}
+        gaps = {
+            camera: longest_gap(moments(watcher, kind, camera), began, ended) for camera in cameras
+        }
         current.send_signal(signal.SIGTERM)
         current.wait(20)
     if kind == "infer":
@@ -337,7 +426,10 @@ def test_a_rolling_update_of_workers_leaves_a_short_gap(rig: Rig, cameras: tuple
             recover_s=round(gaps[worst], 2),
             bound_recover_s=GAP_SECONDS,
             secrets=rig.secrets(),
-            note=f"the longest gap of {len(cameras)} cameras, of {worst}; median {sorted(gaps.values())[len(gaps) // 2]:.1f} s",
+            note=(
+                f"the longest gap of {len(cameras)} cameras, of {worst}; median"
+                f" {sorted(gaps.values())[len(gaps) // 2]:.1f} s"
+            ),
         )
     )
 
@@ -349,7 +441,9 @@ def moments(watcher: Watcher, kind: str, camera: str) -> list[float]:
     return [told.at for told in watcher.messages("predictions", camera=camera, model="qr")]
 
 
-def test_a_rolling_update_of_the_web_leaves_a_short_gap(rig: Rig, cameras: tuple[str, ...], table: Table) -> None:
+def test_a_rolling_update_of_the_web_leaves_a_short_gap(
+    rig: Rig, cameras: tuple[str, ...], table: Table
+) -> None:
     ports = [free_port() for _ in range(3)]
     webs = [rig.stack.another(f"web-{port}", "runweb", PORT=str(port)) for port in ports]
 
@@ -378,7 +472,10 @@ def test_a_rolling_update_of_the_web_leaves_a_short_gap(rig: Rig, cameras: tuple
                 assert old.wait(20) == 0
                 took.append(since(asked))
                 last_for(4)
-            gaps = [longest_gap([frame.at for frame in watcher.seen(camera)], began, time.monotonic()) for camera in cameras]
+            gaps = [
+                longest_gap([frame.at for frame in watcher.seen(camera)], began, time.monotonic())
+                for camera in cameras
+            ]
     table.add(
         Row(
             "Rolling update of web, two after the other",
@@ -386,6 +483,9 @@ def test_a_rolling_update_of_the_web_leaves_a_short_gap(rig: Rig, cameras: tuple
             recover_s=round(max(gaps), 2),
             bound_recover_s=GAP_SECONDS,
             secrets=rig.secrets(),
-            note=f"each old process ended in {max(took):.1f} s; {len(watcher.connected_at)} connections of the viewer",
+            note=(
+                f"each old process ended in {max(took):.1f} s; {len(watcher.connected_at)}"
+                " connections of the viewer"
+            ),
         )
     )

@@ -19,12 +19,20 @@ from tests.servers.waiting import wait_until
 Found = TypeVar("Found")
 KEPT = 50_000
 FRESH_SECONDS = 2.0
-PLAIN: dict[str, Any] = {"max_size": None, "open_timeout": 5, "close_timeout": 1, "ping_interval": None, "proxy": None}
+PLAIN: dict[str, Any] = {
+    "max_size": None,
+    "open_timeout": 5,
+    "close_timeout": 1,
+    "ping_interval": None,
+    "proxy": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A picture as it came: `at` in seconds of the monotonic clock, `captured_at` in seconds since the epoch, `age` in seconds."""
+    """A picture as it came: `at` in seconds of the monotonic clock, `captured_at` in seconds
+    since the epoch, `age` in seconds.
+    """
 
     camera: str
     at: float
@@ -46,12 +54,20 @@ class Told:
 
 
 class Watcher:
-    """Watches cameras over one WebSocket, acknowledges what it gets, and connects anew when the web went away. In a thread of its own.
+    """Watches cameras over one WebSocket, acknowledges what it gets, and connects anew when the web
+    went away. In a thread of its own.
 
     `frames` and `told` are all that came, oldest first. The methods that wait raise TimeoutError.
     """
 
-    def __init__(self, operator: Operator, *cameras: str, fps: float = 30.0, width: int = 1920, port: int | None = None) -> None:
+    def __init__(
+        self,
+        operator: Operator,
+        *cameras: str,
+        fps: float = 30.0,
+        width: int = 1920,
+        port: int | None = None,
+    ) -> None:
         """`port`: where to connect instead of the web's own port, such as a proxy's."""
         self.operator = operator
         self.cameras = cameras
@@ -70,17 +86,25 @@ class Watcher:
     def messages(self, kind: str, since: float = 0.0, **fields: Any) -> list[Told]:
         """The messages of a type with these fields that came after `since` (monotonic)."""
         wanted = {"type": kind, **fields}.items()
-        return [told for told in list(self.told) if told.at > since and wanted <= told.message.items()]
+        return [
+            told for told in list(self.told) if told.at > since and wanted <= told.message.items()
+        ]
 
     def wait_told(self, kind: str, since: float, timeout: float, **fields: Any) -> Told:
         """The first message of a type with these fields that came after `since`."""
-        return self._first(lambda: self.messages(kind, since, **fields), timeout, f"{kind} {fields}")
+        return self._first(
+            lambda: self.messages(kind, since, **fields), timeout, f"{kind} {fields}"
+        )
 
     def wait_state(self, camera: str, *states: str, since: float, timeout: float = 60.0) -> Told:
         """The first report of the camera in one of these states that came after `since`."""
 
         def reports() -> list[Told]:
-            return [told for told in self.messages("status", since, camera=camera) if told["state"] in states]
+            return [
+                told
+                for told in self.messages("status", since, camera=camera)
+                if told["state"] in states
+            ]
 
         return self._first(reports, timeout, f"{camera} to be {' or '.join(states)}")
 
@@ -88,13 +112,19 @@ class Watcher:
         """The banner that says that Kafka does not answer, or its end."""
         return self.wait_told("system", since, timeout, kafka=reachable)
 
-    def wait_fresh(self, camera: str, since: float, timeout: float = 60.0, age: float = FRESH_SECONDS) -> Seen:
+    def wait_fresh(
+        self, camera: str, since: float, timeout: float = 60.0, age: float = FRESH_SECONDS
+    ) -> Seen:
         """The first picture that came after `since` and was younger than `age` seconds then."""
 
         def fresh() -> list[Seen]:
             # Captured after `since`, too: what was held back on the way is no proof of life.
             moment = time.time() - (time.monotonic() - since)
-            return [frame for frame in self.seen(camera, since) if frame.age < age and frame.captured_at > moment]
+            return [
+                frame
+                for frame in self.seen(camera, since)
+                if frame.age < age and frame.captured_at > moment
+            ]
 
         return self._first(fresh, timeout, f"a fresh picture of {camera}")
 
@@ -156,4 +186,11 @@ def _seen(message: bytes) -> Seen:
     length = int.from_bytes(message[:4], "big")
     header = json.loads(message[4 : 4 + length])
     captured_at = header["captured_at"] / 1e9
-    return Seen(header["camera"], time.monotonic(), captured_at, time.time() - captured_at, header["seq"], header["width"])
+    return Seen(
+        header["camera"],
+        time.monotonic(),
+        captured_at,
+        time.time() - captured_at,
+        header["seq"],
+        header["width"],
+    )

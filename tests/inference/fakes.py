@@ -10,7 +10,10 @@ from inference.runtimes.base import Picture
 from sightline.messages import Detection
 
 Answer = Callable[[Picture], tuple[Detection, ...]]
-SEEN = (Detection("person", 0.9, (0.1, 0.2, 0.3, 0.4), track=3), Detection("person", 0.3, (0.5, 0.5, 0.6, 0.6)))
+SEEN = (
+    Detection("person", 0.9, (0.1, 0.2, 0.3, 0.4), track=3),
+    Detection("person", 0.3, (0.5, 0.5, 0.6, 0.6)),
+)
 
 
 class FakeRuntime:
@@ -35,6 +38,18 @@ class FakeRuntime:
         self.closes += 1
 
 
-def plan(*cameras: str, model: str = "fake", role: str = "live", threshold: float = 0.0, options: str = "{}") -> VersionPlan:
+def plan(
+    *cameras: str,
+    model: str = "fake",
+    role: str = "live",
+    threshold: float = 0.0,
+    options: str = "{}",
+) -> VersionPlan:
     """A plan for version 1 of a model that sees the cameras."""
-    return VersionPlan(model, "1", "builtin-motion", options, tuple((camera, View(role, threshold)) for camera in sorted(cameras)))
+    return VersionPlan(
+        model,
+        "1",
+        "builtin-motion",
+        options,
+        tuple((camera, View(role, threshold)) for camera in sorted(cameras)),
+    )

@@ -1,4 +1,6 @@
-"""Lanes at work on the embedded broker, with frames from the test and models that do as the test says."""
+"""Lanes at work on the embedded broker, with frames from the test and models that do as the test
+says.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,7 @@ from typing import Any
 import pytest
 
 from inference import runtimes
-from inference.frames.pipeline import Lane
+from inference.frames.pipeline import FramePipeline
 from inference.plans import VersionPlan, View
 from sightline.kafka import Admin, Consumer, Producer, Record, topics
 from sightline.kafka.topics import Topic
@@ -54,20 +56,24 @@ class Bench:
         self.producer = Producer()
         self.stack.callback(self.producer.flush, 5)
         self.readers: dict[str, Reader] = {}
-        self.fed: list[Lane] = []
+        self.fed: list[FramePipeline] = []
 
     def plan(self, model: str, views: Mapping[str, View], **fields: Any) -> VersionPlan:
         """A plan for a stub with the mind of that name."""
         Stub.minds.setdefault(model, Mind())
-        return VersionPlan(model, "1", "stub", json.dumps({"name": model}), tuple(sorted(views.items())), **fields)
+        return VersionPlan(
+            model, "1", "stub", json.dumps({"name": model}), tuple(sorted(views.items())), **fields
+        )
 
-    def lane(self, model: str, *cameras: str, **fields: Any) -> Lane:
+    def lane(self, model: str, *cameras: str, **fields: Any) -> FramePipeline:
         """A running lane that sees the cameras."""
         return self.start(self.plan(model, dict.fromkeys(cameras, LIVE), **fields))
 
-    def start(self, plan: VersionPlan) -> Lane:
-        """A lane that runs its model and is given frames by the test itself: joining a group takes seconds."""
-        lane = Lane(plan, self.producer, "worker-1")
+    def start(self, plan: VersionPlan) -> FramePipeline:
+        """A lane that runs its model and is given frames by the test itself: joining a group
+        takes seconds.
+        """
+        lane = FramePipeline(plan, self.producer, "worker-1")
         lane.intake.cameras = plan.cameras
         self.fed.append(lane)
         for thread in lane.threads[1:]:
@@ -76,16 +82,25 @@ class Bench:
         self.stack.callback(lane.stop)
         return lane
 
-    def start_on_kafka(self, *plans: VersionPlan) -> list[Lane]:
+    def start_on_kafka(self, *plans: VersionPlan) -> list[FramePipeline]:
         """Lanes that read Kafka themselves, once their groups have given them all cameras."""
-        Admin().ensure(topic for plan in plans for camera in plan.cameras for topic in topics.camera_topics(camera, imprint=False))
-        lanes = [Lane(plan, self.producer, "worker-1") for plan in plans]
+        Admin().ensure(
+            topic
+            for plan in plans
+            for camera in plan.cameras
+            for topic in topics.camera_topics(camera, imprint=False)
+        )
+        lanes = [FramePipeline(plan, self.producer, "worker-1") for plan in plans]
         for lane in lanes:
             lane.start()
             self.stack.callback(lane.join, 10)
         for lane in lanes:
             self.stack.callback(lane.stop)
-        wait_until(lambda: all(lane.intake.cameras == lane.plan.cameras for lane in lanes), SECONDS, "the groups to give all cameras")
+        wait_until(
+            lambda: all(lane.intake.cameras == lane.plan.cameras for lane in lanes),
+            SECONDS,
+            "the groups to give all cameras",
+        )
         return lanes
 
     def show(self, camera: str, jpeg: bytes = PICTURE) -> Frame:
@@ -93,7 +108,15 @@ class Bench:
         frame = Frame(camera, next(_seqs), time.time_ns(), 640, 360, jpeg)
         if self.fed:
             headers = tuple(frame.headers().items())
-            record = Record(topics.frames(camera).name, 0, frame.seq, frame.captured_at // MILLISECOND, camera.encode(), jpeg, headers)
+            record = Record(
+                topics.frames(camera).name,
+                0,
+                frame.seq,
+                frame.captured_at // MILLISECOND,
+                camera.encode(),
+                jpeg,
+                headers,
+            )
             for lane in self.fed:
                 lane.intake.take_frame(record)
         else:
@@ -109,7 +132,10 @@ class Bench:
 
     def predictions(self, camera: str, model: str) -> list[Prediction]:
         """What the model has said of the camera so far."""
-        said = [Prediction.from_json(record.value) for record in self.reader(topics.predictions(camera)).read()]
+        said = [
+            Prediction.from_json(record.value)
+            for record in self.reader(topics.predictions(camera)).read()
+        ]
         return [prediction for prediction in said if prediction.model == model]
 
     def errors(self, model: str) -> list[Record]:
@@ -119,22 +145,35 @@ class Bench:
     def states(self, model: str) -> list[ModelStatus]:
         """The states that the model has reported so far."""
         records = self.reader(topics.status()).read()
-        return [ModelStatus.from_json(record.value) for record in records if record.key == f"model/{model}@1".encode() and record.value]
+        return [
+            ModelStatus.from_json(record.value)
+            for record in records
+            if record.key == f"model/{model}@1".encode() and record.value
+        ]
 
     def predict(self, camera: str, model: str, jpeg: bytes = PICTURE) -> Prediction:
-        """What the model says of a frame of the camera; frames are shown until it says something."""
+        """What the model says of a frame of the camera; frames are shown until it says
+        something.
+        """
         shown: list[Frame] = []
 
         def answer() -> Prediction | None:
             shown.append(self.show(camera, jpeg))
             ours = {(frame.seq, frame.captured_at) for frame in shown}
-            return next((said for said in self.predictions(camera, model) if (said.frame.seq, said.frame.captured_at) in ours), None)
+            return next(
+                (
+                    said
+                    for said in self.predictions(camera, model)
+                    if (said.frame.seq, said.frame.captured_at) in ours
+                ),
+                None,
+            )
 
         found = wait_until(answer, SECONDS, f"a prediction of {model}", interval=0.1)
         assert found
         return found
 
-    def until_state(self, lane: Lane, state: ModelState) -> ModelStatus:
+    def until_state(self, lane: FramePipeline, state: ModelState) -> ModelStatus:
         """The lane's status once it is in that state."""
         wait_until(lambda: lane.status().state is state, SECONDS, f"the model to be {state}")
         return lane.status()

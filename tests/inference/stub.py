@@ -23,7 +23,9 @@ def one_thing(picture: Picture) -> Seen:
 
 @dataclass
 class Mind:
-    """What a stub does: ``on_load`` and ``see`` may raise; ``calls`` are the pictures of each call."""
+    """What a stub does: ``on_load`` and ``see`` may raise; ``calls`` are the pictures of each
+    call.
+    """
 
     see: Callable[[Picture], Seen] = one_thing
     on_load: Callable[[], object] = lambda: None

@@ -32,9 +32,13 @@ def test_a_version_can_be_part_of_a_topics_name(model: Model, version: str) -> N
         ("options", {"options": [1]}),
     ],
 )
-def test_what_is_wrong_is_said_at_its_field(model: Model, field: str, fields: dict[str, Any]) -> None:
+def test_what_is_wrong_is_said_at_its_field(
+    model: Model, field: str, fields: dict[str, Any]
+) -> None:
     with pytest.raises(ValidationError) as caught:
-        ModelVersion(**{"model": model, "version": "1", "runtime": "builtin-qr", **fields}).full_clean()
+        ModelVersion(
+            **{"model": model, "version": "1", "runtime": "builtin-qr", **fields}
+        ).full_clean()
 
     assert field in caught.value.message_dict
 

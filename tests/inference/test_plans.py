@@ -22,7 +22,9 @@ def camera(slug: str, **fields: Any) -> Camera:
 
 def version(model: str = "qr", **fields: Any) -> ModelVersion:
     made, _ = Model.objects.get_or_create(slug=model, defaults={"name": model})
-    return ModelVersion.objects.create(model=made, **{"version": "1", "runtime": "builtin-qr", **fields})
+    return ModelVersion.objects.create(
+        model=made, **{"version": "1", "runtime": "builtin-qr", **fields}
+    )
 
 
 def deploy(of: ModelVersion, *cameras: Camera, **fields: Any) -> Deployment:
@@ -36,7 +38,12 @@ def test_a_deployed_version_has_a_plan() -> None:
 
     plan = version_plans()["qr@1"]
 
-    assert (plan.model, plan.version, plan.runtime, plan.option_values) == ("qr", "1", "builtin-qr", {"width": 640})
+    assert (plan.model, plan.version, plan.runtime, plan.option_values) == (
+        "qr",
+        "1",
+        "builtin-qr",
+        {"width": 640},
+    )
     assert plan.cameras == {"dock", "gate"}
     assert dict(plan.views) == {"dock": View("live", 0.5), "gate": View("live", 0.5)}
 
@@ -60,7 +67,10 @@ def test_several_deployments_of_a_version_make_one_plan() -> None:
     deploy(qr, dock, threshold=0.2)
     deploy(qr, gate, role="shadow", threshold=0.7)
 
-    assert dict(version_plans()["qr@1"].views) == {"dock": View("live", 0.2), "gate": View("shadow", 0.7)}
+    assert dict(version_plans()["qr@1"].views) == {
+        "dock": View("live", 0.2),
+        "gate": View("shadow", 0.7),
+    }
 
 
 def test_of_two_roles_on_one_camera_live_counts() -> None:
@@ -98,7 +108,9 @@ def test_a_model_is_loaded_again_for_what_runs_it_only() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 5])
-def test_it_asks_the_database_a_few_questions_whatever_there_is(count: int, django_assert_max_num_queries: Any) -> None:
+def test_it_asks_the_database_a_few_questions_whatever_there_is(
+    count: int, django_assert_max_num_queries: Any
+) -> None:
     cameras = [camera(f"camera-{number}") for number in range(count)]
     for number in range(count):
         deploy(version(f"model-{number}"), *cameras)
@@ -134,7 +146,9 @@ def test_a_second_stage_sees_the_cameras_of_its_first_stage() -> None:
     gate, yard = camera("gate"), camera("yard")
     faces = deploy(version("faces"), gate, yard)
     deploy(version("mood"), crops_of=faces, crop_label="face", role=Role.SHADOW)
-    assert version_plans()["mood@1"].view_of == dict.fromkeys(("gate", "yard"), View("shadow", 0.0, "faces@1", "face"))
+    assert version_plans()["mood@1"].view_of == dict.fromkeys(
+        ("gate", "yard"), View("shadow", 0.0, "faces@1", "face")
+    )
 
 
 def test_a_second_stage_with_cameras_of_its_own_sees_only_these_of_the_first_stages() -> None:
@@ -150,7 +164,11 @@ def test_a_third_stage_follows_the_second() -> None:
 
 
 def test_a_second_stage_whose_first_is_switched_off_has_nothing_to_do() -> None:
-    deploy(version("mood"), camera("gate"), crops_of=deploy(version("faces"), camera("yard"), enabled=False))
+    deploy(
+        version("mood"),
+        camera("gate"),
+        crops_of=deploy(version("faces"), camera("yard"), enabled=False),
+    )
     assert version_plans() == {}
 
 

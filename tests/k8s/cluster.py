@@ -39,7 +39,10 @@ class Cluster:
     @property
     def pods(self) -> dict[str, Manifest]:
         """The pod templates, by the name of what makes the pods."""
-        return {name_of(item): item["spec"]["template"] for item in self.of("Deployment", "StatefulSet", "Job")}
+        return {
+            name_of(item): item["spec"]["template"]
+            for item in self.of("Deployment", "StatefulSet", "Job")
+        }
 
     @property
     def own_pods(self) -> dict[str, Manifest]:
@@ -53,8 +56,18 @@ class Cluster:
     @property
     def settings(self) -> dict[str, str]:
         """The environment that Sightline's pods read from ConfigMaps."""
-        sources = {source["configMapRef"]["name"] for pod in self.own_pods.values() for box in containers(pod) for source in box.get("envFrom", [])}
-        return {key: value for item in self.of("ConfigMap") if name_of(item) in sources for key, value in item["data"].items()}
+        sources = {
+            source["configMapRef"]["name"]
+            for pod in self.own_pods.values()
+            for box in containers(pod)
+            for source in box.get("envFrom", [])
+        }
+        return {
+            key: value
+            for item in self.of("ConfigMap")
+            if name_of(item) in sources
+            for key, value in item["data"].items()
+        }
 
 
 def name_of(manifest: Manifest) -> str:
@@ -81,7 +94,11 @@ def main_container(pod: Manifest) -> Manifest:
 
 def ports_of(pod: Manifest) -> dict[str, int]:
     """The numbers of its ports by their names."""
-    return {port["name"]: port["containerPort"] for container in pod["spec"]["containers"] for port in container.get("ports", [])}
+    return {
+        port["name"]: port["containerPort"]
+        for container in pod["spec"]["containers"]
+        for port in container.get("ports", [])
+    }
 
 
 def mounts_of(pod: Manifest) -> Iterator[tuple[Manifest, Manifest]]:
@@ -99,9 +116,19 @@ def volumes_of(pod: Manifest) -> list[Manifest]:
 
 def secret_files(volume: Manifest) -> list[tuple[str, str, str]]:
     """The secret, key and path of each file of a volume that is made of secrets."""
-    sources = [volume["secret"] | {"name": volume["secret"]["secretName"]}] if "secret" in volume else []
-    sources += [source["secret"] for source in volume.get("projected", {}).get("sources", []) if "secret" in source]
-    return [(source["name"], item["key"], item["path"]) for source in sources for item in source.get("items", [])]
+    sources = (
+        [volume["secret"] | {"name": volume["secret"]["secretName"]}] if "secret" in volume else []
+    )
+    sources += [
+        source["secret"]
+        for source in volume.get("projected", {}).get("sources", [])
+        if "secret" in source
+    ]
+    return [
+        (source["name"], item["key"], item["path"])
+        for source in sources
+        for item in source.get("items", [])
+    ]
 
 
 def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
@@ -113,7 +140,12 @@ def matches(selector: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
 def _obeys(rule: Mapping[str, Any], labels: Mapping[str, str]) -> bool:
     value = labels.get(rule["key"])
     listed = value in rule.get("values", ())
-    return {"In": listed, "NotIn": not listed, "Exists": value is not None, "DoesNotExist": value is None}[rule["operator"]]
+    return {
+        "In": listed,
+        "NotIn": not listed,
+        "Exists": value is not None,
+        "DoesNotExist": value is None,
+    }[rule["operator"]]
 
 
 def amount(text: object) -> float:

@@ -1,4 +1,6 @@
-"""Custom resources against the schemas that their projects publish, in tests/k8s/schemas (tests/k8s/fetch_schemas.py made them)."""
+"""Custom resources against the schemas that their projects publish, in tests/k8s/schemas
+(tests/k8s/fetch_schemas.py made them).
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def resources(cluster: Cluster) -> Iterator[str]:
 
 
 def problems(manifest: Manifest) -> Iterator[str]:
-    """What the operator's own definition has against a custom resource. Rules written in CEL are not computed."""
+    """What the operator's own definition has against a custom resource. Rules written in CEL are
+    not computed.
+    """
     file = SCHEMAS / f"{manifest['apiVersion'].replace('/', '_')}_{manifest['kind']}.json"
     if not file.exists():
         yield f"there is no schema of {manifest['kind']} of {manifest['apiVersion']}"
@@ -38,7 +42,10 @@ def problems(manifest: Manifest) -> Iterator[str]:
     schema = strict(json.loads(file.read_text(encoding="utf-8")))
     schema["properties"] |= {key: {} for key in COMMON}
     for error in Draft202012Validator(schema).iter_errors(manifest):
-        yield f"{manifest['kind']} {name_of(manifest)}: {'.'.join(map(str, error.instance_path))}: {error.message}"
+        yield (
+            f"{manifest['kind']} {name_of(manifest)}: {'.'.join(map(str, error.instance_path))}:"
+            f" {error.message}"
+        )
 
 
 def strict(schema: Any) -> Any:
@@ -48,7 +55,11 @@ def strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     parts = {key: strict(value) for key, value in schema.items()}
-    is_closed = schema.get("type") == "object" and "properties" in schema and not schema.get("x-kubernetes-preserve-unknown-fields")
+    is_closed = (
+        schema.get("type") == "object"
+        and "properties" in schema
+        and not schema.get("x-kubernetes-preserve-unknown-fields")
+    )
     return {"additionalProperties": False, **parts} if is_closed else parts
 
 

@@ -1,9 +1,12 @@
-"""Checks of what Kafka and its scalers are told against what the code makes of topics, groups and sizes."""
+"""Checks of what Kafka and its scalers are told against what the code makes of topics, groups
+and sizes.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import chain
 
 from django.conf import settings
 
@@ -27,9 +30,15 @@ def kafka_topics(cluster: Cluster) -> Iterator[str]:
     found = {name_of(item): item["spec"] for item in cluster.of("KafkaTopic")}
     for topic in topics.platform_topics():
         spec = found.pop(topic.name, None)
-        made = spec and (spec["partitions"], {key: str(value) for key, value in spec["config"].items()})
+        made = spec and (
+            spec["partitions"],
+            {key: str(value) for key, value in spec["config"].items()},
+        )
         if made != (topic.partitions, topic.config):
-            yield f"{topic.name} is made as {made}, the code makes it as {(topic.partitions, topic.config)}"
+            yield (
+                f"{topic.name} is made as {made}, the code makes it as"
+                f" {(topic.partitions, topic.config)}"
+            )
     yield from (f"nobody uses the topic {name}" for name in found)
 
 
@@ -44,10 +53,19 @@ def kafka_sizes(cluster: Cluster) -> Iterator[str]:
 def _limits(cluster: Cluster) -> Iterator[tuple[str, list[int]]]:
     for name, kafka in _strimzi(cluster).items():
         config = kafka["spec"]["kafka"]["config"]
-        yield name, [int(config.get(key, 0)) for key in ("message.max.bytes", "replica.fetch.max.bytes")]
+        yield (
+            name,
+            [int(config.get(key, 0)) for key in ("message.max.bytes", "replica.fetch.max.bytes")],
+        )
     if (pod := cluster.pods.get("kafka")) is not None:
         variables = {item["name"]: item.get("value") for item in main_container(pod)["env"]}
-        yield "kafka", [int(variables.get(key) or 0) for key in ("KAFKA_MESSAGE_MAX_BYTES", "KAFKA_REPLICA_FETCH_MAX_BYTES")]
+        yield (
+            "kafka",
+            [
+                int(variables.get(key) or 0)
+                for key in ("KAFKA_MESSAGE_MAX_BYTES", "KAFKA_REPLICA_FETCH_MAX_BYTES")
+            ],
+        )
 
 
 def kafka_login(cluster: Cluster) -> Iterator[str]:
@@ -55,12 +73,18 @@ def kafka_login(cluster: Cluster) -> Iterator[str]:
     values = cluster.settings
     address = values["KAFKA_BOOTSTRAP_SERVERS"]
     if not _strimzi(cluster):
-        offered = {f"{name_of(service)}:{port['port']}" for service in cluster.of("Service") for port in service["spec"]["ports"]}
+        offered = {
+            f"{name_of(service)}:{port['port']}"
+            for service in cluster.of("Service")
+            for port in service["spec"]["ports"]
+        }
         if address not in offered:
             yield f"there is no Kafka at {address}"
         return
     listeners = {
-        f"{name}-{BOOTSTRAP}:{item['port']}": item for name, kafka in _strimzi(cluster).items() for item in kafka["spec"]["kafka"]["listeners"]
+        f"{name}-{BOOTSTRAP}:{item['port']}": item
+        for name, kafka in _strimzi(cluster).items()
+        for item in kafka["spec"]["kafka"]["listeners"]
     }
     if (listener := listeners.get(address)) is None:
         yield f"there is no Kafka at {address}"
@@ -76,7 +100,9 @@ def kafka_login(cluster: Cluster) -> Iterator[str]:
 
 
 def kafka_rights(cluster: Cluster) -> Iterator[str]:
-    """Users may use the topics, groups and transactions of the prefix; users, topics and nodes belong to a cluster that is there."""
+    """Users may use the topics, groups and transactions of the prefix; users, topics and nodes
+    belong to a cluster that is there.
+    """
     prefix = f"{settings.TOPIC_PREFIX}."
     for user in cluster.of("KafkaUser"):
         rules = [rule["resource"] for rule in user["spec"]["authorization"]["acls"]]
@@ -89,11 +115,15 @@ def kafka_rights(cluster: Cluster) -> Iterator[str]:
 
 
 def replication(cluster: Cluster) -> Iterator[str]:
-    """There are as many brokers as copies are wanted, and more copies than must be there to write."""
+    """There are as many brokers as copies are wanted, and more copies than must be there to
+    write.
+    """
     brokers = sum(pool["spec"]["replicas"] for pool in cluster.of("KafkaNodePool"))
     for name, kafka in _strimzi(cluster).items():
         config = kafka["spec"]["kafka"]["config"]
-        wanted = [topic["spec"]["replicas"] for topic in cluster.of("KafkaTopic")] + [config["default.replication.factor"]]
+        wanted = [topic["spec"]["replicas"] for topic in cluster.of("KafkaTopic")] + [
+            config["default.replication.factor"]
+        ]
         wanted.append(int(cluster.settings["KAFKA_REPLICATION"]))
         if max(wanted) > brokers:
             yield f"{name} has {brokers} brokers for {max(wanted)} copies"
@@ -102,7 +132,9 @@ def replication(cluster: Cluster) -> Iterator[str]:
 
 
 def scalers(cluster: Cluster) -> Iterator[str]:
-    """A scaler has a target whose number nobody else sets, and no more pods than there are partitions to share."""
+    """A scaler has a target whose number nobody else sets, and no more pods than there are
+    partitions to share.
+    """
     deployments = {name_of(item): item["spec"] for item in cluster.of("Deployment")}
     for scaler in cluster.of("ScaledObject"):
         name, spec = name_of(scaler), scaler["spec"]
@@ -121,21 +153,38 @@ def scalers(cluster: Cluster) -> Iterator[str]:
 
 
 def triggers(cluster: Cluster) -> Iterator[str]:
-    """Scalers look at groups and topics of the code, on the Kafka of the settings, with its login."""
+    """Scalers look at groups and topics of the code, on the Kafka of the settings, with its
+    login.
+    """
     logins = {name_of(item): item["spec"] for item in cluster.of("TriggerAuthentication")}
     for scaler in cluster.of("ScaledObject"):
-        for trigger in (trigger for trigger in scaler["spec"]["triggers"] if trigger["type"] == "kafka"):
+        for trigger in (
+            trigger for trigger in scaler["spec"]["triggers"] if trigger["type"] == "kafka"
+        ):
             data, name = trigger["metadata"], name_of(scaler)
             model, version = data["consumerGroup"].split(".")[-2:]
-            if (data["consumerGroup"], data["topic"]) != (topics.records_group(model, version), topics.inputs(model, version).name):
-                yield f"the scaler {name} looks at {data['consumerGroup']} on {data['topic']}, which the code does not use"
+            if (data["consumerGroup"], data["topic"]) != (
+                topics.records_group(model, version),
+                topics.inputs(model, version).name,
+            ):
+                yield (
+                    f"the scaler {name} looks at {data['consumerGroup']} on {data['topic']}, which"
+                    " the code does not use"
+                )
             if data["bootstrapServers"] != cluster.settings["KAFKA_BOOTSTRAP_SERVERS"]:
                 yield f"the scaler {name} looks at another Kafka"
             secure = cluster.settings.get("KAFKA_SECURITY_PROTOCOL", "PLAINTEXT")
-            if (data.get("tls") == "enable", "sasl" in data) != (secure.endswith("SSL"), secure.startswith("SASL")):
+            if (data.get("tls") == "enable", "sasl" in data) != (
+                secure.endswith("SSL"),
+                secure.startswith("SASL"),
+            ):
                 yield f"the scaler {name} does not speak {secure}"
             login = logins.get(trigger.get("authenticationRef", {}).get("name", ""), {})
-            given = {entry["parameter"] for key in ("env", "secretTargetRef") for entry in login.get(key, [])}
+            given = {
+                entry["parameter"]
+                for key in ("env", "secretTargetRef")
+                for entry in login.get(key, [])
+            }
             if secure == "SASL_SSL" and not {"username", "password", "ca"} <= given:
                 yield f"the scaler {name} has no login"
     for name, login in logins.items():
@@ -147,13 +196,27 @@ def triggers(cluster: Cluster) -> Iterator[str]:
 def measures(cluster: Cluster) -> Iterator[str]:
     """What scalers ask Prometheus for is what Sightline's processes tell."""
     told = set[str]()
-    for file in chain.from_iterable((HOME / app).rglob("metrics.py") for app in ("platform", "cameras", "inference", "streaming")):
+    for file in chain.from_iterable(
+        (HOME / app).rglob("metrics.py")
+        for app in ("platform", "cameras", "inference", "streaming")
+    ):
         told |= set(re.findall(r'"(sightline_\w+)"', file.read_text(encoding="utf-8")))
     for scaler in cluster.of("ScaledObject"):
-        for trigger in (trigger for trigger in scaler["spec"]["triggers"] if trigger["type"] == "prometheus"):
+        for trigger in (
+            trigger for trigger in scaler["spec"]["triggers"] if trigger["type"] == "prometheus"
+        ):
             for metric in re.findall(r"sightline_\w+", trigger["metadata"]["query"]):
                 if re.sub(r"_(total|sum|count|bucket)$", "", metric) not in told:
                     yield f"the scaler {name_of(scaler)} asks for {metric}, which nobody tells"
 
 
-CHECKS = (kafka_topics, kafka_sizes, kafka_login, kafka_rights, replication, scalers, triggers, measures)
+CHECKS = (
+    kafka_topics,
+    kafka_sizes,
+    kafka_login,
+    kafka_rights,
+    replication,
+    scalers,
+    triggers,
+    measures,
+)

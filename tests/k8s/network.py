@@ -1,4 +1,6 @@
-"""Who may talk to whom, computed from the NetworkPolicies as Kubernetes does: whoever a policy speaks of may do only what policies list."""
+"""Who may talk to whom, computed from the NetworkPolicies as Kubernetes does: whoever a policy
+speaks of may do only what policies list.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ class Peer:
 
 DNS = Peer("dns", "kube-system", {"k8s-app": "kube-dns"})
 # Where they are, when not in Sightline's own namespace.
-ELSEWHERE = {name: Peer(name, "databases", {"sightline.io/service": name}) for name in ("postgres", "redis")}
+ELSEWHERE = {
+    name: Peer(name, "databases", {"sightline.io/service": name}) for name in ("postgres", "redis")
+}
 PORTS = {"postgres": 5432, "redis": 6379}
 PROMETHEUS = Peer("prometheus", "monitoring")
 PROXY = Peer("proxy", "ingress-nginx")
@@ -33,16 +37,23 @@ STRANGER = Peer("stranger", "elsewhere", {"app.kubernetes.io/part-of": "sightlin
 CAMERA = Peer("camera", address="192.168.1.20")
 METADATA = Peer("metadata", address="169.254.169.254")
 API_SERVER = Peer("API server", address="10.96.0.1")
-OPERATOR = Peer("entity operator", labels={"strimzi.io/cluster": "kafka", "strimzi.io/name": "kafka-entity-operator"})
+OPERATOR = Peer(
+    "entity operator",
+    labels={"strimzi.io/cluster": "kafka", "strimzi.io/name": "kafka-entity-operator"},
+)
 
-# Strimzi's own policy for its brokers, as its documentation describes it: the listeners are open, the rest is for the cluster's own pods.
+# Strimzi's own policy for its brokers, as its documentation describes it: the listeners are open,
+# the rest is for the cluster's own pods.
 STRIMZI_OWN: Manifest = {
     "metadata": {"name": "kafka-network-policy-kafka", "namespace": NAMESPACE},
     "spec": {
         "podSelector": {"matchLabels": {"strimzi.io/cluster": "kafka", "strimzi.io/kind": "Kafka"}},
         "policyTypes": ["Ingress"],
         "ingress": [
-            {"from": [{"podSelector": {"matchLabels": {"strimzi.io/cluster": "kafka"}}}], "ports": [{"port": 9090}, {"port": 9091}]},
+            {
+                "from": [{"podSelector": {"matchLabels": {"strimzi.io/cluster": "kafka"}}}],
+                "ports": [{"port": 9090}, {"port": 9091}],
+            },
             {"ports": [{"port": 9093}]},
         ],
     },
@@ -56,18 +67,31 @@ def allowed(cluster: Cluster, source: Peer, target: Peer, port: int) -> bool:
     return out and _lets(policies, "Ingress", target, source, target, port)
 
 
-def _lets(policies: list[Manifest], direction: str, subject: Peer, other: Peer, target: Peer, port: int) -> bool:
-    mine = [policy["spec"] for policy in policies if not subject.address and _speaks_of(policy, direction, subject)]
+def _lets(
+    policies: list[Manifest], direction: str, subject: Peer, other: Peer, target: Peer, port: int
+) -> bool:
+    mine = [
+        policy["spec"]
+        for policy in policies
+        if not subject.address and _speaks_of(policy, direction, subject)
+    ]
     if not mine:
         return True
     key, peers = ("egress", "to") if direction == "Egress" else ("ingress", "from")
     rules = [rule for spec in mine for rule in spec.get(key, [])]
-    return any(_names_peer(rule.get(peers), other) and _names_port(rule.get("ports"), target, port) for rule in rules)
+    return any(
+        _names_peer(rule.get(peers), other) and _names_port(rule.get("ports"), target, port)
+        for rule in rules
+    )
 
 
 def _speaks_of(policy: Manifest, direction: str, peer: Peer) -> bool:
     spec = policy["spec"]
-    return peer.namespace == policy["metadata"]["namespace"] and direction in spec["policyTypes"] and matches(spec["podSelector"], peer.labels)
+    return (
+        peer.namespace == policy["metadata"]["namespace"]
+        and direction in spec["policyTypes"]
+        and matches(spec["podSelector"], peer.labels)
+    )
 
 
 def _names_peer(entries: list[Manifest] | None, peer: Peer) -> bool:
@@ -77,25 +101,45 @@ def _names_peer(entries: list[Manifest] | None, peer: Peer) -> bool:
 def _is_peer(entry: Manifest, peer: Peer) -> bool:
     if "ipBlock" in entry:
         block = entry["ipBlock"]
-        within = [ipaddress.ip_network(network) for network in (block["cidr"], *block.get("except", []))]
+        within = [
+            ipaddress.ip_network(network) for network in (block["cidr"], *block.get("except", []))
+        ]
         address = peer.address and ipaddress.ip_address(peer.address)
-        return bool(address) and address in within[0] and not any(address in network for network in within[1:])
+        return (
+            bool(address)
+            and address in within[0]
+            and not any(address in network for network in within[1:])
+        )
     if peer.address:
         return False
     spaces = entry.get("namespaceSelector")
-    at_home = peer.namespace == NAMESPACE if spaces is None else matches(spaces, {NAMESPACE_NAME: peer.namespace})
+    at_home = (
+        peer.namespace == NAMESPACE
+        if spaces is None
+        else matches(spaces, {NAMESPACE_NAME: peer.namespace})
+    )
     return at_home and matches(entry.get("podSelector", {}), peer.labels)
 
 
 def _names_port(entries: list[Manifest] | None, target: Peer, port: int) -> bool:
-    return not entries or any(target.ports.get(entry["port"], entry["port"]) == port for entry in entries)
+    return not entries or any(
+        target.ports.get(entry["port"], entry["port"]) == port for entry in entries
+    )
 
 
 def peers(cluster: Cluster) -> dict[str, Peer]:
     """The pods that there are, and Kafka's, which Strimzi makes of a pool of nodes."""
-    found = ELSEWHERE | {name: Peer(name, labels=labels_of(pod), ports=ports_of(pod)) for name, pod in cluster.pods.items()}
+    found = ELSEWHERE | {
+        name: Peer(name, labels=labels_of(pod), ports=ports_of(pod))
+        for name, pod in cluster.pods.items()
+    }
     for pool in cluster.of("KafkaNodePool"):
-        labels = {**labels_of(pool), "strimzi.io/kind": "Kafka", "strimzi.io/pool-name": name_of(pool), "strimzi.io/broker-role": "true"}
+        labels = {
+            **labels_of(pool),
+            "strimzi.io/kind": "Kafka",
+            "strimzi.io/pool-name": name_of(pool),
+            "strimzi.io/broker-role": "true",
+        }
         found["kafka"] = Peer("kafka", labels=labels)
         found["operator"] = OPERATOR
     return found
@@ -113,7 +157,9 @@ def wanted(known: Mapping[str, Peer], kafka_port: int) -> Iterator[tuple[Peer, P
         yield known[name], CAMERA, 554
     yield PROXY, known["web"], known["web"].ports["http"]
     if "tfserving" in known:
-        yield from ((known[name], known["tfserving"], 8500) for name in ("infer", "records", "jobs", "web"))
+        yield from (
+            (known[name], known["tfserving"], 8500) for name in ("infer", "records", "jobs", "web")
+        )
     if "operator" in known:
         yield known["kafka"], known["kafka"], 9091
         yield known["operator"], known["kafka"], 9091
@@ -130,11 +176,17 @@ def unwanted(known: Mapping[str, Peer], kafka_port: int) -> Iterator[tuple[Peer,
     yield STRANGER, known["web"], known["web"].ports["http"]
     yield PROXY, known["web"], known["web"].ports["metrics"]
     yield known["infer"], known["web"], known["web"].ports["http"]
-    yield from ((STRANGER, known[name], port) for name, port in PORTS.items() if known[name].namespace == NAMESPACE)
+    yield from (
+        (STRANGER, known[name], port)
+        for name, port in PORTS.items()
+        if known[name].namespace == NAMESPACE
+    )
     if "tfserving" in known:
         server = known["tfserving"]
         yield from ((known[name], server, 8500) for name in ("capture", "imprint", "beat"))
-        yield from ((server, known[name], port) for name, port in (PORTS | {"kafka": kafka_port}).items())
+        yield from (
+            (server, known[name], port) for name, port in (PORTS | {"kafka": kafka_port}).items()
+        )
         yield STRANGER, server, 8500
         yield server, CAMERA, 554
 

@@ -1,4 +1,6 @@
-"""Renders kustomize folders as ``kubectl apply -k`` would: by kubectl, or by kustomize built from its Go module, once, into .cache/kustomize."""
+"""Renders kustomize folders as ``kubectl apply -k`` would: by kubectl, or by kustomize built
+from its Go module, once, into .cache/kustomize.
+"""
 
 from __future__ import annotations
 
@@ -25,13 +27,20 @@ def _kustomize() -> list[str]:
         return [kubectl, "kustomize"]
     folder = HOME / ".cache" / "kustomize"
     if not (folder / "kustomize").exists():
-        subprocess.run(["go", "install", MODULE], check=True, timeout=BUILD_SECONDS, env={**os.environ, "GOBIN": str(folder)})
+        subprocess.run(
+            ["go", "install", MODULE],
+            check=True,
+            timeout=BUILD_SECONDS,
+            env={**os.environ, "GOBIN": str(folder)},
+        )
     return [str(folder / "kustomize"), "build"]
 
 
 def rendered(folder: Path) -> str:
     """What would be applied, as YAML; AssertionError with what kustomize says when it cannot."""
-    done = subprocess.run([*_kustomize(), folder], capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(
+        [*_kustomize(), folder], capture_output=True, text=True, timeout=60, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 

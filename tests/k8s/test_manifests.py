@@ -1,4 +1,6 @@
-"""What Kubernetes is told must fit together, and fit the code: the references that validators of single resources do not follow."""
+"""What Kubernetes is told must fit together, and fit the code: the references that validators of
+single resources do not follow.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,13 @@ from tests.k8s.rendering import K8S, OVERLAYS, cluster_of, overlay, rendered
 pytestmark = pytest.mark.xdist_group("manifests")
 
 Check = Callable[[Cluster], Iterator[str]]
-CHECKS: tuple[Check, ...] = (*pods.CHECKS, *configuration.CHECKS, *kafka.CHECKS, *network.CHECKS, *custom.CHECKS)
+CHECKS: tuple[Check, ...] = (
+    *pods.CHECKS,
+    *configuration.CHECKS,
+    *kafka.CHECKS,
+    *network.CHECKS,
+    *custom.CHECKS,
+)
 
 
 @pytest.mark.parametrize("name", OVERLAYS)
@@ -31,9 +39,16 @@ def test_the_overlays_are_those_that_the_documents_name() -> None:
 
 
 def test_a_gateway_takes_the_place_of_the_ingress(tmp_path: Path) -> None:
-    """As docs/deploy.md says: the component is exchanged, and the policy names the gateway's namespace."""
+    """As docs/deploy.md says: the component is exchanged, and the policy names the gateway's
+    namespace.
+    """
     here = Path(os.path.relpath(K8S, tmp_path))
-    gone = {"apiVersion": "networking.k8s.io/v1", "kind": "Ingress", "metadata": {"name": "web"}, "$patch": "delete"}
+    gone = {
+        "apiVersion": "networking.k8s.io/v1",
+        "kind": "Ingress",
+        "metadata": {"name": "web"},
+        "$patch": "delete",
+    }
     folder = {
         "resources": [str(here / "overlays" / "production")],
         "components": [str(here / "components" / "gateway")],

@@ -1,4 +1,6 @@
-"""The rights of components/strimzi/user.yaml, on a real Kafka that grants nothing else: enough for all that Sightline does, and no more."""
+"""The rights of components/strimzi/user.yaml, on a real Kafka that grants nothing else: enough
+for all that Sightline does, and no more.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,17 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 from pytest_django import Settings
 
-from sightline.kafka import OFFSET_BEGINNING, Admin, Consumer, KafkaUnavailable, Outbox, Producer, Receipt, Record, topics
+from sightline.kafka import (
+    OFFSET_BEGINNING,
+    Admin,
+    Consumer,
+    DeliveryReport,
+    KafkaUnavailable,
+    Producer,
+    Record,
+    ReliableProducer,
+    topics,
+)
 from sightline.kafka.topics import Topic
 from tests.k8s.rendering import overlay
 from tests.servers.kafka import KafkaServer
@@ -26,8 +38,14 @@ from tests.servers.waiting import wait_until
 pytestmark = [pytest.mark.validators, pytest.mark.xdist_group("validators")]
 
 USER = "sightline-kafka"
-KINDS = {"topic": ResourceType.TOPIC, "group": ResourceType.GROUP, "transactionalId": ResourceType.TRANSACTIONAL_ID, "cluster": ResourceType.BROKER}
-# Brokers, and whoever uses the listener without logins, may do everything; the user only what is granted.
+KINDS = {
+    "topic": ResourceType.TOPIC,
+    "group": ResourceType.GROUP,
+    "transactionalId": ResourceType.TRANSACTIONAL_ID,
+    "cluster": ResourceType.BROKER,
+}
+# Brokers, and whoever uses the listener without logins, may do everything; the user only what is
+# granted.
 GUARD = """\
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
@@ -55,11 +73,25 @@ def grant(server: KafkaServer) -> None:
     bindings = []
     for rule in user["spec"]["authorization"]["acls"]:
         resource = rule["resource"]
-        pattern = ResourcePatternType.PREFIXED if resource.get("patternType") == "prefix" else ResourcePatternType.LITERAL
+        pattern = (
+            ResourcePatternType.PREFIXED
+            if resource.get("patternType") == "prefix"
+            else ResourcePatternType.LITERAL
+        )
         for operation in rule["operations"]:
             wanted = AclOperation[re.sub(r"(?<=[a-z])(?=[A-Z])", "_", operation).upper()]
             name = resource.get("name", "kafka-cluster")
-            bindings.append(AclBinding(KINDS[resource["type"]], name, pattern, f"User:{USER}", "*", wanted, AclPermissionType.ALLOW))
+            bindings.append(
+                AclBinding(
+                    KINDS[resource["type"]],
+                    name,
+                    pattern,
+                    f"User:{USER}",
+                    "*",
+                    wanted,
+                    AclPermissionType.ALLOW,
+                )
+            )
     client = AdminClient({"bootstrap.servers": server.bootstrap})
     for made in client.create_acls(bindings).values():
         made.result(20)
@@ -69,7 +101,12 @@ def grant(server: KafkaServer) -> None:
 def as_sightline(guarded: KafkaServer, settings: Settings) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = guarded.sasl_bootstrap
     settings.KAFKA_EMBEDDED = False
-    security = {"PROTOCOL": "SASL_PLAINTEXT", "SASL_MECHANISM": "PLAIN", "SASL_USERNAME": USER, "SASL_PASSWORD": "s3cret"}
+    security = {
+        "PROTOCOL": "SASL_PLAINTEXT",
+        "SASL_MECHANISM": "PLAIN",
+        "SASL_USERNAME": USER,
+        "SASL_PASSWORD": "s3cret",
+    }
     settings.KAFKA_SECURITY = security
 
 
@@ -85,7 +122,13 @@ def test_all_that_sightline_does_is_allowed() -> None:
     admin, inputs, outputs = Admin(), topics.inputs("iris", "1", 2), topics.outputs("iris", "1", 2)
     group = topics.records_group("iris", "1")
 
-    wanted = [*topics.platform_topics(), *topics.camera_topics("gate", imprint=True), topics.inputs("iris", "1"), outputs, topics.errors("iris", "1")]
+    wanted = [
+        *topics.platform_topics(),
+        *topics.camera_topics("gate", imprint=True),
+        topics.inputs("iris", "1"),
+        outputs,
+        topics.errors("iris", "1"),
+    ]
     assert len(admin.ensure(wanted)) == len(wanted)
     wait_until(lambda: inputs.name in admin.partitions())
     assert admin.grow(inputs)
@@ -99,13 +142,19 @@ def test_all_that_sightline_does_is_allowed() -> None:
     member = Consumer(group, **{"auto.offset.reset": "earliest"})
     member.subscribe([inputs])
     record = next_record(member)
-    outbox = Outbox(f"{group}.records-1")
+    outbox = ReliableProducer(f"{group}.records-1")
     outbox.begin()
-    assert outbox.send(outputs.name, b"{}", None, (), 0, Receipt())
+    assert outbox.send(outputs.name, b"{}", None, (), 0, DeliveryReport())
     outbox.commit({(record.topic, record.partition): record.offset + 1}, member)
     member.close()
 
-    wait_until(lambda: admin.committed(group, [(record.topic, record.partition)]) == {(record.topic, record.partition): 1}, 20)
+    wait_until(
+        lambda: (
+            admin.committed(group, [(record.topic, record.partition)])
+            == {(record.topic, record.partition): 1}
+        ),
+        20,
+    )
     assert sum(admin.lag(group, {inputs.name: 2}).values()) == 0
     assert group in admin.groups()
     viewer = Consumer()

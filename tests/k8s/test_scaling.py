@@ -31,7 +31,11 @@ def infer(skipped: float, pods: Sequence[str] = PODS) -> list[dict[str, str]]:
     version = {"model": "qr", "version": "1"}
     calls = [series("sightline_model_call_seconds_sum", pod, BUSY, **version) for pod in pods]
     rates = {"predicted": 5.0, "skipped": skipped}
-    frames = [series("sightline_model_frames_total", pod, rate, result=result, **version) for pod in pods for result, rate in rates.items()]
+    frames = [
+        series("sightline_model_frames_total", pod, rate, result=result, **version)
+        for pod in pods
+        for result, rate in rates.items()
+    ]
     return [*calls, *frames]
 
 
@@ -50,7 +54,9 @@ def up() -> list[dict[str, str]]:
         pytest.param([], None, id="Prometheus knows nothing"),
     ],
 )
-def test_the_pods_that_are_asked_for(given: list[dict[str, str]], pods: int | None, tmp_path: Path) -> None:
+def test_the_pods_that_are_asked_for(
+    given: list[dict[str, str]], pods: int | None, tmp_path: Path
+) -> None:
     [trigger] = overlay("production").named("ScaledObject", "infer")["spec"]["triggers"]
     threshold = float(trigger["metadata"]["threshold"])
     samples = [] if pods is None else [{"value": pods * threshold}]
@@ -60,10 +66,22 @@ def test_the_pods_that_are_asked_for(given: list[dict[str, str]], pods: int | No
     ask(trigger["metadata"]["query"], given, samples, tmp_path)
 
 
-def ask(query: str, given: list[dict[str, str]], samples: list[dict[str, Any]], folder: Path) -> None:
+def ask(
+    query: str, given: list[dict[str, str]], samples: list[dict[str, Any]], folder: Path
+) -> None:
     """AssertionError when the query, at last, gives other samples."""
     expected = [{"labels": "{}", **sample} for sample in samples]
     question = {"expr": query, "eval_time": "10m", "exp_samples": expected}
-    (folder / "tests.yml").write_text(yaml.safe_dump({"tests": [{"interval": "1m", "input_series": given, "promql_expr_test": [question]}]}))
-    done = subprocess.run(["promtool", "test", "rules", folder / "tests.yml"], capture_output=True, text=True, timeout=60, check=False)
+    (folder / "tests.yml").write_text(
+        yaml.safe_dump(
+            {"tests": [{"interval": "1m", "input_series": given, "promql_expr_test": [question]}]}
+        )
+    )
+    done = subprocess.run(
+        ["promtool", "test", "rules", folder / "tests.yml"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -1,4 +1,6 @@
-"""Other people's validators on what would be applied. They are slow, or fetched: `make test-kubernetes` runs these, not `make test`."""
+"""Other people's validators on what would be applied. They are slow, or fetched: `make
+test-kubernetes` runs these, not `make test`.
+"""
 
 from __future__ import annotations
 
@@ -38,9 +40,18 @@ def beside(program: str) -> Path:
     return Path(sys.executable).with_name(program)
 
 
-def accept(program: Path, *arguments: str | Path, environment: Mapping[str, str] | None = None) -> None:
+def accept(
+    program: Path, *arguments: str | Path, environment: Mapping[str, str] | None = None
+) -> None:
     """Run a validator; AssertionError with what it says when it finds something."""
-    done = subprocess.run([program, *arguments], capture_output=True, text=True, timeout=FETCH_SECONDS, env=environment, check=False)
+    done = subprocess.run(
+        [program, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=FETCH_SECONDS,
+        env=environment,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -52,16 +63,23 @@ def test_kubernetes_knows_every_field(name: str, version: str) -> None:
         try:
             validate(item, version, strict=True)
         except SchemaNotFoundError:
-            assert custom.is_custom(item), f"Kubernetes {version} does not know {item['kind']} {name_of(item)}"
+            assert custom.is_custom(item), (
+                f"Kubernetes {version} does not know {item['kind']} {name_of(item)}"
+            )
         else:
             checked += 1
     assert checked > 20
 
 
-@pytest.mark.parametrize(("name", "arguments"), [("local", []), ("production", ["--deploy", "--fail-level", "WARNING"])])
+@pytest.mark.parametrize(
+    ("name", "arguments"), [("local", []), ("production", ["--deploy", "--fail-level", "WARNING"])]
+)
 def test_the_settings_take_the_environment(name: str, arguments: list[str], tmp_path: Path) -> None:
     """A process is started with what a pod's environment is, and files in place of the secret's."""
-    environment = dict(overlay(name).settings) | {"DATA_DIR": str(tmp_path / "data"), "PATH": os.environ["PATH"]}
+    environment = dict(overlay(name).settings) | {
+        "DATA_DIR": str(tmp_path / "data"),
+        "PATH": os.environ["PATH"],
+    }
     for variable, file in environment.items():
         if variable.endswith("_FILE"):
             copy = tmp_path / Path(file).name
@@ -75,7 +93,19 @@ def test_checkov_finds_nothing(name: str, tmp_path: Path) -> None:
     file = tmp_path / f"{name}.yaml"
     file.write_text(overlay_text(name), encoding="utf-8")
     config = Path(__file__).with_name("checkov.yaml")
-    accept(beside("uv"), "tool", "run", "--quiet", "--from", CHECKOV, "checkov", "--config-file", config, "--file", file)
+    accept(
+        beside("uv"),
+        "tool",
+        "run",
+        "--quiet",
+        "--from",
+        CHECKOV,
+        "checkov",
+        "--config-file",
+        config,
+        "--file",
+        file,
+    )
 
 
 def test_hadolint_finds_nothing() -> None:

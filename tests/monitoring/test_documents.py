@@ -1,4 +1,6 @@
-"""What is written about the metrics is what the code exports: the table, the rules, the dashboards."""
+"""What is written about the metrics is what the code exports: the table, the rules, the
+dashboards.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +22,14 @@ DASHBOARDS = sorted((MONITORING / "dashboards").glob("*.json"))
 UNITS = {"timestamp_seconds": "s since the epoch", "seconds": "s", "bytes": "bytes"}
 # The client library's, the kubelet's, and Prometheus' own.
 FOREIGN = {
-    "process_resident_memory_bytes", "process_start_time_seconds", "process_cpu_seconds_total", "process_open_fds",
-    "kubelet_volume_stats_available_bytes", "kubelet_volume_stats_capacity_bytes", "up",
-}  # fmt: skip
+    "process_resident_memory_bytes",
+    "process_start_time_seconds",
+    "process_cpu_seconds_total",
+    "process_open_fds",
+    "kubelet_volume_stats_available_bytes",
+    "kubelet_volume_stats_capacity_bytes",
+    "up",
+}
 
 
 def unit_of(family: Family) -> str:
@@ -54,8 +61,16 @@ def queries() -> Iterator[tuple[str, str]]:
         yield from ((rule["alert"], rule["expr"]) for rule in group["rules"])
     for path in DASHBOARDS:
         board = json.loads(path.read_text())
-        yield from ((f"{path.stem}: {panel['title']}", target["expr"]) for panel in panels(board) for target in panel["targets"])
-        yield from ((f"{path.stem}: {item['name']}", item["definition"]) for item in board["templating"]["list"] if item["type"] == "query")
+        yield from (
+            (f"{path.stem}: {panel['title']}", target["expr"])
+            for panel in panels(board)
+            for target in panel["targets"]
+        )
+        yield from (
+            (f"{path.stem}: {item['name']}", item["definition"])
+            for item in board["templating"]["list"]
+            if item["type"] == "query"
+        )
 
 
 def test_names_follow_the_conventions() -> None:
@@ -70,7 +85,9 @@ def test_names_follow_the_conventions() -> None:
 
 
 def test_the_table_lists_every_metric_as_the_code_has_it() -> None:
-    written = re.findall(r"^\| `sightline_.*$", (HOME / "docs" / "metrics.md").read_text(), re.MULTILINE)
+    written = re.findall(
+        r"^\| `sightline_.*$", (HOME / "docs" / "metrics.md").read_text(), re.MULTILINE
+    )
 
     assert sorted(written) == sorted(map(row_of, FAMILIES))
 
@@ -79,7 +96,12 @@ def test_rules_and_dashboards_ask_for_what_there_is() -> None:
     known = exported()
     for where, query in queries():
         bare = re.sub(r'"[^"]*"', '""', query)
-        names = set(re.findall(r"\b(?:sightline|process|kubelet|up)\w*\b", re.sub(r"(?:by|on|group_left|without) *\([^)]*\)|\{[^}]*\}", "", bare)))
+        names = set(
+            re.findall(
+                r"\b(?:sightline|process|kubelet|up)\w*\b",
+                re.sub(r"(?:by|on|group_left|without) *\([^)]*\)|\{[^}]*\}", "", bare),
+            )
+        )
         assert names - FOREIGN <= known.keys(), where
         assert names, where
         for name, labels in re.findall(r"(sightline_\w+)\{([^}]*)\}", query):
@@ -94,11 +116,19 @@ def test_a_dashboard_is_whole(path: Path) -> None:
 
     assert board["uid"] == f"sightline-{path.stem}"
     assert len({panel["id"] for panel in everything}) == len(everything)
-    assert all(panel["description"] and panel["targets"] and panel["datasource"]["uid"] == "${datasource}" for panel in panels(board))
+    assert all(
+        panel["description"] and panel["targets"] and panel["datasource"]["uid"] == "${datasource}"
+        for panel in panels(board)
+    )
     variables = {item["name"] for item in board["templating"]["list"]}
     used = set(re.findall(r"\$(?:\{(\w+)\}|(\w+))", json.dumps(everything)))
     assert {one or other for one, other in used} - {"__rate_interval"} <= variables
-    cells = [(x, y) for panel in everything for x in _span(panel, "x", "w") for y in _span(panel, "y", "h")]
+    cells = [
+        (x, y)
+        for panel in everything
+        for x in _span(panel, "x", "w")
+        for y in _span(panel, "y", "h")
+    ]
     assert len(cells) == len(set(cells)), "panels overlap"
     assert max(x for x, _ in cells) < 24
 
@@ -110,9 +140,15 @@ def _span(panel: dict[str, Any], start: str, length: str) -> range:
 
 def test_grafana_is_told_of_all_dashboards_and_their_source() -> None:
     kustomization = yaml.safe_load((MONITORING / "kustomization.yaml").read_text())
-    (provider,) = yaml.safe_load((MONITORING / "grafana" / "dashboards" / "sightline.yml").read_text())["providers"]
-    (source,) = yaml.safe_load((MONITORING / "grafana" / "datasources" / "prometheus.yml").read_text())["datasources"]
+    (provider,) = yaml.safe_load(
+        (MONITORING / "grafana" / "dashboards" / "sightline.yml").read_text()
+    )["providers"]
+    (source,) = yaml.safe_load(
+        (MONITORING / "grafana" / "datasources" / "prometheus.yml").read_text()
+    )["datasources"]
 
-    assert {file for item in kustomization["configMapGenerator"] for file in item["files"]} == {f"dashboards/{path.name}" for path in DASHBOARDS}
+    assert {file for item in kustomization["configMapGenerator"] for file in item["files"]} == {
+        f"dashboards/{path.name}" for path in DASHBOARDS
+    }
     assert provider["options"]["path"] == "/var/lib/grafana/dashboards"
     assert source["type"] == "prometheus"

@@ -1,4 +1,6 @@
-"""The whole of Sightline on each broker, once for all tests of this folder, and eyes on its topics."""
+"""The whole of Sightline on each broker, once for all tests of this folder, and eyes on its
+topics.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,8 @@ from tests.servers.video import face_video
 from tests.servers.waiting import wait_until
 
 TRACE_EVERY = 10
-# Half of what the demo camera has by itself: each frame takes 20 ms of processor time, and two of these stacks run beside all other tests.
+# Half of what the demo camera has by itself: each frame takes 20 ms of processor time, and two of
+# these stacks run beside all other tests.
 FPS = 5
 
 
@@ -37,7 +40,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.xdist_group(f"pipeline on {callspec.params['broker']}"))
 
 
-# Those that run: a Sightline that goes on working takes half a core from the tests of other folders.
+# Those that run: a Sightline that goes on working takes half a core from the tests of other
+# folders.
 _running: list[Stack] = []
 
 
@@ -90,7 +94,9 @@ class Apache:
 
 
 @pytest.fixture(scope="session", params=["embedded", "kafka"])
-def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Embedded | Apache]:
+def broker(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Embedded | Apache]:
     """Each of the two brokers."""
     if request.param == "embedded":
         yield Embedded()
@@ -108,10 +114,14 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="session")
-def stack(broker: Embedded | Apache, collector: Collector, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def stack(
+    broker: Embedded | Apache, collector: Collector, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     """Sightline with its demo camera, on each of the brokers."""
     tracing = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "TRACE_EVERY": str(TRACE_EVERY)}
-    with Stack(tmp_path_factory.mktemp("stack"), kafka=broker.address, environment=tracing) as stack:
+    with Stack(
+        tmp_path_factory.mktemp("stack"), kafka=broker.address, environment=tracing
+    ) as stack:
         if isinstance(broker, Embedded):
             broker.stack = stack
         stack.operator().change_camera("conveyor", fps=FPS)
@@ -125,18 +135,29 @@ class Eyes:
     def __init__(self) -> None:
         self.consumers: list[Consumer] = []
 
-    def records(self, *topics: Topic, timeout: float = 20, offset: int = OFFSET_NEWEST) -> Iterator[Record]:
-        """The records from ``offset`` on, else from now on; TimeoutError when none comes for ``timeout`` seconds."""
+    def records(
+        self, *topics: Topic, timeout: float = 20, offset: int = OFFSET_NEWEST
+    ) -> Iterator[Record]:
+        """The records from ``offset`` on, else from now on; TimeoutError when none comes for
+        ``timeout`` seconds.
+        """
         consumer = Consumer()
         self.consumers.append(consumer)
         for topic in topics:
             consumer.watch(topic, offset=offset)
         while True:
-            record = wait_until(lambda: consumer.poll(0.2), timeout, f"a record in {', '.join(topic.name for topic in topics)}", interval=0)
+            record = wait_until(
+                lambda: consumer.poll(0.2),
+                timeout,
+                f"a record in {', '.join(topic.name for topic in topics)}",
+                interval=0,
+            )
             assert record
             yield record
 
-    def predictions(self, topic: Topic, model: str, timeout: float = 20, offset: int = OFFSET_NEWEST) -> Iterator[Prediction]:
+    def predictions(
+        self, topic: Topic, model: str, timeout: float = 20, offset: int = OFFSET_NEWEST
+    ) -> Iterator[Prediction]:
         """One model's predictions from ``offset`` on, else from now on."""
         for record in self.records(topic, timeout=timeout, offset=offset):
             if (prediction := Prediction.from_json(record.value)).model == model:

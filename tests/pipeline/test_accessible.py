@@ -1,4 +1,6 @@
-"""Every page, light and dark, narrow and wide: usable by everybody, nothing cut off, nothing that the browser complains of."""
+"""Every page, light and dark, narrow and wide: usable by everybody, nothing cut off, nothing
+that the browser complains of.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ pytestmark = pytest.mark.parametrize("broker", ["embedded"], indirect=True)
 SIZES = ((1440, 900), (360, 740))
 SCHEMES = ("light", "dark")
 # Colours that fade from one scheme to the other are neither.
-TRANSITIONS_DONE = "Promise.allSettled(document.getAnimations().filter((one) => one instanceof CSSTransition).map((one) => one.finished))"
+TRANSITIONS_DONE = (
+    "Promise.allSettled(document.getAnimations().filter((one) => one instanceof"
+    " CSSTransition).map((one) => one.finished))"
+)
 GRAVE = ("serious", "critical")
 
 
@@ -53,16 +58,33 @@ def page(browser: Browser, visitor: BrowserContext, place: Place) -> Iterator[Pa
 
 
 def violations(page: Page, scheme: str) -> list[str]:
-    """What axe finds serious or critical: rule, what to do, and where. Of all rules only that of contrast depends on the scheme."""
-    options = {"resultTypes": ["violations"]} | ({} if scheme == "light" else {"runOnly": ["color-contrast"]})
+    """What axe finds serious or critical: rule, what to do, and where. Of all rules only that of
+    contrast depends on the scheme.
+    """
+    options = {"resultTypes": ["violations"]} | (
+        {} if scheme == "light" else {"runOnly": ["color-contrast"]}
+    )
     found: list[dict[str, Any]] = Axe().run(page, options=options).response["violations"]
-    return [f"{item['id']}: {item['help']}: {[node['target'] for node in item['nodes']][:4]}" for item in found if item["impact"] in GRAVE]
+    return [
+        f"{item['id']}: {item['help']}: {[node['target'] for node in item['nodes']][:4]}"
+        for item in found
+        if item["impact"] in GRAVE
+    ]
 
 
 def fits(page: Page) -> bool:
-    """Whether the page is no wider than its window, once what follows the window's size has done so."""
+    """Whether the page is no wider than its window, once what follows the window's size has done
+    so.
+    """
     try:
-        return bool(wait_until(lambda: page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth"), 10))
+        return bool(
+            wait_until(
+                lambda: page.evaluate(
+                    "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+                ),
+                10,
+            )
+        )
     except TimeoutError:
         return False
 

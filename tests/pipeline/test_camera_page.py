@@ -1,4 +1,6 @@
-"""A camera's page in a real browser: what is there, how old it is, what the models see, how it has been, and how to take it elsewhere."""
+"""A camera's page in a real browser: what is there, how old it is, what the models see, how it
+has been, and how to take it elsewhere.
+"""
 
 from __future__ import annotations
 
@@ -54,23 +56,31 @@ def page(opened: tuple[Page, Complaints]) -> Iterator[Page]:
 def chart(page: Page, name: str) -> Locator:
     """One of the charts, once it has lines."""
     found = page.locator(f'[data-chart="{name}"]')
-    expect(found.get_by_role("img")).to_have_attribute("aria-label", re.compile("latest"), timeout=PATIENCE_MS)
+    expect(found.get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile("latest"), timeout=PATIENCE_MS
+    )
     return found
 
 
 def test_the_numbers_and_charts_say_how_it_is_and_has_been(page: Page) -> None:
     expect(page.locator('[data-card="rate"]')).to_have_text(re.compile(r"^\d+\.\d fps$"))
-    expect(page.locator('[data-card="skipped"]')).to_have_text(re.compile(r"^\d+(\.\d)? %$"), timeout=PATIENCE_MS)
+    expect(page.locator('[data-card="skipped"]')).to_have_text(
+        re.compile(r"^\d+(\.\d)? %$"), timeout=PATIENCE_MS
+    )
     rate = chart(page, "rate")
     expect(rate.locator(".chart-keys")).to_contain_text(re.compile(r"camera\d+\.\d.*qr 1\d"))
     expect(chart(page, "labels").locator(".chart-keys")).to_contain_text("qr")
-    expect(chart(page, "age").get_by_role("img")).to_have_attribute("aria-label", re.compile(r"model: latest .+highest"))
+    expect(chart(page, "age").get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile(r"model: latest .+highest")
+    )
     page.get_by_role("button", name="15 min").click()
     expect(page.get_by_role("button", name="15 min")).to_have_attribute("aria-pressed", "true")
 
     rate.get_by_role("img").focus()
     page.keyboard.press("End")
-    expect(rate.locator("[aria-live]")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d: camera \d+\.\d, "))
+    expect(rate.locator("[aria-live]")).to_have_text(
+        re.compile(r"^\d\d:\d\d:\d\d: camera \d+\.\d, ")
+    )
     expect(chart(page, "age").locator("h2 small")).to_have_text(re.compile(r"^\d\d:\d\d:\d\d$"))
     page.keyboard.press("Escape")
     expect(chart(page, "age").locator("h2 small")).to_have_text("95 % are younger")
@@ -81,7 +91,9 @@ def test_the_numbers_and_charts_say_how_it_is_and_has_been(page: Page) -> None:
 
 def test_charts_that_do_not_come_say_so_and_the_rest_goes_on(page: Page) -> None:
     sentence = "Kafka does not answer, so the history cannot be read now."
-    page.route("**/history.json?*", lambda route: route.fulfill(status=503, json={"error": sentence}))
+    page.route(
+        "**/history.json?*", lambda route: route.fulfill(status=503, json={"error": sentence})
+    )
     page.get_by_role("button", name="6 h").click()
     expect(page.locator('[data-chart="rate"] .chart-notice')).to_have_text(sentence)
     before = int(page.locator("[data-painted]").get_attribute("data-painted") or 0)
@@ -95,7 +107,9 @@ def saved(page: Page, key: str) -> int:
     """How many pixels of the picture that a key saves have the colour of a QR code's box."""
     with page.expect_download() as download:
         page.keyboard.press(key)
-    assert re.fullmatch(r"conveyor-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.jpg", download.value.suggested_filename)
+    assert re.fullmatch(
+        r"conveyor-\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.jpg", download.value.suggested_filename
+    )
     pixels = simplejpeg.decode_jpeg(Path(download.value.path()).read_bytes())
     return int((np.abs(np.asarray(pixels, dtype=int) - QR_COLOUR).max(axis=2) < 24).sum())
 
@@ -110,7 +124,9 @@ def test_a_link_shows_the_camera_without_a_login(page: Page, browser: Browser) -
     page.keyboard.press("k")
     address = page.get_by_label("Address")
     expect(address).to_have_value(re.compile("/cameras/conveyor/stream.mjpg\\?key="))
-    expect(page.get_by_role("timer")).to_have_text(re.compile(r"^Can be opened for [45]:\d\d more\.$"))
+    expect(page.get_by_role("timer")).to_have_text(
+        re.compile(r"^Can be opened for [45]:\d\d more\.$")
+    )
     url = address.input_value()
     page.get_by_label("Width").select_option("320")
     expect(address).to_have_value(re.compile("width=320&key="))
@@ -155,13 +171,19 @@ def test_labels_and_models_are_hidden_and_shown(page: Page) -> None:
     page.get_by_role("switch", name="Show what qr 1 sees").click()
 
 
-def test_two_models_on_the_same_object_are_compared(page: Page, stack: Stack, cameras: Callable[..., str]) -> None:
+def test_two_models_on_the_same_object_are_compared(
+    page: Page, stack: Stack, cameras: Callable[..., str]
+) -> None:
     cameras("twin", "demo", "demo:conveyor?line=4", fps="5", max_width="640")
     operator = stack.operator()
     operator.extend_deployment("qr", "conveyor", "twin")
     operator.add_model("qr-next", "builtin-qr")
     operator.deploy("qr-next", "twin", role="shadow")
     page.goto(f"{stack.url}/cameras/twin/")
-    expect(page.locator("[data-shared] .chip").first).to_have_text(re.compile(r"^PARCEL-\d+ · qr 1 = qr-next 1$"), timeout=PATIENCE_MS)
+    expect(page.locator("[data-shared] .chip").first).to_have_text(
+        re.compile(r"^PARCEL-\d+ · qr 1 = qr-next 1$"), timeout=PATIENCE_MS
+    )
     row = page.locator('[data-model="qr-next"]')
-    expect(row).to_contain_text(re.compile(r"agrees with qr 1 on \d+(\.\d)? % of \d+ objects"), timeout=PATIENCE_MS)
+    expect(row).to_contain_text(
+        re.compile(r"agrees with qr 1 on \d+(\.\d)? % of \d+ objects"), timeout=PATIENCE_MS
+    )

@@ -1,4 +1,6 @@
-"""Any process may be killed outright: its work goes on by itself. One after the other on one broker, all at once on the other."""
+"""Any process may be killed outright: its work goes on by itself. One after the other on one
+broker, all at once on the other.
+"""
 
 from __future__ import annotations
 
@@ -34,16 +36,28 @@ def imprinted(stack: Stack, eyes: Eyes) -> None:
 
 
 def captures_after(moment: int, eyes: Eyes) -> None:
-    assert next(frame for frame in eyes.frames(topics.frames("conveyor"), "conveyor", RECOVERY) if frame.captured_at > moment + 1e9)
+    assert next(
+        frame
+        for frame in eyes.frames(topics.frames("conveyor"), "conveyor", RECOVERY)
+        if frame.captured_at > moment + 1e9
+    )
 
 
 def infers_after(moment: int, eyes: Eyes) -> None:
-    later = (item for item in eyes.predictions(topics.predictions("conveyor"), "qr", RECOVERY) if item.timing.started_at > moment + 1e9)
+    later = (
+        item
+        for item in eyes.predictions(topics.predictions("conveyor"), "qr", RECOVERY)
+        if item.timing.started_at > moment + 1e9
+    )
     assert next(later)
 
 
 def imprints_after(moment: int, eyes: Eyes) -> None:
-    assert next(frame for frame in eyes.frames(topics.annotated("conveyor"), "conveyor", RECOVERY) if frame.captured_at > moment + 1e9)
+    assert next(
+        frame
+        for frame in eyes.frames(topics.annotated("conveyor"), "conveyor", RECOVERY)
+        if frame.captured_at > moment + 1e9
+    )
 
 
 def serves(stack: Stack) -> None:
@@ -57,7 +71,12 @@ def serves(stack: Stack) -> None:
 
     wait_until(is_ready, RECOVERY, "the web process to be ready")
     operator = stack.operator()
-    wait_until(lambda: operator.get("/cameras/conveyor/snapshot.jpg").status_code == 200, RECOVERY, "the web to show pictures again", interval=0.2)
+    wait_until(
+        lambda: operator.get("/cameras/conveyor/snapshot.jpg").status_code == 200,
+        RECOVERY,
+        "the web to show pictures again",
+        interval=0.2,
+    )
     assert operator.get("/cameras/conveyor/snapshot.jpg").headers["Content-Type"] == "image/jpeg"
 
 
@@ -67,7 +86,12 @@ def probes(stack: Stack) -> None:
     operator.add_camera("probed", "demo", "demo:conveyor?line=4")
     page = f"/admin/cameras/camera/{operator.camera_pk('probed')}/change/"
     try:
-        wait_until(lambda: "1280×720" in operator.get(page).text, RECOVERY, "the probe's result", interval=0.2)
+        wait_until(
+            lambda: "1280×720" in operator.get(page).text,
+            RECOVERY,
+            "the probe's result",
+            interval=0.2,
+        )
     finally:
         operator.delete_camera("probed")
 
@@ -111,7 +135,9 @@ def test_all_go_on_when_all_are_killed_at_once(stack: Stack, eyes: Eyes) -> None
     probes(stack)
 
 
-def test_everything_recovers_when_the_broker_is_killed(stack: Stack, broker: Broker, eyes: Eyes) -> None:
+def test_everything_recovers_when_the_broker_is_killed(
+    stack: Stack, broker: Broker, eyes: Eyes
+) -> None:
     broker.kill()
     killed = time.time_ns()
     broker.come_back()

@@ -1,4 +1,6 @@
-"""A wall of 36 cameras in a real browser, which over plain HTTP/1.1 opens six connections to a server at most."""
+"""A wall of 36 cameras in a real browser, which over plain HTTP/1.1 opens six connections to a
+server at most.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ MOVED = f"""
 ADD = """
 from cameras.models import Camera
 for number, slug in enumerate({slugs}):
-    Camera.objects.create(slug=slug, name=slug, kind="demo", url=f"demo:conveyor?line={{number % 20 + 1}}&size=640x360", fps=5)
+    url = f"demo:conveyor?line={{number % 20 + 1}}&size=640x360"
+    Camera.objects.create(slug=slug, name=slug, kind="demo", url=url, fps=5)
 """
 
 

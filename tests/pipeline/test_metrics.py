@@ -43,7 +43,11 @@ def text_of(stack: Stack, process: str) -> str:
 
 
 def own(text: str) -> Iterator[Metric]:
-    return (family for family in text_string_to_metric_families(text) if family.name.startswith("sightline_"))
+    return (
+        family
+        for family in text_string_to_metric_families(text)
+        if family.name.startswith("sightline_")
+    )
 
 
 def samples(stack: Stack, process: str) -> list[Sample]:
@@ -52,7 +56,11 @@ def samples(stack: Stack, process: str) -> list[Sample]:
 
 def value(stack: Stack, process: str, name: str, **labels: str) -> float:
     """The sum over the series that have these labels."""
-    found = (sample for sample in samples(stack, process) if sample.name == name and labels.items() <= sample.labels.items())
+    found = (
+        sample
+        for sample in samples(stack, process)
+        if sample.name == name and labels.items() <= sample.labels.items()
+    )
     return sum(sample.value for sample in found)
 
 
@@ -71,7 +79,12 @@ def test_each_process_answers_probes_and_prometheus(stack: Stack, process: str) 
 def test_promtool_finds_nothing_to_complain_of(stack: Stack) -> None:
     for process in PROCESSES:
         done = subprocess.run(
-            ["promtool", "check", "metrics"], input=text_of(stack, process), capture_output=True, text=True, timeout=30, check=False
+            ["promtool", "check", "metrics"],
+            input=text_of(stack, process),
+            capture_output=True,
+            text=True,
+            timeout=30,
+            check=False,
         )
         assert (done.returncode, done.stdout, done.stderr) == (0, "", ""), process
 
@@ -87,7 +100,10 @@ def test_values_move_along_the_whole_way(stack: Stack) -> None:
         ("infer", "sightline_model_frames_total", "result=predicted"),
         ("infer", "sightline_model_call_seconds_sum", "model=qr"),
         ("infer", "sightline_frame_age_seconds_count", "at=predicted"),
-        *(("infer", "sightline_frame_stage_seconds_sum", f"stage={stage}") for stage in ("transport", "waiting", "model")),
+        *(
+            ("infer", "sightline_frame_stage_seconds_sum", f"stage={stage}")
+            for stage in ("transport", "waiting", "model")
+        ),
         ("web", "sightline_viewer_frames_total", "way=stream"),
         ("web", "sightline_viewer_bytes_total", "camera=conveyor"),
         ("web", "sightline_frame_age_seconds_count", "at=sent-stream"),
@@ -99,7 +115,9 @@ def test_values_move_along_the_whole_way(stack: Stack) -> None:
         return value(stack, process, name, **dict([label.split("=")] if label else []))
 
     before = {each: now(*each) for each in moving}
-    with operator.session.get(f"{stack.url}/cameras/conveyor/stream.mjpg", stream=True, timeout=20) as stream:
+    with operator.session.get(
+        f"{stack.url}/cameras/conveyor/stream.mjpg", stream=True, timeout=20
+    ) as stream:
         pieces = stream.iter_content(64 * 1024)
 
         def still() -> set[tuple[str, str, str]]:
@@ -123,10 +141,16 @@ def test_labels_are_registered_names_and_words_of_closed_lists(stack: Stack) -> 
             for sample in family.samples:
                 assert {*sample.labels} - {"le"} == known[family.name], sample
                 assert not {*sample.labels} - CLOSED.keys() - FREE
-                assert all(sample.labels[name] in allowed for name, allowed in CLOSED.items() if name in sample.labels), sample
+                assert all(
+                    sample.labels[name] in allowed
+                    for name, allowed in CLOSED.items()
+                    if name in sample.labels
+                ), sample
 
 
-def test_a_camera_that_is_removed_takes_its_series_with_it(stack: Stack, cameras: Callable[..., str]) -> None:
+def test_a_camera_that_is_removed_takes_its_series_with_it(
+    stack: Stack, cameras: Callable[..., str]
+) -> None:
     slug = cameras("passing", "demo", "demo:conveyor?line=2")
     operator = stack.operator()
     operator.deploy_runtime("passers", "builtin-motion", slug)
@@ -134,7 +158,9 @@ def test_a_camera_that_is_removed_takes_its_series_with_it(stack: Stack, cameras
     def has_series(process: str) -> bool:
         return any(sample.labels.get("camera") == slug for sample in samples(stack, process))
 
-    wait_until(lambda: has_series("capture") and has_series("infer"), 30, "series of the new camera")
+    wait_until(
+        lambda: has_series("capture") and has_series("infer"), 30, "series of the new camera"
+    )
     operator.delete_camera(slug)
     wait_until(lambda: not has_series("capture") and not has_series("infer"), 30, "them to end")
 
@@ -146,5 +172,8 @@ def test_the_webs_own_port_tells_only_who_may_see_the_system(stack: Stack) -> No
     answer = operator.get("/metrics")
 
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
-    assert {family.name for family in own(answer.text)} >= {"sightline_viewers", "sightline_build_info"}
+    assert {family.name for family in own(answer.text)} >= {
+        "sightline_viewers",
+        "sightline_build_info",
+    }
     assert ADMIN not in answer.text

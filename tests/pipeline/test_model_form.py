@@ -1,4 +1,6 @@
-"""A model comes by the form: uploaded, read, tried on what a camera sees now, saved, and then its predictions stream."""
+"""A model comes by the form: uploaded, read, tried on what a camera sees now, saved, and then
+its predictions stream.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ def page() -> Iterator[Page]:
         yield browser.new_page(viewport={"width": 1440, "height": 1000})
 
 
-def test_an_uploaded_model_is_tried_on_a_camera_and_then_runs(stack: Stack, page: Page, eyes: Eyes, tmp_path: Path) -> None:
+def test_an_uploaded_model_is_tried_on_a_camera_and_then_runs(
+    stack: Stack, page: Page, eyes: Eyes, tmp_path: Path
+) -> None:
     complaints = Complaints(page)
     log_in(page, stack)
     page.goto(stack.url + "/admin/inference/model/add/")

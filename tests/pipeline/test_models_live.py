@@ -1,4 +1,6 @@
-"""Several models on one camera, one of them on a server, one of them a second stage: each for itself, on the pages too."""
+"""Several models on one camera, one of them on a server, one of them a second stage: each for
+itself, on the pages too.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,11 @@ def page(browser: Browser) -> Iterator[Page]:
 
 def in_database(stack: Stack, code: str) -> None:
     """Run some code with the stack's settings."""
-    environment = {**os.environ, "DATA_DIR": str(stack.folder / "data"), "DJANGO_SETTINGS_MODULE": "sightline.settings"}
+    environment = {
+        **os.environ,
+        "DATA_DIR": str(stack.folder / "data"),
+        "DJANGO_SETTINGS_MODULE": "sightline.settings",
+    }
     command = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
     subprocess.run(command, env=environment, cwd=HOME, check=True, timeout=60)
 
@@ -87,18 +93,34 @@ def said_of(eyes: Eyes, model: str) -> Prediction:
 def answer(asked: Asked) -> Answer:
     """What a model server says that sees something in every picture."""
     if asked.method == "GET":
-        return as_json({"model_version_status": [{"version": "1", "state": "AVAILABLE", "status": {"error_code": "OK", "error_message": ""}}]})
+        return as_json(
+            {
+                "model_version_status": [
+                    {
+                        "version": "1",
+                        "state": "AVAILABLE",
+                        "status": {"error_code": "OK", "error_message": ""},
+                    }
+                ]
+            }
+        )
     instances = json.loads(asked.body or b"{}").get("instances", [None])
     return as_json({"predictions": SEEN["predictions"] * len(instances)})
 
 
-def test_a_server_that_ends_marks_its_own_model_within_5_seconds_and_leaves_the_others(stack: Stack, eyes: Eyes, page: Page) -> None:
+def test_a_server_that_ends_marks_its_own_model_within_5_seconds_and_leaves_the_others(
+    stack: Stack, eyes: Eyes, page: Page
+) -> None:
     complaints = Complaints(page)
     with RestServer(answer) as second:
         with RestServer(answer) as server:
             in_database(stack, SETUP.format(options=options(server), second=options(second)))
-            assert {(item.label, item.box is None) for item in said_of(eyes, "parcel").predictions} == {("full", False)}, "at the boxes of qr"
-            assert [(item.label, item.box) for item in said_of(eyes, "remote").predictions] == [("full", None)]
+            assert {
+                (item.label, item.box is None) for item in said_of(eyes, "parcel").predictions
+            } == {("full", False)}, "at the boxes of qr"
+            assert [(item.label, item.box) for item in said_of(eyes, "remote").predictions] == [
+                ("full", None)
+            ]
             log_in(page, stack)
             chip = page.locator('[data-camera="conveyor"] .chip[data-model="remote 1"]')
             expect(chip).to_have_text("remote 1", timeout=15_000)
@@ -109,7 +131,9 @@ def test_a_server_that_ends_marks_its_own_model_within_5_seconds_and_leaves_the_
         expect(chip).to_have_text("remote 1 fails")
         assert "127.0.0.1" in (chip.get_attribute("title") or "")
         for other in ("qr 1", "parcel 1"):
-            expect(page.locator(f'[data-camera="conveyor"] .chip[data-model="{other}"]')).to_have_text(other)
+            expect(
+                page.locator(f'[data-camera="conveyor"] .chip[data-model="{other}"]')
+            ).to_have_text(other)
         for model in ("qr", "parcel"):
             assert said_of(eyes, model)
         page.screenshot(path=stack.folder / "wall.png")
@@ -117,7 +141,9 @@ def test_a_server_that_ends_marks_its_own_model_within_5_seconds_and_leaves_the_
         row = page.locator('.model[data-model="remote"]')
         expect(row).to_have_attribute("data-kind", "bad", timeout=5_000)
         expect(row.locator("[data-numbers]")).to_contain_text("127.0.0.1")
-        expect(page.locator('.model[data-model="parcel"]')).to_have_attribute("data-kind", "ok", timeout=10_000)
+        expect(page.locator('.model[data-model="parcel"]')).to_have_attribute(
+            "data-kind", "ok", timeout=10_000
+        )
         page.screenshot(path=stack.folder / "camera.png")
         with RestServer(answer, server.port):
             expect(row).to_have_attribute("data-kind", "ok", timeout=45_000)

@@ -24,7 +24,9 @@ on_kafka = pytest.mark.parametrize("broker", ["kafka"], indirect=True, scope="se
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One browser for these tests; while it is open, this thread's event loop runs, in which no asynchronous test can."""
+    """One browser for these tests; while it is open, this thread's event loop runs, in which no
+    asynchronous test can.
+    """
     with chromium() as browser:
         yield browser
 
@@ -46,13 +48,16 @@ def drawn_truly(paint: dict[str, Any]) -> bool:
     """Whether the QR boxes drawn with a frame are those of that very frame."""
     expected = {item.text: item.box for item in Conveyor().expected(paint["seq"])}
     drawn = read_codes(paint)
-    return drawn.keys() == expected.keys() and all(iou(drawn[text], expected[text]) > 0.7 for text in expected)
+    return drawn.keys() == expected.keys() and all(
+        iou(drawn[text], expected[text]) > 0.7 for text in expected
+    )
 
 
 def test_the_wall_draws_the_boxes_over_the_right_frame(stack: Stack, page: Page) -> None:
     complaints = Complaints(page)
     log_in(page, stack)
-    # A frame whose predictions are not there after 250 ms is painted without them, which a busy machine makes happen; wrong boxes never may.
+    # A frame whose predictions are not there after 250 ms is painted without them, which a busy
+    # machine makes happen; wrong boxes never may.
     paints = wait_for_paints(page, "conveyor", 100, label="qr")
     assert sum(drawn_truly(paint) for paint in paints) >= len(paints) - 1
     tile = page.locator('[data-camera="conveyor"]')
@@ -60,7 +65,9 @@ def test_the_wall_draws_the_boxes_over_the_right_frame(stack: Stack, page: Page)
     assert not complaints.found
 
 
-def test_a_face_over_rtsp_is_boxed_on_the_page(stack: Stack, page: Page, cameras: Callable[..., str], face_camera: RtspServer) -> None:
+def test_a_face_over_rtsp_is_boxed_on_the_page(
+    stack: Stack, page: Page, cameras: Callable[..., str], face_camera: RtspServer
+) -> None:
     cameras("lobby", "rtsp", face_camera.url)
     stack.operator().deploy_runtime("faces", "builtin-faces", "lobby")
     log_in(page, stack, "/cameras/lobby/")
@@ -70,7 +77,9 @@ def test_a_face_over_rtsp_is_boxed_on_the_page(stack: Stack, page: Page, cameras
 
 
 @on_kafka
-def test_a_camera_that_goes_says_so_on_its_tile(stack: Stack, page: Page, cameras: Callable[..., str], face_camera: RtspServer) -> None:
+def test_a_camera_that_goes_says_so_on_its_tile(
+    stack: Stack, page: Page, cameras: Callable[..., str], face_camera: RtspServer
+) -> None:
     cameras("porch", "rtsp", face_camera.url)
     log_in(page, stack)
     tile = page.locator('[data-camera="porch"]')
@@ -85,7 +94,9 @@ def test_a_camera_that_goes_says_so_on_its_tile(stack: Stack, page: Page, camera
 
 
 @on_kafka
-def test_the_page_goes_on_by_itself_when_the_web_process_is_restarted(stack: Stack, page: Page) -> None:
+def test_the_page_goes_on_by_itself_when_the_web_process_is_restarted(
+    stack: Stack, page: Page
+) -> None:
     log_in(page, stack)
     tile = page.locator('[data-camera="conveyor"]')
     expect(tile).to_have_attribute("data-state", "live", timeout=30_000)
@@ -97,7 +108,9 @@ def test_the_page_goes_on_by_itself_when_the_web_process_is_restarted(stack: Sta
 
 
 @on_kafka
-def test_a_camera_deleted_while_it_is_watched_says_so(stack: Stack, page: Page, cameras: Callable[..., str]) -> None:
+def test_a_camera_deleted_while_it_is_watched_says_so(
+    stack: Stack, page: Page, cameras: Callable[..., str]
+) -> None:
     cameras("attic", "demo", "demo:conveyor?line=5")
     log_in(page, stack)
     tile = page.locator('[data-camera="attic"]')

@@ -24,16 +24,27 @@ def test_one_trace_has_the_whole_way_of_a_frame(stack: Stack, collector: Collect
         page = browser.new_page()
         complaints = Complaints(page)
         log_in(page, stack)
-        spans = wait_until(lambda: next(filter(whole, collector.traces()), None), 60, "a trace from capture to paint")
+        spans = wait_until(
+            lambda: next(filter(whole, collector.traces()), None),
+            60,
+            "a trace from capture to paint",
+        )
         assert not complaints.found
     assert spans
     by_id = {span.identity: span for span in spans}
     by_name = {span.name: span for span in spans}
     assert [span.name for span in spans if not span.parent] == ["capture"]
     assert all(span.start <= span.end for span in spans)
-    for names, service in ((CAPTURE, "sightline-capture"), (INFER, "sightline-infer"), (WEB, "sightline-web")):
+    for names, service in (
+        (CAPTURE, "sightline-capture"),
+        (INFER, "sightline-infer"),
+        (WEB, "sightline-web"),
+    ):
         assert {span.service for span in spans if span.name in names} == {service}
-    assert {span.facts.get("camera") for span in (by_name["capture"], by_name["infer"], by_name["deliver"], by_name["paint"])} == {"conveyor"}
+    assert {
+        span.facts.get("camera")
+        for span in (by_name["capture"], by_name["infer"], by_name["deliver"], by_name["paint"])
+    } == {"conveyor"}
     assert by_name["infer"].facts["model"] in {"qr", "motion"}
     assert by_name["capture"].facts["seq"] % TRACE_EVERY == 0
     assert by_id[by_name["deliver"].parent].name == "capture"
@@ -44,9 +55,13 @@ def test_one_trace_has_the_whole_way_of_a_frame(stack: Stack, collector: Collect
 
 def whole(spans: list[Span]) -> bool:
     known = {span.identity for span in spans} | {b""}
-    return {span.name for span in spans} >= CAPTURE | INFER | WEB and all(span.parent in known for span in spans)
+    return {span.name for span in spans} >= CAPTURE | INFER | WEB and all(
+        span.parent in known for span in spans
+    )
 
 
 def test_only_traced_frames_carry_the_header(stack: Stack, eyes: Eyes) -> None:
-    for frame, _ in zip(eyes.frames(topics.frames("conveyor"), "conveyor"), range(2 * TRACE_EVERY), strict=False):
+    for frame, _ in zip(
+        eyes.frames(topics.frames("conveyor"), "conveyor"), range(2 * TRACE_EVERY), strict=False
+    ):
         assert bool(SAMPLED.fullmatch(frame.trace)) is (frame.seq % TRACE_EVERY == 0)

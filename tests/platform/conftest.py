@@ -1,4 +1,6 @@
-"""Brokers that a test may kill: the embedded one in a process of its own, as `up` starts it, and a real Apache Kafka."""
+"""Brokers that a test may kill: the embedded one in a process of its own, as `up` starts it, and
+a real Apache Kafka.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from tests.servers.process import Child
 
 
 class BrokerProcess:
-    """``manage.py runbroker``: it can be killed and comes back behind the same port, knowing nothing."""
+    """``manage.py runbroker``: it can be killed and comes back behind the same port, knowing
+    nothing.
+    """
 
     def __init__(self, log: Path) -> None:
         self.port = free_port()

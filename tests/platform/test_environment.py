@@ -34,7 +34,9 @@ def test_a_secret_comes_from_a_file(tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
-    with pytest.raises(ImproperlyConfigured, match=r"KEY_FILE names .*/gone, which cannot be read: No such file"):
+    with pytest.raises(
+        ImproperlyConfigured, match=r"KEY_FILE names .*/gone, which cannot be read: No such file"
+    ):
         env(KEY_FILE=str(tmp_path / "gone")).text("KEY")
 
 
@@ -48,12 +50,28 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
 
 def test_numbers_are_whole_and_within_bounds() -> None:
     assert env(PORT="8080").number("PORT", 1, least=1, most=65535) == 8080
-    for wrong, said in (("x", "'x'; it must be a whole number"), ("8.5", "whole number"), ("0", "0; it must be between 1 and 65535"), ("70000", "7")):
+    for wrong, said in (
+        ("x", "'x'; it must be a whole number"),
+        ("8.5", "whole number"),
+        ("0", "0; it must be between 1 and 65535"),
+        ("70000", "7"),
+    ):
         with pytest.raises(ImproperlyConfigured, match=f"PORT is .*{said}"):
             env(PORT=wrong).number("PORT", 1, least=1, most=65535)
 
 
-@pytest.mark.parametrize(("text", "meant"), [("1", True), ("yes", True), ("ON", True), ("True", True), ("0", False), ("no", False), ("off", False)])
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1", True),
+        ("yes", True),
+        ("ON", True),
+        ("True", True),
+        ("0", False),
+        ("no", False),
+        ("off", False),
+    ],
+)
 def test_flags_are_written_in_many_ways(text: str, meant: bool) -> None:
     assert env(DEBUG=text).flag("DEBUG", default=not meant) is meant
 
@@ -65,7 +83,9 @@ def test_a_flag_is_yes_or_no() -> None:
 
 def test_a_choice_is_one_of_its_names() -> None:
     assert env(LEVEL="low").choice("LEVEL", ("LOW", "HIGH"), "HIGH") == "LOW"
-    with pytest.raises(ImproperlyConfigured, match="LEVEL is 'MIDDLE'; it must be one of LOW, HIGH"):
+    with pytest.raises(
+        ImproperlyConfigured, match="LEVEL is 'MIDDLE'; it must be one of LOW, HIGH"
+    ):
         env(LEVEL="middle").choice("LEVEL", ("LOW", "HIGH"), "HIGH")
 
 
@@ -86,6 +106,13 @@ def test_a_wrong_value_that_may_be_secret_is_not_repeated() -> None:
 def test_variables_with_a_prefix_come_together(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("s3cret", encoding="utf-8")
-    variables = {"KAFKA_SECURITY_PROTOCOL": "SASL_SSL", "KAFKA_SECURITY_SASL_PASSWORD_FILE": str(file), "KAFKA_SECURITY_SASL_USERNAME": ""}
+    variables = {
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SECURITY_SASL_PASSWORD_FILE": str(file),
+        "KAFKA_SECURITY_SASL_USERNAME": "",
+    }
 
-    assert Environment({**variables, "PORT": "1"}).prefixed("KAFKA_SECURITY_") == {"PROTOCOL": "SASL_SSL", "SASL_PASSWORD": "s3cret"}
+    assert Environment({**variables, "PORT": "1"}).prefixed("KAFKA_SECURITY_") == {
+        "PROTOCOL": "SASL_SSL",
+        "SASL_PASSWORD": "s3cret",
+    }

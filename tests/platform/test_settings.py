@@ -36,7 +36,15 @@ WRONG = {
 
 def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, cwd=HOME, env={**os.environ, **variables}, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command,
+        cwd=HOME,
+        env={**os.environ, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.mark.parametrize("name", WRONG)
@@ -54,15 +62,24 @@ def test_nothing_else_is_said() -> None:
     done = manage("check", DATABASE_URL="mysqlite:hunter2")
 
     assert done.returncode == 1
-    assert done.stderr == "Sightline cannot start: DATABASE_URL must be a database's address such as postgres://user:password@host:5432/name.\n"
+    assert (
+        done.stderr
+        == "Sightline cannot start: DATABASE_URL must be a database's address such as postgres://user:password@host:5432/name.\n"
+    )
 
 
 def test_a_database_whose_network_broke_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://user@db/name?connect_timeout=30&sslmode=require")
 
-    options = runpy.run_path(str(HOME / "platform" / "settings.py"))["DATABASES"]["default"]["OPTIONS"]
+    options = runpy.run_path(str(HOME / "platform" / "settings.py"))["DATABASES"]["default"][
+        "OPTIONS"
+    ]
 
-    assert (int(options["connect_timeout"]), options["tcp_user_timeout"], options["sslmode"]) == (30, 5000, "require")
+    assert (int(options["connect_timeout"]), options["tcp_user_timeout"], options["sslmode"]) == (
+        30,
+        5000,
+        "require",
+    )
 
 
 def test_the_defaults_are_right(tmp_path: Path) -> None:

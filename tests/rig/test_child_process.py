@@ -68,7 +68,10 @@ def test_it_can_be_started_again(tmp_path: Path) -> None:
 
 
 def test_its_children_end_with_it(tmp_path: Path) -> None:
-    code = f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {SLEEPER!r}]).pid, flush=True)"
+    code = (
+        f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {SLEEPER!r}]).pid,"
+        " flush=True)"
+    )
     child = python(code, tmp_path / "log").start()
     assert child.wait() == 0
     grandchild = int(child.tail().split()[0])
@@ -78,11 +81,14 @@ def test_its_children_end_with_it(tmp_path: Path) -> None:
 
 def test_it_ends_when_the_test_run_is_killed(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from tests.servers.process import Child\n"
-        f"child = Child([sys.executable, '-c', {SLEEPER!r}], pathlib.Path({str(tmp_path / 'inner')!r})).start()\n"
-        "print(child.pid, flush=True); child.wait(60)"
+        "import sys, pathlib; from tests.servers.process import Child\nchild ="
+        f" Child([sys.executable, '-c', {SLEEPER!r}],"
+        f" pathlib.Path({str(tmp_path / 'inner')!r})).start()\nprint(child.pid, flush=True);"
+        " child.wait(60)"
     )
-    run = Child([sys.executable, "-c", code], tmp_path / "outer", cwd=Path(__file__).parents[2]).start()
+    run = Child(
+        [sys.executable, "-c", code], tmp_path / "outer", cwd=Path(__file__).parents[2]
+    ).start()
     run.wait_until(lambda: run.tail().strip(), 10)
     child = int(run.tail())
     assert is_running(child)

@@ -6,7 +6,9 @@ import pytest
 
 
 def test_tests_stay_with_their_group(request: pytest.FixtureRequest) -> None:
-    """pytest-xdist puts the group behind the name, and sends what has the same behind it to one process."""
+    """pytest-xdist puts the group behind the name, and sends what has the same behind it to one
+    process.
+    """
     if not getattr(request.config.option, "loadgroup", False):
         pytest.skip("the tests run in one process, or are not to be kept in groups")
     assert request.node.nodeid.endswith("@rig/test_groups.py")

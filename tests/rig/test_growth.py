@@ -20,7 +20,12 @@ def course(mib_an_hour: float, descriptors_an_hour: float = 0.0, minutes: int = 
     for second in range(0, minutes * 60, 5):
         peak = dice.uniform(0, 8) if second % 60 else 0
         memory = int((100 + mib_an_hour * second / 3600 + peak) * MIB)
-        made.seen.append((float(second), Held(memory, 2 * memory, 30 + int(descriptors_an_hour * second / 3600), 12)))
+        made.seen.append(
+            (
+                float(second),
+                Held(memory, 2 * memory, 30 + int(descriptors_an_hour * second / 3600), 12),
+            )
+        )
     return made
 
 
@@ -34,8 +39,13 @@ def test_the_slope_of_a_line_is_its_own_whatever_a_few_points_say() -> None:
     assert slope.low <= 60 <= slope.high
 
 
-@pytest.mark.parametrize(("memory", "descriptors", "verdict"), [(0.0, 0.0, "flat"), (0.5, 0.0, "flat"), (5.0, 0.0, "GROWS"), (0.0, 6.0, "GROWS")])
-def test_a_process_is_judged_by_the_floor_that_it_comes_back_to(memory: float, descriptors: float, verdict: str) -> None:
+@pytest.mark.parametrize(
+    ("memory", "descriptors", "verdict"),
+    [(0.0, 0.0, "flat"), (0.5, 0.0, "flat"), (5.0, 0.0, "GROWS"), (0.0, 6.0, "GROWS")],
+)
+def test_a_process_is_judged_by_the_floor_that_it_comes_back_to(
+    memory: float, descriptors: float, verdict: str
+) -> None:
     judgement = Judgement.of("web", course(memory, descriptors), WARM_UP)
 
     assert judgement is not None

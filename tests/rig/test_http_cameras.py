@@ -36,7 +36,11 @@ def read(url: str, until: bytes) -> bytes:
 
 def test_it_streams_its_pictures_again_and_again(camera: MjpegServer) -> None:
     got = read(camera.url, until=b"picture 2")
-    assert got.startswith(b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 15\r\n\r\n" + PICTURES[0] + b"\r\n--frame")
+    assert got.startswith(
+        b"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: 15\r\n\r\n"
+        + PICTURES[0]
+        + b"\r\n--frame"
+    )
     assert camera.connections == 1
     assert camera.frames_sent >= 3
 
@@ -119,5 +123,8 @@ def test_a_mute_server_accepts_and_says_nothing() -> None:
 
 
 def test_a_hangup_server_closes_at_once() -> None:
-    with HangupServer() as server, socket.create_connection(("127.0.0.1", server.port), 2) as client:
+    with (
+        HangupServer() as server,
+        socket.create_connection(("127.0.0.1", server.port), 2) as client,
+    ):
         assert client.recv(1) == b""

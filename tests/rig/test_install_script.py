@@ -1,4 +1,6 @@
-"""The script that installs the tests' Debian packages is quiet when all is there, and clear when it cannot help."""
+"""The script that installs the tests' Debian packages is quiet when all is there, and clear when
+it cannot help.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ SCRIPT = Path(__file__).parents[2] / "scripts" / "install-test-system.sh"
 
 def run(path: str | None = None) -> subprocess.CompletedProcess[str]:
     env = None if path is None else {"PATH": path}
-    return subprocess.run(["/bin/sh", SCRIPT], env=env, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        ["/bin/sh", SCRIPT], env=env, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_it_says_nothing_when_nothing_is_missing() -> None:

@@ -1,4 +1,6 @@
-"""The broker of the tests is a real one: it keeps its data, comes back on its port, and checks passwords."""
+"""The broker of the tests is a real one: it keeps its data, comes back on its port, and checks
+passwords.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,17 @@ def make_topic(kafka: KafkaServer, name: str) -> None:
 
 
 def send(kafka: KafkaServer, topic: str, value: bytes) -> None:
-    producer = Producer(client(bootstrap_servers=kafka.bootstrap) | {"message.max.bytes": 9_000_000})
+    producer = Producer(
+        client(bootstrap_servers=kafka.bootstrap) | {"message.max.bytes": 9_000_000}
+    )
     producer.produce(topic, value)
     assert producer.flush(10) == 0
 
 
 def receive(kafka: KafkaServer, topic: str, group: str) -> bytes:
-    consumer = Consumer(client(bootstrap_servers=kafka.bootstrap, group_id=group, auto_offset_reset="earliest"))
+    consumer = Consumer(
+        client(bootstrap_servers=kafka.bootstrap, group_id=group, auto_offset_reset="earliest")
+    )
     consumer.subscribe([topic])
     record = consumer.poll(20)
     consumer.close()

@@ -1,4 +1,6 @@
-"""The model servers of the tests are real ones: they serve one classifier with equal results, and fail as servers do."""
+"""The model servers of the tests are real ones: they serve one classifier with equal results,
+and fail as servers do.
+"""
 
 from __future__ import annotations
 
@@ -35,14 +37,21 @@ def post(server: ModelServer, path: str, body: object) -> Any:
     return response.json()
 
 
-def v2_json(server: ModelServer, model: str, inputs: dict[str, Array], datatype: str) -> dict[str, Any]:
+def v2_json(
+    server: ModelServer, model: str, inputs: dict[str, Array], datatype: str
+) -> dict[str, Any]:
     """V2 by plain JSON."""
-    tensors = [{"name": name, "datatype": datatype, "shape": values.shape, "data": values.ravel().tolist()} for name, values in inputs.items()]
+    tensors = [
+        {"name": name, "datatype": datatype, "shape": values.shape, "data": values.ravel().tolist()}
+        for name, values in inputs.items()
+    ]
     outputs = post(server, f"/v2/models/{model}/infer", {"inputs": tensors})["outputs"]
     return {output["name"]: output["data"] for output in outputs}
 
 
-def v2_grpc(server: ModelServer, model: str, name: str, values: Array, datatype: str, wanted: str) -> Array:
+def v2_grpc(
+    server: ModelServer, model: str, name: str, values: Array, datatype: str, wanted: str
+) -> Array:
     with tritonclient.grpc.InferenceServerClient(server.grpc) as client:
         tensor = tritonclient.grpc.InferInput(name, values.shape, datatype)
         tensor.set_data_from_numpy(values)
@@ -50,7 +59,9 @@ def v2_grpc(server: ModelServer, model: str, name: str, values: Array, datatype:
         return result
 
 
-def v2_binary(server: ModelServer, model: str, name: str, values: Array, datatype: str, wanted: str) -> Array:
+def v2_binary(
+    server: ModelServer, model: str, name: str, values: Array, datatype: str, wanted: str
+) -> Array:
     """V2 by REST with the binary tensor extension."""
     with tritonclient.http.InferenceServerClient(server.rest.removeprefix("http://")) as client:
         tensor = tritonclient.http.InferInput(name, values.shape, datatype)
@@ -60,7 +71,11 @@ def v2_binary(server: ModelServer, model: str, name: str, values: Array, datatyp
 
 
 def b64_instances(pictures: Sequence[bytes]) -> dict[str, Any]:
-    return {"instances": [{"image_bytes": {"b64": base64.b64encode(jpeg).decode()}} for jpeg in pictures]}
+    return {
+        "instances": [
+            {"image_bytes": {"b64": base64.b64encode(jpeg).decode()}} for jpeg in pictures
+        ]
+    }
 
 
 def byte_tensor(pictures: Sequence[bytes]) -> Array:
@@ -92,26 +107,40 @@ def test_mlserver_names_flowers_by_their_columns(mlserver: MLServer) -> None:
 
 
 def test_kserve_speaks_the_rest_shape_of_tensorflow_serving(kserve: KServe, digits: Digits) -> None:
-    numbers = post(kserve, "/v1/models/digits:predict", {"instances": digits.pixels.tolist()})["predictions"]
+    numbers = post(kserve, "/v1/models/digits:predict", {"instances": digits.pixels.tolist()})[
+        "predictions"
+    ]
     assert numbers == digits.labels.tolist()
-    predictions = post(kserve, "/v1/models/pictures:predict", b64_instances(digits.pictures))["predictions"]
+    predictions = post(kserve, "/v1/models/pictures:predict", b64_instances(digits.pictures))[
+        "predictions"
+    ]
     assert [prediction["classes"] - 1 for prediction in predictions] == digits.labels.tolist()
     assert all(prediction.keys() == {"classes", "probabilities"} for prediction in predictions)
 
 
 def test_kserve_speaks_v2(kserve: KServe, digits: Digits) -> None:
-    assert v2_json(kserve, "digits", {"pixels": digits.pixels}, "FP32")["label"] == digits.labels.tolist()
+    assert (
+        v2_json(kserve, "digits", {"pixels": digits.pixels}, "FP32")["label"]
+        == digits.labels.tolist()
+    )
     labels = v2_binary(kserve, "digits", "pixels", digits.pixels, "FP32", "label")
     assert labels.tolist() == digits.labels.tolist()
-    classes = v2_grpc(kserve, "pictures", "image_bytes", byte_tensor(digits.pictures), "BYTES", "classes")
+    classes = v2_grpc(
+        kserve, "pictures", "image_bytes", byte_tensor(digits.pictures), "BYTES", "classes"
+    )
     assert (classes - 1).tolist() == digits.labels.tolist()
 
 
 def test_triton_takes_batches_and_pictures(triton: Triton, digits: Digits) -> None:
     some = digits.pixels[:64]
     for ask in (v2_binary, v2_grpc):
-        assert ask(triton, "digits", "pixels", some, "FP32", "label").ravel().tolist() == digits.labels[:64].tolist()
-        classes = ask(triton, "pictures", "image_bytes", byte_tensor(digits.pictures), "BYTES", "classes")
+        assert (
+            ask(triton, "digits", "pixels", some, "FP32", "label").ravel().tolist()
+            == digits.labels[:64].tolist()
+        )
+        classes = ask(
+            triton, "pictures", "image_bytes", byte_tensor(digits.pictures), "BYTES", "classes"
+        )
         assert (classes - 1).tolist() == digits.labels.tolist()
 
 
@@ -132,10 +161,15 @@ def test_tensorflow_runs_the_saved_model(tfserving: TFServing, digits: Digits) -
 
 def test_tensorflow_describes_the_saved_model(tfserving: TFServing) -> None:
     client = ovmsclient.make_grpc_client(tfserving.grpc)
-    assert client.get_model_metadata("pictures", 1)["inputs"] == {"image_bytes": {"shape": [-1], "dtype": "DT_STRING"}}
+    assert client.get_model_metadata("pictures", 1)["inputs"] == {
+        "image_bytes": {"shape": [-1], "dtype": "DT_STRING"}
+    }
     assert client.get_model_status("pictures", 1)[1]["state"] == "AVAILABLE"
     described = requests.get(f"{tfserving.rest}/v1/models/digits/metadata", timeout=10).json()
-    assert described["metadata"]["signature_def"]["signature_def"].keys() >= {"serving_default", "pictures"}
+    assert described["metadata"]["signature_def"]["signature_def"].keys() >= {
+        "serving_default",
+        "pictures",
+    }
 
 
 def test_tensorflow_refuses_what_does_not_fit(tfserving: TFServing, digits: Digits) -> None:
@@ -148,16 +182,22 @@ def test_tensorflow_refuses_what_does_not_fit(tfserving: TFServing, digits: Digi
         client.predict({"pixels": digits.pixels.astype(np.float64)}, "digits", 1)
 
 
-def test_tensorflow_serving_rest_takes_rows_columns_and_a_signature(tfserving: TFServing, digits: Digits) -> None:
+def test_tensorflow_serving_rest_takes_rows_columns_and_a_signature(
+    tfserving: TFServing, digits: Digits
+) -> None:
     path = "/v1/models/digits/versions/1:predict"
-    rows = post(tfserving, path, {"signature_name": "pictures", **b64_instances(digits.pictures)})["predictions"]
+    rows = post(tfserving, path, {"signature_name": "pictures", **b64_instances(digits.pictures)})[
+        "predictions"
+    ]
     assert [row["classes"] - 1 for row in rows] == digits.labels.tolist()
     columns = post(tfserving, path, {"inputs": {"pixels": digits.pixels.tolist()}})["outputs"]
     assert columns["label"] == digits.labels.tolist()
 
 
 @pytest.mark.parametrize("name", ["mlserver", "kserve", "triton", "tfserving"])
-def test_a_paused_server_takes_connections_and_says_nothing(name: str, request: pytest.FixtureRequest) -> None:
+def test_a_paused_server_takes_connections_and_says_nothing(
+    name: str, request: pytest.FixtureRequest
+) -> None:
     server: ModelServer = request.getfixturevalue(name)
     server.pause()
     try:

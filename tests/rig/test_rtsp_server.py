@@ -31,7 +31,9 @@ def camera(video: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rt
 
 
 def frames(url: str, count: int) -> list[av.VideoFrame]:
-    with av.open(url, options={"rtsp_transport": "tcp", "analyzeduration": "200000"}, timeout=(5, 5)) as container:
+    with av.open(
+        url, options={"rtsp_transport": "tcp", "analyzeduration": "200000"}, timeout=(5, 5)
+    ) as container:
         return list(itertools.islice(container.decode(video=0), count))
 
 
@@ -39,7 +41,9 @@ def test_it_plays_on_over_the_seams(camera: RtspServer) -> None:
     got = frames(camera.url, 70)  # three rounds of the loop
     stamps = [frame.pts for frame in got[1:]]  # ffmpeg knows none for the first
     assert not any(frame.is_corrupt for frame in got)
-    assert {after - before for before, after in itertools.pairwise(cast("list[int]", stamps))} == {3600}
+    assert {after - before for before, after in itertools.pairwise(cast("list[int]", stamps))} == {
+        3600
+    }
 
 
 def test_two_viewers_watch_the_same_camera(camera: RtspServer) -> None:
@@ -90,7 +94,10 @@ def test_it_can_change_its_size_and_play_h265(tmp_path: Path) -> None:
 
 
 def test_without_a_video_it_sends_sound_only(tmp_path: Path) -> None:
-    with RtspServer(log=tmp_path / "log") as camera, av.open(camera.url, timeout=(5, 5)) as container:
+    with (
+        RtspServer(log=tmp_path / "log") as camera,
+        av.open(camera.url, timeout=(5, 5)) as container,
+    ):
         assert not container.streams.video
         assert container.streams.audio
 
@@ -105,5 +112,7 @@ def test_the_face_is_where_it_is_said_to_be(tmp_path: Path) -> None:
 
 
 def face_of(picture: Rgb) -> Rgb:
-    x0, y0, x1, y1 = (round(edge * size) for edge, size in zip(FACE_BOX, FACE_SIZE * 2, strict=True))
+    x0, y0, x1, y1 = (
+        round(edge * size) for edge, size in zip(FACE_BOX, FACE_SIZE * 2, strict=True)
+    )
     return picture[y0:y1, x0:x1]

@@ -14,9 +14,14 @@ from .waiting import wait_until
 
 # Chromium as root needs --no-sandbox; the rest keeps it from calling home.
 FLAGS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
     "--disable-sync",
-]  # fmt: skip
+]
 
 # Collects what the tiles say that they painted.
 LISTEN = """
@@ -33,7 +38,9 @@ def chromium() -> Iterator[Browser]:
     """A headless Chromium."""
     path = shutil.which("chromium")
     if path is None:
-        raise FileNotFoundError("chromium is not installed; scripts/install-test-system.sh installs it")
+        raise FileNotFoundError(
+            "chromium is not installed; scripts/install-test-system.sh installs it"
+        )
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
         try:
@@ -71,16 +78,28 @@ def give_login(page: Page, username: str, password: str) -> None:
     page.wait_for_url(lambda url: "/accounts/login/" not in url)
 
 
-def wait_for_paints(page: Page, camera: str, count: int, *, label: str = "", timeout: float = 120) -> list[dict[str, Any]]:
-    """The first ``count`` paints of a camera that had boxes, or boxes of that label; TimeoutError after ``timeout`` seconds."""
-    labelled = f'paint.boxes.some((box) => box.label === "{label}")' if label else "paint.boxes.length"
-    chosen = f'window.paints.filter((paint) => paint.camera === "{camera}" && {labelled}).slice(0, {count})'
+def wait_for_paints(
+    page: Page, camera: str, count: int, *, label: str = "", timeout: float = 120
+) -> list[dict[str, Any]]:
+    """The first ``count`` paints of a camera that had boxes, or boxes of that label;
+    TimeoutError after ``timeout`` seconds.
+    """
+    labelled = (
+        f'paint.boxes.some((box) => box.label === "{label}")' if label else "paint.boxes.length"
+    )
+    chosen = (
+        f'window.paints.filter((paint) => paint.camera === "{camera}" && {labelled}).slice(0,'
+        f" {count})"
+    )
 
     def enough() -> list[dict[str, Any]] | None:
-        # Asked from outside: the page's security policy forbids the polling script that Playwright would put into it.
+        # Asked from outside: the page's security policy forbids the polling script that Playwright
+        # would put into it.
         paints: list[dict[str, Any]] = page.evaluate(chosen)
         return paints if len(paints) == count else None
 
-    paints = wait_until(enough, timeout, f"{count} paints of {camera} with boxes {label}", interval=0.2)
+    paints = wait_until(
+        enough, timeout, f"{count} paints of {camera} with boxes {label}", interval=0.2
+    )
     assert paints
     return paints

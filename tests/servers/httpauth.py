@@ -1,4 +1,6 @@
-"""Basic (RFC 7617) and Digest (RFC 7616: MD5, qop=auth) access authentication, the server's side."""
+"""Basic (RFC 7617) and Digest (RFC 7616: MD5, qop=auth) access authentication, the server's
+side.
+"""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ JVM = [
     "-Dorg.slf4j.simpleLogger.dateTimeFormat=HH:mm:ss.SSS",
 ]  # fmt: skip
 
-# The short broker session is for start() after kill(): until the old one ended, the controller refuses the new process.
+# The short broker session is for start() after kill(): until the old one ended, the controller
+# refuses the new process.
 PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
@@ -65,13 +66,15 @@ auto.create.topics.enable=false
 """
 SASL_PROPERTIES = """\
 sasl.enabled.mechanisms=PLAIN
-listener.name.sasl_plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required \
+listener.name.sasl_plaintext.plain.sasl.jaas.config=\
+org.apache.kafka.common.security.plain.PlainLoginModule required \
 user_{login.username}="{login.password}";
 """
 
 
 def kafka_jars() -> Path:
-    """The folder with the broker's jars (44 MB); fetched by Maven when this pom's are not there yet.
+    """The folder with the broker's jars (44 MB); fetched by Maven when this pom's are not there
+    yet.
 
     Raises CalledProcessError when Maven fails; its own messages are on standard error.
     """
@@ -87,7 +90,9 @@ def kafka_jars() -> Path:
 
 def _fetch(folder: Path) -> None:
     goal = ["dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={folder}"]
-    subprocess.run(["mvn", "-B", "-q", "-f", POM, *goal], check=True, stdin=subprocess.DEVNULL, timeout=300)
+    subprocess.run(
+        ["mvn", "-B", "-q", "-f", POM, *goal], check=True, stdin=subprocess.DEVNULL, timeout=300
+    )
 
 
 def _publish(fetched: Path, folder: Path) -> None:
@@ -106,15 +111,25 @@ class _Ports:
 
 
 class KafkaServer(Server):
-    """A broker and controller in one process; the same ports and the same data over stop() and start().
+    """A broker and controller in one process; the same ports and the same data over stop() and
+    start().
 
-    With `sasl` it listens on a second port too, which wants SASL/PLAIN with that user and password. `advertised` is the port that it tells
-    its clients to use, such as that of a proxy in front of `port`.
+    With `sasl` it listens on a second port too, which wants SASL/PLAIN with that user and
+    password. `advertised` is the port that it tells its clients to use, such as that of a proxy
+    in front of `port`.
     """
 
     grace = 20.0
 
-    def __init__(self, data: Path, log: Path, *, port: int | None = None, sasl: Login | None = None, advertised: int | None = None) -> None:
+    def __init__(
+        self,
+        data: Path,
+        log: Path,
+        *,
+        port: int | None = None,
+        sasl: Login | None = None,
+        advertised: int | None = None,
+    ) -> None:
         self.data = data
         self.sasl = sasl
         self.advertised = advertised
@@ -140,7 +155,9 @@ class KafkaServer(Server):
         return f"{LOOPBACK}:{self._ports.sasl}"
 
     def start(self, timeout: float = 60.0) -> Self:
-        """Formats the storage when it is empty, starts the broker and waits until it answers clients (about 2 s)."""
+        """Formats the storage when it is empty, starts the broker and waits until it answers
+        clients (about 2 s).
+        """
         java = [*JVM, "-cp", f"{kafka_jars()}/*"]
         self._properties.parent.mkdir(parents=True, exist_ok=True)
         self._properties.write_text(self._server_properties())
@@ -177,7 +194,15 @@ class KafkaServer(Server):
         shutil.rmtree(self.data, ignore_errors=True)
 
     def _format(self, java: list[str]) -> None:
-        command = [*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(self._properties)]
+        command = [
+            *java,
+            "kafka.tools.StorageTool",
+            "format",
+            "-t",
+            CLUSTER_ID,
+            "-c",
+            str(self._properties),
+        ]
         tool = Child(command, self._child.log)
         with tool:
             status = tool.wait(timeout=60)

@@ -1,4 +1,6 @@
-"""An HTTP camera: an MJPEG stream at /stream.mjpg, single pictures at /snapshot.jpg, and faults to switch on."""
+"""An HTTP camera: an MJPEG stream at /stream.mjpg, single pictures at /snapshot.jpg, and faults
+to switch on.
+"""
 
 from __future__ import annotations
 
@@ -26,21 +28,27 @@ Pictures = Sequence[bytes] | Callable[[int], bytes]
 
 @dataclass(slots=True)
 class Faults:
-    """What is wrong with the camera. A field set while it runs takes effect with the next frame or request."""
+    """What is wrong with the camera. A field set while it runs takes effect with the next frame
+    or request.
+    """
 
     silent: bool = False  # connections stay open, nothing is sent
     corrupt_every: int = 0  # every nth JPEG is cut in half
-    zero_frames: bool = False  # the stream begins and ends without a picture; a snapshot has no bytes
+    zero_frames: bool = (
+        False  # the stream begins and ends without a picture; a snapshot has no bytes
+    )
     html: bool = False  # answers 200 with a web page
     status: int = 0  # answers with this HTTP status
     redirect: str = ""  # answers 302 to this address
 
 
 class MjpegServer:
-    """Serves JPEGs, given as a list that is repeated or as a function of the frame's number, at `fps` to each viewer.
+    """Serves JPEGs, given as a list that is repeated or as a function of the frame's number, at
+    `fps` to each viewer.
 
-    With `part_length` each part of the stream carries its Content-Length, without it only the boundary ends a part.
-    It runs in threads of this process. The same port over stop() and start(), and over refuse() and accept().
+    With `part_length` each part of the stream carries its Content-Length, without it only the
+    boundary ends a part. It runs in threads of this process. The same port over stop() and
+    start(), and over refuse() and accept().
     """
 
     def __init__(
@@ -82,7 +90,9 @@ class MjpegServer:
     def start(self) -> Self:
         self.closing = threading.Event()
         self._server = _Server(self)
-        threading.Thread(target=self._server.serve_forever, args=(0.02,), name=f"mjpeg-{self.port}", daemon=True).start()
+        threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name=f"mjpeg-{self.port}", daemon=True
+        ).start()
         return self
 
     def stop(self) -> None:
@@ -104,7 +114,11 @@ class MjpegServer:
 
     def picture(self, number: int) -> bytes:
         """The JPEG of frame `number` of a stream, or what the faults make of it."""
-        jpeg = self.pictures(number) if callable(self.pictures) else self.pictures[number % len(self.pictures)]
+        jpeg = (
+            self.pictures(number)
+            if callable(self.pictures)
+            else self.pictures[number % len(self.pictures)]
+        )
         every = self.faults.corrupt_every
         return jpeg[: len(jpeg) // 2] if every and number % every == every - 1 else jpeg
 
@@ -162,7 +176,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._sit_out_silence(camera)
         if not self._answer_fault(camera):
             if not camera.gate.admits("GET", self.headers.get("Authorization", "")):
-                self._answer(HTTPStatus.UNAUTHORIZED, "text/plain", b"", ("WWW-Authenticate", camera.gate.challenge()))
+                self._answer(
+                    HTTPStatus.UNAUTHORIZED,
+                    "text/plain",
+                    b"",
+                    ("WWW-Authenticate", camera.gate.challenge()),
+                )
             elif path == STREAM:
                 self._stream(camera)
             elif path == SNAPSHOT:
@@ -185,9 +204,15 @@ class _Handler(BaseHTTPRequestHandler):
             return False
         return True
 
-    def _answer(self, status: int, content_type: str, body: bytes, *headers: tuple[str, str]) -> None:
+    def _answer(
+        self, status: int, content_type: str, body: bytes, *headers: tuple[str, str]
+    ) -> None:
         self.send_response(status)
-        for name, value in (("Content-Type", content_type), ("Content-Length", str(len(body))), *headers):
+        for name, value in (
+            ("Content-Type", content_type),
+            ("Content-Length", str(len(body))),
+            *headers,
+        ):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(body)
@@ -210,7 +235,11 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _part(self, camera: MjpegServer, jpeg: bytes) -> bytes:
         length = f"Content-Length: {len(jpeg)}\r\n" if camera.part_length else ""
-        return f"--{camera.boundary}\r\nContent-Type: image/jpeg\r\n{length}\r\n".encode() + jpeg + b"\r\n"
+        return (
+            f"--{camera.boundary}\r\nContent-Type: image/jpeg\r\n{length}\r\n".encode()
+            + jpeg
+            + b"\r\n"
+        )
 
     def _sit_out_silence(self, camera: MjpegServer) -> None:
         while camera.faults.silent and not camera.closing.wait(0.02):

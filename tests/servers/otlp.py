@@ -1,4 +1,6 @@
-"""A collector of traces: OTLP over HTTP, as the OpenTelemetry collector takes it, kept in memory."""
+"""A collector of traces: OTLP over HTTP, as the OpenTelemetry collector takes it, kept in
+memory.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +10,19 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest, ExportTraceServiceResponse
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTraceServiceRequest,
+    ExportTraceServiceResponse,
+)
 
 from .ports import LOOPBACK
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A span as it came: ``service`` and ``worker`` say who made it; ``start`` and ``end`` in ns since the epoch."""
+    """A span as it came: ``service`` and ``worker`` say who made it; ``start`` and ``end`` in ns
+    since the epoch.
+    """
 
     service: str
     worker: str
@@ -38,7 +45,9 @@ class Collector:
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
-                request = ExportTraceServiceRequest.FromString(self.rfile.read(int(self.headers["Content-Length"])))
+                request = ExportTraceServiceRequest.FromString(
+                    self.rfile.read(int(self.headers["Content-Length"]))
+                )
                 collector._take(request)
                 body = ExportTraceServiceResponse().SerializeToString()
                 self.send_response(200 if self.path == "/v1/traces" else 404)
@@ -70,7 +79,15 @@ class Collector:
                 for span in (span for scope in resource.scope_spans for span in scope.spans):
                     times = span.start_time_unix_nano, span.end_time_unix_nano
                     who = known["service.name"], known["service.instance.id"]
-                    made = Span(*who, span.name, span.trace_id, span.span_id, span.parent_span_id, *times, _facts(span.attributes))
+                    made = Span(
+                        *who,
+                        span.name,
+                        span.trace_id,
+                        span.span_id,
+                        span.parent_span_id,
+                        *times,
+                        _facts(span.attributes),
+                    )
                     self._traces[span.trace_id].append(made)
 
     def __enter__(self) -> Self:

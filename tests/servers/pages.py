@@ -15,7 +15,9 @@ LIVE = '[data-camera="conveyor"][data-state="live"]'
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A page in some state. ``ready``: what is to be seen before it is looked at; ``press`` and ``click``: what is done then."""
+    """A page in some state. ``ready``: what is to be seen before it is looked at; ``press`` and
+    ``click``: what is done then.
+    """
 
     name: str
     path: str
@@ -44,7 +46,13 @@ PLACES = (
     Place("wall", "/", LIVE),
     Place("wall-keys", "/", LIVE, press="?", then="dialog#keys[open]"),
     Place("camera", "/cameras/conveyor/", LIVE),
-    Place("camera-link", "/cameras/conveyor/", LIVE, click="[data-stream-link]", then="dialog#stream-link[open]"),
+    Place(
+        "camera-link",
+        "/cameras/conveyor/",
+        LIVE,
+        click="[data-stream-link]",
+        then="dialog#stream-link[open]",
+    ),
     Place("models", "/models/", "[data-model] [data-word]"),
     Place("model", "/models/qr/", "h1"),
     Place("system", "/system/", "[data-workers] tbody tr"),

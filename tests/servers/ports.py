@@ -7,7 +7,8 @@ import socket
 
 LOOPBACK = "127.0.0.1"
 
-# Below Linux's ephemeral range: no outgoing connection takes the port while a server that owns it is being restarted.
+# Below Linux's ephemeral range: no outgoing connection takes the port while a server that owns it
+# is being restarted.
 _RANGE = range(20000, 32000)
 _given: set[int] = set()
 

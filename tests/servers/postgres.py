@@ -37,23 +37,54 @@ class PostgresServer(Server):
         return f"postgres://{USER}@{LOOPBACK}:{self.port}/postgres"
 
     def start(self) -> Self:
-        """Makes the database when there is none yet, starts the server and waits until it takes connections."""
+        """Makes the database when there is none yet, starts the server and waits until it takes
+        connections.
+        """
         programs = _programs()
         prefix = _as_somebody(Path(self._folder.name))
         if not self._data.exists():
-            initdb = [str(programs / "initdb"), "-D", str(self._data), "-U", USER, "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+            initdb = [
+                str(programs / "initdb"),
+                "-D",
+                str(self._data),
+                "-U",
+                USER,
+                "-A",
+                "trust",
+                "-E",
+                "UTF8",
+                "--locale=C",
+                "--no-sync",
+            ]
             command = [*prefix, *initdb]
             subprocess.run(command, check=True, capture_output=True, timeout=60, cwd="/")
-        options = {"listen_addresses": LOOPBACK, "unix_socket_directories": "", "fsync": "off", "shared_buffers": "16MB", "max_connections": "60"}
+        options = {
+            "listen_addresses": LOOPBACK,
+            "unix_socket_directories": "",
+            "fsync": "off",
+            "shared_buffers": "16MB",
+            "max_connections": "60",
+        }
         settings = [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        self._child.argv = [*prefix, str(programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
+        self._child.argv = [
+            *prefix,
+            str(programs / "postgres"),
+            "-D",
+            str(self._data),
+            "-p",
+            str(self.port),
+            *settings,
+        ]
         self._child.start()
         self._child.wait_until(self._answers, 30, "PostgreSQL to take connections")
         return self
 
     def _answers(self) -> bool:
         ready = [str(_programs() / "pg_isready"), "-q", "-h", LOOPBACK, "-p", str(self.port)]
-        return is_listening(self.port) and subprocess.run(ready, check=False, timeout=10).returncode == 0
+        return (
+            is_listening(self.port)
+            and subprocess.run(ready, check=False, timeout=10).returncode == 0
+        )
 
     def stop(self) -> None:
         """A fast shutdown, as `systemctl stop` does it: clients are thrown out."""
@@ -71,7 +102,9 @@ def _programs() -> Path:
     found = sorted(DEBIAN.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
     initdb = found[-1] if found else shutil.which("initdb")
     if initdb is None:
-        raise FileNotFoundError("PostgreSQL is not installed; scripts/install-test-system.sh installs it")
+        raise FileNotFoundError(
+            "PostgreSQL is not installed; scripts/install-test-system.sh installs it"
+        )
     return Path(initdb).parent
 
 
@@ -82,4 +115,12 @@ def _as_somebody(folder: Path) -> list[str]:
     user = pwd.getpwnam(UNPRIVILEGED)
     os.chown(folder, user.pw_uid, user.pw_gid)
     # Changing the user clears the death signal that was set before.
-    return ["setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--pdeathsig", "KILL", "--"]
+    return [
+        "setpriv",
+        f"--reuid={user.pw_uid}",
+        f"--regid={user.pw_gid}",
+        "--clear-groups",
+        "--pdeathsig",
+        "KILL",
+        "--",
+    ]

@@ -1,4 +1,6 @@
-"""Child processes of the tests: started, waited for, paused and ended by their own id, never by name."""
+"""Child processes of the tests: started, waited for, paused and ended by their own id, never by
+name.
+"""
 
 from __future__ import annotations
 
@@ -22,11 +24,18 @@ class ChildDiedError(AssertionError):
 class Child:
     """One child process in a session of its own, its output appended to `log`.
 
-    The kernel kills it when the thread that started it ends, so it cannot outlive a killed test run; start it from a
-    thread that lives as long as the child is needed.
+    The kernel kills it when the thread that started it ends, so it cannot outlive a killed test
+    run; start it from a thread that lives as long as the child is needed.
     """
 
-    def __init__(self, argv: Sequence[str | Path], log: Path, *, env: Mapping[str, str] | None = None, cwd: Path | None = None) -> None:
+    def __init__(
+        self,
+        argv: Sequence[str | Path],
+        log: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        cwd: Path | None = None,
+    ) -> None:
         self.argv = [str(part) for part in argv]
         self.log = log
         self._env = {**os.environ, **(env or {})}
@@ -34,19 +43,26 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> Self:
-        """Starts the process; `env` was added to this process's environment. Does not wait for it to serve."""
+        """Starts the process; `env` was added to this process's environment. Does not wait for
+        it to serve.
+        """
         if self.running:
             raise RuntimeError(f"already running: {self.argv[0]}")
         self.kill()
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        # setpriv execs the program: the id stays the child's own. A preexec_fn would run Python between fork and exec,
-        # which can deadlock under the threads of the Kafka client.
+        # setpriv execs the program: the id stays the child's own. A preexec_fn would run Python
+        # between fork and exec, which can deadlock under the threads of the Kafka client.
         argv = ["setpriv", "--pdeathsig", "KILL", "--", *self.argv]
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                argv, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self._env, cwd=self._cwd,
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=self._env,
+                cwd=self._cwd,
                 start_new_session=True,
-            )  # fmt: skip
+            )
         return self
 
     @property
@@ -61,12 +77,15 @@ class Child:
 
     @property
     def returncode(self) -> int | None:
-        """None while it runs (or was never started), minus the signal's number when a signal ended it."""
+        """None while it runs (or was never started), minus the signal's number when a signal
+        ended it.
+        """
         if self._process is None:
             return None
         if self._process.returncode is not None:
             return self._process.returncode
-        # Looked at, not reaped: until stop() or kill() the id, and with it the group's, belongs to nobody else.
+        # Looked at, not reaped: until stop() or kill() the id, and with it the group's, belongs to
+        # nobody else.
         end = os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
         if end is None:
             return None
@@ -80,8 +99,12 @@ class Child:
             output.seek(max(0, self.log.stat().st_size - TAIL_BYTES))
             return output.read().decode(errors="replace")
 
-    def wait_until(self, condition: Callable[[], object], timeout: float = 30.0, what: str = "it to be ready") -> None:
-        """Waits for `condition`; ChildDiedError when the child ends before, TimeoutError (with the log) after `timeout`."""
+    def wait_until(
+        self, condition: Callable[[], object], timeout: float = 30.0, what: str = "it to be ready"
+    ) -> None:
+        """Waits for `condition`; ChildDiedError when the child ends before, TimeoutError (with
+        the log) after `timeout`.
+        """
 
         def met_or_dead() -> object:
             return condition() or not self.running
@@ -91,10 +114,15 @@ class Child:
         except TimeoutError as err:
             raise TimeoutError(f"{err}; log of {self.argv[0]}:\n{self.tail()}") from err
         if not self.running:
-            raise ChildDiedError(f"{self.argv[0]} ended with {self.returncode} before {what}; its log:\n{self.tail()}")
+            raise ChildDiedError(
+                f"{self.argv[0]} ended with {self.returncode} before {what}; its"
+                f" log:\n{self.tail()}"
+            )
 
     def wait(self, timeout: float = 10.0) -> int:
-        """Its exit status, once it has ended by itself; TimeoutError (with the log) after `timeout` seconds."""
+        """Its exit status, once it has ended by itself; TimeoutError (with the log) after
+        `timeout` seconds.
+        """
         try:
             wait_until(lambda: not self.running, timeout, "it to end")
         except TimeoutError as err:
@@ -115,7 +143,9 @@ class Child:
         self._signal_group(signal.SIGCONT)
 
     def stop(self, grace: float = 5.0) -> None:
-        """SIGTERM to the group, SIGKILL to what is left of it after `grace` seconds. A child that has ended is fine."""
+        """SIGTERM to the group, SIGKILL to what is left of it after `grace` seconds. A child
+        that has ended is fine.
+        """
         self._signal_group(signal.SIGTERM)
         self._signal_group(signal.SIGCONT)
         with contextlib.suppress(TimeoutError):

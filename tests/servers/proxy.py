@@ -1,4 +1,6 @@
-"""A network that can be broken: a TCP proxy on loopback that cuts, swallows, delays, slows down, spoils or refuses what goes through it."""
+"""A network that can be broken: a TCP proxy on loopback that cuts, swallows, delays, slows down,
+spoils or refuses what goes through it.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ RESET = struct.pack("ii", 1, 0)  # close() sends a reset, no farewell
 
 @dataclass(frozen=True, slots=True)
 class Weather:
-    """What the network does to each direction: seconds that a byte is under way, bytes a second (0 = all that come), whether any come at all."""
+    """What the network does to each direction: seconds that a byte is under way, bytes a second
+    (0 = all that come), whether any come at all.
+    """
 
     delay: float = 0.0
     rate: float = 0.0
@@ -34,10 +38,12 @@ class Weather:
 
 
 class FaultProxy:
-    """Passes connections to `port` on to `target`, a port of `host`; what it does to them can be changed while it runs.
+    """Passes connections to `port` on to `target`, a port of `host`; what it does to them can be
+    changed while it runs.
 
-    `bytes_up` (to the target), `bytes_down` and `accepted` (connections) count from the start; `open` is the number of connections now.
-    It runs in a thread of this process. One fault at a time: each method replaces the one before, and `forward` ends it.
+    `bytes_up` (to the target), `bytes_down` and `accepted` (connections) count from the start;
+    `open` is the number of connections now. It runs in a thread of this process. One fault at a
+    time: each method replaces the one before, and `forward` ends it.
     """
 
     def __init__(self, target: int, port: int | None = None, host: str = LOOPBACK) -> None:
@@ -64,7 +70,9 @@ class FaultProxy:
 
     def start(self) -> Self:
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name=f"proxy-{self.port}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._loop.run_forever, name=f"proxy-{self.port}", daemon=True
+        )
         self._thread.start()
         self._do(self._listen())
         return self
@@ -103,7 +111,9 @@ class FaultProxy:
         self._do(self._become(Weather(rate=bytes_per_second)))
 
     def mangle(self, spoil: Callable[[], Spoil]) -> None:
-        """What the target sends on connections made from now on is changed; each gets a function of its own, and keeps it."""
+        """What the target sends on connections made from now on is changed; each gets a function
+        of its own, and keeps it.
+        """
         self.spoil = spoil
 
     def __enter__(self) -> Self:
@@ -117,7 +127,9 @@ class FaultProxy:
 
     async def _listen(self) -> None:
         if self._server is None:
-            self._server = await asyncio.start_server(self._welcome, LOOPBACK, self.port, limit=CHUNK)
+            self._server = await asyncio.start_server(
+                self._welcome, LOOPBACK, self.port, limit=CHUNK
+            )
 
     async def _close(self) -> None:
         server, self._server = self._server, None
@@ -127,7 +139,9 @@ class FaultProxy:
 
     async def _end(self) -> None:
         await self._close()
-        await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
+        await asyncio.gather(
+            *(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True
+        )
 
     async def _cut(self) -> None:
         for connection in list(self._connections):
@@ -157,7 +171,9 @@ class FaultProxy:
 class _Connection:
     """One client's connection and ours to the target."""
 
-    def __init__(self, proxy: FaultProxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self, proxy: FaultProxy, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         self.proxy = proxy
         self.reader, self.writer = reader, writer
         self.target: asyncio.StreamWriter | None = None
@@ -168,10 +184,14 @@ class _Connection:
         """Until one side hangs up or the connection is cut; then both are closed."""
         try:
             await self.proxy.passing()
-            reader, self.target = await asyncio.open_connection(self.proxy.host, self.proxy.target, limit=CHUNK)
+            reader, self.target = await asyncio.open_connection(
+                self.proxy.host, self.proxy.target, limit=CHUNK
+            )
             for writer in (self.writer, self.target):
                 # Little room on the way, so that a slow side is soon felt by the other.
-                writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER)
+                writer.get_extra_info("socket").setsockopt(
+                    socket.SOL_SOCKET, socket.SO_SNDBUF, SMALL_BUFFER
+                )
                 writer.transport.set_write_buffer_limits(SMALL_BUFFER)
             up = asyncio.ensure_future(self._pump(self.reader, self.target, self._count_up))
             down = asyncio.ensure_future(self._pump(reader, self.writer, self._count_down))
@@ -193,7 +213,9 @@ class _Connection:
         for end in (self.writer, self.target):
             if end is not None:
                 with contextlib.suppress(OSError):
-                    end.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+                    end.get_extra_info("socket").setsockopt(
+                        socket.SOL_SOCKET, socket.SO_LINGER, RESET
+                    )
                 end.transport.abort()
         if self.task is not None:
             self.task.cancel()
@@ -206,7 +228,9 @@ class _Connection:
         self.proxy.bytes_down += len(data)
         return self.spoil(data) if self.spoil else data
 
-    async def _pump(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counted: Spoil) -> None:
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, counted: Spoil
+    ) -> None:
         """Reader and writer are two tasks, so that a delay holds up the bytes and not the flow."""
         way: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue(BUFFERED // CHUNK)
         receiving = asyncio.ensure_future(self._receive(reader, way))
@@ -217,7 +241,9 @@ class _Connection:
         finally:
             receiving.cancel()
 
-    async def _receive(self, reader: asyncio.StreamReader, way: asyncio.Queue[tuple[float, bytes]]) -> None:
+    async def _receive(
+        self, reader: asyncio.StreamReader, way: asyncio.Queue[tuple[float, bytes]]
+    ) -> None:
         data = b"-"
         while data:
             await self.proxy.passing()

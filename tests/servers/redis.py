@@ -29,8 +29,20 @@ class RedisServer(Server):
         """Starts it and waits until it listens."""
         program = shutil.which("redis-server")
         if program is None:
-            raise FileNotFoundError("redis-server is not installed; scripts/install-test-system.sh installs it")
-        self._child.argv = [program, "--port", str(self.port), "--bind", LOOPBACK, "--save", "", "--appendonly", "no"]
+            raise FileNotFoundError(
+                "redis-server is not installed; scripts/install-test-system.sh installs it"
+            )
+        self._child.argv = [
+            program,
+            "--port",
+            str(self.port),
+            "--bind",
+            LOOPBACK,
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
         self._child.start()
         self._child.wait_until(lambda: is_listening(self.port), 20, "Redis to listen")
         return self

@@ -19,12 +19,21 @@ CODECS = {"h264": "h264", "hevc": "h265"}
 
 
 class RtspServer(Server):
-    """A camera that plays `videos` (MP4, all H.264 or all H.265) in turn, for ever; without any it sends sound only.
+    """A camera that plays `videos` (MP4, all H.264 or all H.265) in turn, for ever; without any it
+    sends sound only.
 
-    The same port over stop() and start(). With `login` it wants its credentials, by the login's scheme.
+    The same port over stop() and start(). With `login` it wants its credentials, by the login's
+    scheme.
     """
 
-    def __init__(self, *videos: Path, log: Path, port: int | None = None, mount: str = "/live", login: Login | None = None) -> None:
+    def __init__(
+        self,
+        *videos: Path,
+        log: Path,
+        port: int | None = None,
+        mount: str = "/live",
+        login: Login | None = None,
+    ) -> None:
         self.videos = videos
         self.port = port or free_port()
         self.mount = mount
@@ -38,7 +47,9 @@ class RtspServer(Server):
 
     @property
     def url_with_login(self) -> str:
-        """The address with the percent-encoded credentials in it, for clients that want them there."""
+        """The address with the percent-encoded credentials in it, for clients that want them
+        there.
+        """
         if self.login is None:
             return self.url
         userinfo = f"{quote(self.login.username, safe='')}:{quote(self.login.password, safe='')}"
@@ -60,7 +71,10 @@ class RtspServer(Server):
                 f"--auth={self.login.scheme}",
             ]
         if self.videos:
-            command += [f"--codec={_codec(self.videos[0])}", *(f"--file={video}" for video in self.videos)]
+            command += [
+                f"--codec={_codec(self.videos[0])}",
+                *(f"--file={video}" for video in self.videos),
+            ]
         return command
 
 

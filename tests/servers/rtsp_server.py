@@ -1,6 +1,8 @@
-"""An RTSP camera on GStreamer's RTSP server, run by Debian's Python, which has its bindings: no import of ours.
+"""An RTSP camera on GStreamer's RTSP server, run by Debian's Python, which has its bindings: no
+import of ours.
 
-It plays the access units of MP4 files for ever, file after file, with time stamps that run on over the seams.
+It plays the access units of MP4 files for ever, file after file, with time stamps that run on
+over the seams.
 """
 
 from __future__ import annotations
@@ -36,7 +38,9 @@ class Loop:
 
 
 def read_loop(paths: list[str], codec: str) -> Loop:
-    """The access units of all files in a row, as byte streams that carry their own parameter sets."""
+    """The access units of all files in a row, as byte streams that carry their own parameter
+    sets.
+    """
     units: list[AccessUnit] = []
     start = 0
     for path in paths:
@@ -57,7 +61,9 @@ def _read_file(path: str, codec: str, start: int) -> list[AccessUnit]:
     units: list[AccessUnit] = []
     while sample := sink.try_pull_sample(5 * Gst.SECOND):
         buffer = sample.get_buffer()
-        units.append(AccessUnit(buffer.extract_dup(0, buffer.get_size()), buffer.pts, buffer.duration))
+        units.append(
+            AccessUnit(buffer.extract_dup(0, buffer.get_size()), buffer.pts, buffer.duration)
+        )
     pipeline.set_state(Gst.State.NULL)
     if not units:
         raise SystemExit(f"no {codec} video in {path}")
@@ -66,7 +72,9 @@ def _read_file(path: str, codec: str, start: int) -> list[AccessUnit]:
 
 
 class Player:
-    """Feeds one pipeline for ever; the payloader's sinks keep the pace, so it is asked for a frame when one is due."""
+    """Feeds one pipeline for ever; the payloader's sinks keep the pace, so it is asked for a
+    frame when one is due.
+    """
 
     def __init__(self, loop: Loop, source: GstApp.AppSrc) -> None:
         self._loop = loop
@@ -91,18 +99,27 @@ class CameraFactory(GstRtspServer.RTSPMediaFactory):  # type: ignore[misc]
         self._loop = loop
         self.set_shared(True)
         self.set_launch(
-            f"( appsrc name=source is-live=true format=time "
-            f"caps=video/x-{codec},stream-format=byte-stream,alignment=au ! rtp{codec}pay name=pay0 pt=96 )"
+            "( appsrc name=source is-live=true format=time"
+            f" caps=video/x-{codec},stream-format=byte-stream,alignment=au ! rtp{codec}pay"
+            " name=pay0 pt=96 )"
         )
         self.connect("media-configure", self._configure)
 
-    def _configure(self, _factory: GstRtspServer.RTSPMediaFactory, media: GstRtspServer.RTSPMedia) -> None:
+    def _configure(
+        self, _factory: GstRtspServer.RTSPMediaFactory, media: GstRtspServer.RTSPMedia
+    ) -> None:
         source = media.get_element().get_by_name("source")
         media.player = Player(self._loop, source)
 
 
-def protect(server: GstRtspServer.RTSPServer, factory: GstRtspServer.RTSPMediaFactory, login: argparse.Namespace) -> None:
-    """Asks viewers for the user and the password, by the one scheme named (the bindings cannot offer both)."""
+def protect(
+    server: GstRtspServer.RTSPServer,
+    factory: GstRtspServer.RTSPMediaFactory,
+    login: argparse.Namespace,
+) -> None:
+    """Asks viewers for the user and the password, by the one scheme named (the bindings cannot
+    offer both).
+    """
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", ROLE)
     auth = GstRtspServer.RTSPAuth()
@@ -136,7 +153,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--password", default="")
     parser.add_argument("--auth", choices=["digest", "basic"], default="digest")
     parser.add_argument("--codec", choices=["h264", "h265"], default="h264")
-    parser.add_argument("--file", action="append", help="MP4 to play; repeat it to play several in turn; none: sound only")
+    parser.add_argument(
+        "--file",
+        action="append",
+        help="MP4 to play; repeat it to play several in turn; none: sound only",
+    )
     return parser.parse_args()
 
 

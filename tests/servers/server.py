@@ -1,4 +1,6 @@
-"""What all servers in the tests have in common: they are started, ended, frozen and started again, each by its own process id."""
+"""What all servers in the tests have in common: they are started, ended, frozen and started
+again, each by its own process id.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ class Server:
         self._child.kill()
 
     def pause(self) -> None:
-        """It hangs: connections stay open, new ones are still accepted by the kernel, nothing answers."""
+        """It hangs: connections stay open, new ones are still accepted by the kernel, nothing
+        answers.
+        """
         self._child.pause()
 
     def resume(self) -> None:

@@ -1,4 +1,6 @@
-"""Sightline itself, all of it, as a person starts it: `manage.py up` with a data folder and a port of its own, and a browserless operator."""
+"""Sightline itself, all of it, as a person starts it: `manage.py up` with a data folder and a
+port of its own, and a browserless operator.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,13 @@ PASSWORD = "correct-horse-7"
 
 
 class Stack:
-    """A running Sightline. `kafka` is the address of a real cluster; without it the embedded broker is used."""
+    """A running Sightline. `kafka` is the address of a real cluster; without it the embedded
+    broker is used.
+    """
 
-    def __init__(self, folder: Path, *, kafka: str = "", environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, kafka: str = "", environment: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.kafka = kafka
         self.port = free_port()
@@ -43,7 +49,12 @@ class Stack:
             "RECHECK_SECONDS": "2",
             **(environment or {}),
         }
-        self.child = Child([sys.executable, HOME / "manage.py", "up", "--verbose"], self.log, env=self.variables, cwd=HOME)
+        self.child = Child(
+            [sys.executable, HOME / "manage.py", "up", "--verbose"],
+            self.log,
+            env=self.variables,
+            cwd=HOME,
+        )
 
     @property
     def url(self) -> str:
@@ -77,15 +88,28 @@ class Stack:
         return int(found[-1])
 
     def another(self, name: str, *command: str, **environment: str) -> Child:
-        """One more process with the stack's settings, not yet started: ``manage.py`` with this command line. Nobody restarts it."""
-        own = {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap, "KAFKA_EMBEDDED": "0" if self.kafka else "1", "METRICS_PORT": "0"}
+        """One more process with the stack's settings, not yet started: ``manage.py`` with this
+        command line. Nobody restarts it.
+        """
+        own = {
+            "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
+            "KAFKA_EMBEDDED": "0" if self.kafka else "1",
+            "METRICS_PORT": "0",
+        }
         variables = {**self.variables, **own, **environment}
-        return Child([sys.executable, HOME / "manage.py", *command], self.folder / f"{name}.log", env=variables, cwd=HOME)
+        return Child(
+            [sys.executable, HOME / "manage.py", *command],
+            self.folder / f"{name}.log",
+            env=variables,
+            cwd=HOME,
+        )
 
     def shell(self, code: str) -> None:
         """Run some code with the stack's settings, as ``manage.py shell`` does."""
         command = [sys.executable, "-c", f"import django; django.setup()\n{code}"]
-        subprocess.run(command, env={**os.environ, **self.variables}, cwd=HOME, check=True, timeout=60)
+        subprocess.run(
+            command, env={**os.environ, **self.variables}, cwd=HOME, check=True, timeout=60
+        )
 
     def operations(self, process: str) -> str:
         """Where one of PROCESSES serves /healthz, /readyz and /metrics."""
@@ -107,7 +131,9 @@ class Stack:
 
 
 class Operator:
-    """A person with a browser, as far as HTTP goes: forms with their CSRF token, a session cookie."""
+    """A person with a browser, as far as HTTP goes: forms with their CSRF token, a session
+    cookie.
+    """
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -128,14 +154,28 @@ class Operator:
         self.get(path)
         token = self.session.cookies["csrftoken"]
         data = {**fields, "csrfmiddlewaretoken": token}
-        return self.session.post(self.url + path, data=data, headers={"Referer": self.url + path}, timeout=20)
+        return self.session.post(
+            self.url + path, data=data, headers={"Referer": self.url + path}, timeout=20
+        )
 
     def add_camera(self, slug: str, kind: str, url: str, **fields: object) -> None:
-        """Add a camera by the admin's form; AssertionError with the form's errors when it is refused."""
+        """Add a camera by the admin's form; AssertionError with the form's errors when it is
+        refused.
+        """
         form: dict[str, object] = {
-            "name": slug.capitalize(), "slug": slug, "kind": kind, "url": url, "username": "", "new_password": "", "transport": "tcp",
-            "enabled": "on", "fps": "10", "max_width": "1280", "quality": "80", **fields,
-        }  # fmt: skip
+            "name": slug.capitalize(),
+            "slug": slug,
+            "kind": kind,
+            "url": url,
+            "username": "",
+            "new_password": "",
+            "transport": "tcp",
+            "enabled": "on",
+            "fps": "10",
+            "max_width": "1280",
+            "quality": "80",
+            **fields,
+        }
         refuse_errors(self.post("/admin/cameras/camera/add/", form))
 
     def change_camera(self, slug: str, **changes: object) -> None:
@@ -143,7 +183,9 @@ class Operator:
         pk = self.camera_pk(slug)
         path = f"/admin/cameras/camera/{pk}/change/"
         form = {**form_values(self.get(path).text), **changes}
-        refuse_errors(self.post(path, {name: value for name, value in form.items() if value is not None}))
+        refuse_errors(
+            self.post(path, {name: value for name, value in form.items() if value is not None})
+        )
 
     def delete_camera(self, slug: str) -> None:
         """Delete a camera and confirm."""
@@ -152,12 +194,17 @@ class Operator:
     def delete_cameras(self, *slugs: str) -> None:
         """Delete many at once, by the action of the admin's list."""
         chosen = [self.camera_pk(slug) for slug in slugs]
-        self.post("/admin/cameras/camera/", {"action": "delete_selected", "_selected_action": chosen, "post": "yes"})
+        self.post(
+            "/admin/cameras/camera/",
+            {"action": "delete_selected", "_selected_action": chosen, "post": "yes"},
+        )
 
     def camera_pk(self, slug: str) -> int:
         """The camera's number in the admin."""
         page = self.get(f"/admin/cameras/camera/?q={slug}").text
-        for pk, found in re.findall(r'/admin/cameras/camera/(\d+)/change/.*?field-slug">([^<]+)<', page, re.DOTALL):
+        for pk, found in re.findall(
+            r'/admin/cameras/camera/(\d+)/change/.*?field-slug">([^<]+)<', page, re.DOTALL
+        ):
             if found == slug:
                 return int(pk)
         raise AssertionError(f"no camera {slug}")
@@ -170,8 +217,16 @@ class Operator:
             "versions-MIN_NUM_FORMS": 1,
             "versions-MAX_NUM_FORMS": 1000,
         }
-        version = {"versions-0-version": "1", "versions-0-runtime": runtime, "versions-0-options": "{}"}
-        refuse_errors(self.post("/admin/inference/model/add/", {"name": slug, "slug": slug, **versions, **version}))
+        version = {
+            "versions-0-version": "1",
+            "versions-0-runtime": runtime,
+            "versions-0-options": "{}",
+        }
+        refuse_errors(
+            self.post(
+                "/admin/inference/model/add/", {"name": slug, "slug": slug, **versions, **version}
+            )
+        )
 
     def deploy(self, model: str, *cameras: str, role: str = "live") -> None:
         """Deploy version 1 of a model on cameras."""
@@ -198,10 +253,15 @@ class Operator:
     def extend_deployment(self, model: str, *cameras: str) -> None:
         """Let the deployment of a model that there is see these cameras, and no others."""
         page = self.get("/admin/inference/deployment/").text
-        found = re.search(rf"/admin/inference/deployment/(\d+)/change/[^>]*>{re.escape(model)} 1<", page)
+        found = re.search(
+            rf"/admin/inference/deployment/(\d+)/change/[^>]*>{re.escape(model)} 1<", page
+        )
         assert found, f"no deployment of {model}"
         path = f"/admin/inference/deployment/{found[1]}/change/"
-        form = {**form_values(self.get(path).text), "cameras": [self.camera_pk(camera) for camera in cameras]}
+        form = {
+            **form_values(self.get(path).text),
+            "cameras": [self.camera_pk(camera) for camera in cameras],
+        }
         refuse_errors(self.post(path, form))
 
 
@@ -213,14 +273,22 @@ def refuse_errors(reply: requests.Response) -> None:
 
 
 def form_values(page: str) -> dict[str, object]:
-    """The names and values of the text fields, checked boxes, chosen options and hidden inputs of the page's forms."""
+    """The names and values of the text fields, checked boxes, chosen options and hidden inputs
+    of the page's forms.
+    """
     values: dict[str, object] = {}
     for tag in re.findall(r"<input\b[^>]*>", page):
         attributes = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
         box = attributes.get("type") == "checkbox"
-        if "name" in attributes and attributes.get("type") != "submit" and (not box or " checked" in tag):
+        if (
+            "name" in attributes
+            and attributes.get("type") != "submit"
+            and (not box or " checked" in tag)
+        ):
             values[attributes["name"]] = attributes.get("value", "on")
-    for name, options in re.findall(r'<select name="([\w-]+)"[^>]*>(.*?)</select>', page, re.DOTALL):
+    for name, options in re.findall(
+        r'<select name="([\w-]+)"[^>]*>(.*?)</select>', page, re.DOTALL
+    ):
         if chosen := re.search(r'<option value="([^"]*)" selected', options):
             values[name] = chosen[1]
     return values

@@ -1,4 +1,6 @@
-"""Things at a camera's address that are no camera: one that never says a word, one that hangs up at once."""
+"""Things at a camera's address that are no camera: one that never says a word, one that hangs up
+at once.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ class MuteServer:
 
     def start(self) -> Self:
         self._listener = socket.create_server((LOOPBACK, self.port))
-        self._thread = threading.Thread(target=self._accept, args=(self._listener,), name=f"tcp-{self.port}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._accept, args=(self._listener,), name=f"tcp-{self.port}", daemon=True
+        )
         self._thread.start()
         return self
 

@@ -1,4 +1,6 @@
-"""Loop videos for the RTSP camera, made from pictures with the x264 encoder inside the PyAV wheel."""
+"""Loop videos for the RTSP camera, made from pictures with the x264 encoder inside the PyAV
+wheel.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ Codec = Literal["libx264", "libx265"]
 FPS = 25
 FACE_SIZE = (1280, 720)
 _FACE_AT = (384, 104)
-# The face in skimage's 512 x 512 astronaut, read by eye: ear to ear, hairline to chin (x0, y0, x1, y1).
+# The face in skimage's 512 x 512 astronaut, read by eye: ear to ear, hairline to chin (x0, y0, x1,
+# y1).
 _FACE = (176, 68, 274, 181)
 FACE_BOX = (
     (_FACE_AT[0] + _FACE[0]) / FACE_SIZE[0],
@@ -29,8 +32,11 @@ FACE_BOX = (
 """Where face_picture() and face_video() show the face: x0, y0, x1, y1 in 0..1."""
 
 
-def write_video(path: Path, pictures: Iterable[Rgb], *, fps: int = FPS, codec: Codec = "libx264") -> Path:
-    """An MP4 of RGB pictures (h, w, 3; even sizes, all the same): a key frame a second, no B-frames, yuv420p.
+def write_video(
+    path: Path, pictures: Iterable[Rgb], *, fps: int = FPS, codec: Codec = "libx264"
+) -> Path:
+    """An MP4 of RGB pictures (h, w, 3; even sizes, all the same): a key frame a second, no
+    B-frames, yuv420p.
 
     Two seconds of 720p take about a second to encode.
     """
@@ -65,7 +71,15 @@ def scene(frame: int, width: int = 640, height: int = 360) -> Rgb:
     return picture
 
 
-def scene_video(path: Path, *, frames: int = 50, width: int = 640, height: int = 360, fps: int = FPS, codec: Codec = "libx264") -> Path:
+def scene_video(
+    path: Path,
+    *,
+    frames: int = 50,
+    width: int = 640,
+    height: int = 360,
+    fps: int = FPS,
+    codec: Codec = "libx264",
+) -> Path:
     """A video of `scene`: frame n of the file shows scene(n)."""
     return write_video(path, (scene(n, width, height) for n in range(frames)), fps=fps, codec=codec)
 
@@ -76,7 +90,9 @@ def picture_video(path: Path, picture: Rgb, *, frames: int = 50) -> Path:
 
 
 def face_picture() -> Rgb:
-    """The astronaut's portrait that scikit-image carries, on grey, 1280 x 720; the face is at FACE_BOX."""
+    """The astronaut's portrait that scikit-image carries, on grey, 1280 x 720; the face is at
+    FACE_BOX.
+    """
     portrait: Rgb = skimage.data.astronaut()  # type: ignore[no-untyped-call]
     picture = np.full((FACE_SIZE[1], FACE_SIZE[0], 3), 96, np.uint8)
     x, y = _FACE_AT

@@ -10,8 +10,15 @@ from typing import TypeVar
 Result = TypeVar("Result")
 
 
-def wait_until(condition: Callable[[], Result], timeout: float = 10.0, what: str = "the condition", interval: float = 0.02) -> Result:
-    """The first true result of `condition`, asked every `interval` seconds; TimeoutError (`what`) after `timeout`."""
+def wait_until(
+    condition: Callable[[], Result],
+    timeout: float = 10.0,
+    what: str = "the condition",
+    interval: float = 0.02,
+) -> Result:
+    """The first true result of `condition`, asked every `interval` seconds; TimeoutError
+    (`what`) after `timeout`.
+    """
     pause = threading.Event()
     deadline = time.monotonic() + timeout
     while True:

@@ -1,4 +1,6 @@
-"""The embedded broker as a process of its own, for tests that also kill it: ``python -m tests.streaming.broker PORT``."""
+"""The embedded broker as a process of its own, for tests that also kill it: ``python -m
+tests.streaming.broker PORT``.
+"""
 
 from __future__ import annotations
 

@@ -32,7 +32,9 @@ class Broker:
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         command = [sys.executable, "-m", "tests.streaming.broker", str(self.port)]
-        self.child = Child(command, folder / "broker.log", env={"DJANGO_SETTINGS_MODULE": "sightline.settings"})
+        self.child = Child(
+            command, folder / "broker.log", env={"DJANGO_SETTINGS_MODULE": "sightline.settings"}
+        )
 
     @property
     def address(self) -> str:
@@ -86,23 +88,56 @@ class Camera:
         self.producer = producer
         self.size = (320, 180)
 
-    def show(self, jpeg: bytes | None = None, *, width: int = 320, height: int = 180, captured_at: int = 0, annotated: bool = False) -> Frame:
+    def show(
+        self,
+        jpeg: bytes | None = None,
+        *,
+        width: int = 320,
+        height: int = 180,
+        captured_at: int = 0,
+        annotated: bool = False,
+    ) -> Frame:
         seq = next(_seqs)
         self.size = (width, height)
-        frame = Frame(self.slug, seq, captured_at or time.time_ns(), width, height, jpeg or picture(width, height, seq))
+        frame = Frame(
+            self.slug,
+            seq,
+            captured_at or time.time_ns(),
+            width,
+            height,
+            jpeg or picture(width, height, seq),
+        )
         topic = topics.annotated(self.slug) if annotated else topics.frames(self.slug)
-        self.producer.send(topic, frame.jpeg, key=self.slug, headers=frame.headers(), timestamp=frame.captured_at // 1_000_000)
+        self.producer.send(
+            topic,
+            frame.jpeg,
+            key=self.slug,
+            headers=frame.headers(),
+            timestamp=frame.captured_at // 1_000_000,
+        )
         return frame
 
     def predict(self, frame: Frame, *detections: Detection, camera: str = "") -> Prediction:
         now = time.time_ns()
-        prediction = Prediction(camera or self.slug, "qr", "1", "live", frame.ref, detections, Timing(now, now, now))
+        prediction = Prediction(
+            camera or self.slug, "qr", "1", "live", frame.ref, detections, Timing(now, now, now)
+        )
         self.producer.send(topics.predictions(self.slug), prediction.to_json(), key=prediction.key)
         return prediction
 
     def report(self, state: CameraState = CameraState.LIVE, detail: str = "") -> CameraStatus:
         now = time.time_ns()
-        status = CameraStatus(self.slug, state, now, now, detail, fps=10.0, width=self.size[0], height=self.size[1], codec="demo")
+        status = CameraStatus(
+            self.slug,
+            state,
+            now,
+            now,
+            detail,
+            fps=10.0,
+            width=self.size[0],
+            height=self.size[1],
+            codec="demo",
+        )
         self.producer.send(topics.status(), status.to_json(), key=status.key)
         return status
 
@@ -128,10 +163,23 @@ def gate(new_camera: Callable[[str], Camera]) -> Camera:
 class Rolling:
     """A camera that sends by itself, in a thread, until the end of the block."""
 
-    def __init__(self, camera: Camera, fps: float = 20.0, *, jpeg: bytes | None = None, width: int = 320, annotated: bool = False) -> None:
+    def __init__(
+        self,
+        camera: Camera,
+        fps: float = 20.0,
+        *,
+        jpeg: bytes | None = None,
+        width: int = 320,
+        annotated: bool = False,
+    ) -> None:
         self.camera = camera
         self.interval = 1 / fps
-        self.options = {"jpeg": jpeg, "width": width, "height": width * 9 // 16, "annotated": annotated}
+        self.options = {
+            "jpeg": jpeg,
+            "width": width,
+            "height": width * 9 // 16,
+            "annotated": annotated,
+        }
         self.sent: list[Frame] = []
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -163,7 +211,12 @@ def noise(size: int) -> bytes:
     """A JPEG of about ``size`` bytes, 1280 x 720."""
     random = np.random.default_rng(1)
     small = random.integers(0, 255, (720, 1280, 3), dtype=np.uint8)
-    best = min(range(5, 95, 5), key=lambda quality: abs(len(simplejpeg.encode_jpeg(small // 4, quality=quality, colorsubsampling="420")) - size))
+    best = min(
+        range(5, 95, 5),
+        key=lambda quality: abs(
+            len(simplejpeg.encode_jpeg(small // 4, quality=quality, colorsubsampling="420")) - size
+        ),
+    )
     return bytes(simplejpeg.encode_jpeg(small // 4, quality=best, colorsubsampling="420"))
 
 

@@ -1,4 +1,6 @@
-"""A whole web server in a process of its own, with a database of its own: ``python -m tests.streaming.site`` fills that database."""
+"""A whole web server in a process of its own, with a database of its own: ``python -m
+tests.streaming.site`` fills that database.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,12 @@ class Site:
             "RECHECK_SECONDS": "1",
             **settings,
         }
-        self.child = Child([sys.executable, "manage.py", "runweb"], folder / "web.log", env=self.environment, cwd=HOME)
+        self.child = Child(
+            [sys.executable, "manage.py", "runweb"],
+            folder / "web.log",
+            env=self.environment,
+            cwd=HOME,
+        )
         self.tokens: dict[str, str] = {}
 
     @property
@@ -49,7 +56,9 @@ class Site:
 
     @property
     def sockets(self) -> int:
-        """Open sockets. (Files say little: SQLite closes those of one connection only when no other one holds a lock.)"""
+        """Open sockets. (Files say little: SQLite closes those of one connection only when no
+        other one holds a lock.)
+        """
         return sum(_is_socket(link) for link in Path(f"/proc/{self.child.pid}/fd").iterdir())
 
     @property
@@ -68,7 +77,13 @@ class Site:
     def run(self, *arguments: str) -> str:
         """Run Python with the site's settings; what it printed last."""
         done = subprocess.run(
-            [sys.executable, *arguments], env={**os.environ, **self.environment}, cwd=HOME, capture_output=True, text=True, check=False, timeout=120
+            [sys.executable, *arguments],
+            env={**os.environ, **self.environment},
+            cwd=HOME,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
         )
         assert done.returncode == 0, done.stderr
         return done.stdout.strip().splitlines()[-1] if done.stdout.strip() else ""
@@ -94,7 +109,11 @@ class Site:
         """A session as a browser has it."""
         session = requests.Session()
         session.get(f"{self.url}/accounts/login/").raise_for_status()
-        form = {"username": user, "password": PASSWORD, "csrfmiddlewaretoken": session.cookies["csrftoken"]}
+        form = {
+            "username": user,
+            "password": PASSWORD,
+            "csrfmiddlewaretoken": session.cookies["csrftoken"],
+        }
         answer = session.post(f"{self.url}/accounts/login/", data=form, allow_redirects=False)
         assert answer.status_code == 302, answer.text
         return session
@@ -120,7 +139,9 @@ def main() -> None:
     call_command("migrate", verbosity=0)
     tokens = {name: issue(User.objects.create_user(name, password=PASSWORD)) for name in USERS}
     for slug in CAMERAS:
-        Camera.objects.create(slug=slug, name=slug.title(), kind="demo", url="demo:conveyor", imprint=slug == "gate")
+        Camera.objects.create(
+            slug=slug, name=slug.title(), kind="demo", url="demo:conveyor", imprint=slug == "gate"
+        )
     sys.stdout.write(json.dumps(tokens) + "\n")
 
 

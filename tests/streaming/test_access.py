@@ -18,7 +18,8 @@ from streaming.wall import opening as wallpage
 pytestmark = pytest.mark.django_db(transaction=True)
 
 LOGIN = "login"
-# What anonymous visitors, users who may not see the camera, users who may, and administrators get. 503: no picture comes in these tests.
+# What anonymous visitors, users who may not see the camera, users who may, and administrators get.
+# 503: no picture comes in these tests.
 MATRIX: dict[str, tuple[int | str, int, int, int]] = {
     "/": (LOGIN, 200, 200, 200),
     "/layouts/": (401, 200, 200, 200),
@@ -61,7 +62,11 @@ def surroundings(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("streaming.mjpeg.stream.SNAPSHOT_SECONDS", 0.05)
 
     def visible(user: object) -> object:
-        return CameraRow.objects.exclude(slug="gate") if getattr(user, "username", "") == "stranger" else CameraRow.objects.all()
+        return (
+            CameraRow.objects.exclude(slug="gate")
+            if getattr(user, "username", "") == "stranger"
+            else CameraRow.objects.all()
+        )
 
     for module in (views, visitors, wallpage):
         monkeypatch.setattr(module, "visible_cameras", visible)
@@ -75,18 +80,28 @@ def test_each_address_gives_each_person_what_it_should(path: str) -> None:
             client.force_login(User.objects.get(username=name))
         answer = client.get(path)
         if expected == LOGIN:
-            assert (answer.status_code, answer["Location"]) == (302, f"/accounts/login/?next={path}")
+            assert (answer.status_code, answer["Location"]) == (
+                302,
+                f"/accounts/login/?next={path}",
+            )
         else:
             assert answer.status_code == expected, (name or "anonymous", path)
 
 
 def test_every_address_of_the_streaming_app_is_in_the_matrix() -> None:
     listed = {
-        path.replace("gate", "<slug:slug>").replace("/1/", "/<int:pk>/").replace("/7.jpg", "/<int:offset>.jpg").lstrip("/")
+        path.replace("gate", "<slug:slug>")
+        .replace("/1/", "/<int:pk>/")
+        .replace("/7.jpg", "/<int:offset>.jpg")
+        .lstrip("/")
         for path in MATRIX
         if "vault" not in path
     }
-    missing = [route for route in _routes(get_resolver().url_patterns) if route not in listed and not route.startswith("admin/")]
+    missing = [
+        route
+        for route in _routes(get_resolver().url_patterns)
+        if route not in listed and not route.startswith("admin/")
+    ]
     assert missing == []
 
 

@@ -21,11 +21,15 @@ def viewer(hub: Hub, client: Client) -> Client:
 
 @pytest.fixture
 def row() -> CameraRow:
-    return CameraRow.objects.create(slug="gate", name="Gate <img src=x onerror=alert(1)>", kind="demo", url="demo:conveyor")
+    return CameraRow.objects.create(
+        slug="gate", name="Gate <img src=x onerror=alert(1)>", kind="demo", url="demo:conveyor"
+    )
 
 
 def deploy(slug: str, camera: CameraRow, *, role: str = "live", enabled: bool = True) -> None:
-    version = ModelVersion.objects.create(model=Model.objects.create(slug=slug, name=slug), version="1", runtime="motion")
+    version = ModelVersion.objects.create(
+        model=Model.objects.create(slug=slug, name=slug), version="1", runtime="motion"
+    )
     Deployment.objects.create(version=version, role=role, enabled=enabled).cameras.add(camera)
 
 
@@ -34,7 +38,9 @@ def test_the_wall_has_every_camera_with_its_live_models(viewer: Client, row: Cam
     deploy("faces", row, role="shadow")
     deploy("people", row, enabled=False)
     cards = viewer.get("/").context["cameras"]
-    assert [(card.slug, card.name, card.enabled, card.models) for card in cards] == [("gate", row.name, True, ("qr 1",))]
+    assert [(card.slug, card.name, card.enabled, card.models) for card in cards] == [
+        ("gate", row.name, True, ("qr 1",))
+    ]
 
 
 def test_the_camera_page_has_its_deployments(viewer: Client, row: CameraRow) -> None:
@@ -42,10 +48,15 @@ def test_the_camera_page_has_its_deployments(viewer: Client, row: CameraRow) -> 
     deploy("faces", row, role="shadow")
     context = viewer.get("/cameras/gate/").context
     assert (context["camera"].pk, context["camera"].slug) == (row.pk, "gate")
-    assert {(item.model, item.version, item.role) for item in context["deployments"]} == {("qr", "1", "live"), ("faces", "1", "shadow")}
+    assert {(item.model, item.version, item.role) for item in context["deployments"]} == {
+        ("qr", "1", "live"),
+        ("faces", "1", "shadow"),
+    }
 
 
-def test_the_size_is_what_the_capture_worker_says(viewer: Client, row: CameraRow, hub: Hub, gate: Camera) -> None:
+def test_the_size_is_what_the_capture_worker_says(
+    viewer: Client, row: CameraRow, hub: Hub, gate: Camera
+) -> None:
     card = viewer.get("/").context["cameras"][0]
     assert (card.width, card.height) == (0, 0)
     status: CameraStatus = gate.report()
@@ -59,9 +70,13 @@ def test_names_are_inert(viewer: Client, row: CameraRow) -> None:
         assert "<img src=x" not in viewer.get(path).content.decode()
 
 
-def test_the_number_of_queries_does_not_grow_with_the_cameras(viewer: Client, row: CameraRow, django_assert_max_num_queries: object) -> None:
+def test_the_number_of_queries_does_not_grow_with_the_cameras(
+    viewer: Client, row: CameraRow, django_assert_max_num_queries: object
+) -> None:
     for number in range(20):
-        camera = CameraRow.objects.create(slug=f"c{number}", name=f"C{number}", kind="demo", url="demo:conveyor")
+        camera = CameraRow.objects.create(
+            slug=f"c{number}", name=f"C{number}", kind="demo", url="demo:conveyor"
+        )
         deploy(f"m{number}", camera)
     with django_assert_max_num_queries(10):  # type: ignore[operator]
         viewer.get("/")
@@ -76,7 +91,9 @@ def test_the_pages_work_without_any_camera_and_without_kafka(viewer: Client) -> 
 
 
 def test_the_admin_has_the_login_of_all_pages(client: Client) -> None:
-    assert client.get("/admin/", follow=True).redirect_chain[-1][0] == "/accounts/login/?next=/admin/"
+    assert (
+        client.get("/admin/", follow=True).redirect_chain[-1][0] == "/accounts/login/?next=/admin/"
+    )
 
 
 def test_who_is_no_administrator_is_told_so(viewer: Client) -> None:

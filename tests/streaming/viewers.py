@@ -34,7 +34,9 @@ class Stream:
     """A reader of an MJPEG stream that reads when told to."""
 
     def __init__(self, site: Site, path: str) -> None:
-        self.response = requests.get(site.url + path, headers=site.bearer(), stream=True, timeout=10)
+        self.response = requests.get(
+            site.url + path, headers=site.bearer(), stream=True, timeout=10
+        )
         self.response.raise_for_status()
         self.raw = self.response.raw
         assert self.response.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=frame"
@@ -73,7 +75,12 @@ class Stream:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, err: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        err: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
@@ -82,6 +89,11 @@ def lazy_request(site: Site, path: str, *headers: str) -> socket.socket:
     connection = socket.socket()
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
     connection.connect(("127.0.0.1", site.port))
-    lines = [f"GET {path} HTTP/1.1", f"Host: 127.0.0.1:{site.port}", f"Authorization: {site.bearer()['Authorization']}", *headers]
+    lines = [
+        f"GET {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{site.port}",
+        f"Authorization: {site.bearer()['Authorization']}",
+        *headers,
+    ]
     connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
     return connection

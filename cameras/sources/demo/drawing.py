@@ -1,7 +1,9 @@
-"""How the demo scene looks: its measures, what is drawn once, and how the pieces are put together for each frame.
+"""How the demo scene looks: its measures, what is drawn once, and how the pieces are put together
+for each frame.
 
-Sizes follow from one unit, the side of a QR module in pixels: 8 in a 1280 x 720 picture. That keeps the codes readable
-after scaling to half. What moves is blitted at even columns, so that colour planes of half the size stay aligned.
+Sizes follow from one unit, the side of a QR module in pixels: 8 in a 1280 x 720 picture. That
+keeps the codes readable after scaling to half. What moves is blitted at even columns, so that
+colour planes of half the size stay aligned.
 """
 
 from __future__ import annotations
@@ -18,13 +20,28 @@ Colour = tuple[int, int, int]
 SYMBOL_MODULES = 21  # QR version 1
 SUPERSAMPLE = 2
 PILL: Colour = (24, 18, 14)
-CARDBOARD: tuple[Colour, ...] = ((104, 150, 192), (92, 138, 180), (116, 160, 200), (98, 142, 178), (108, 156, 202))
-STOCK: tuple[Colour, ...] = ((88, 118, 150), (70, 96, 128), (120, 112, 92), (96, 88, 64), (60, 84, 112), (128, 124, 118))
+CARDBOARD: tuple[Colour, ...] = (
+    (104, 150, 192),
+    (92, 138, 180),
+    (116, 160, 200),
+    (98, 142, 178),
+    (108, 156, 202),
+)
+STOCK: tuple[Colour, ...] = (
+    (88, 118, 150),
+    (70, 96, 128),
+    (120, 112, 92),
+    (96, 88, 64),
+    (60, 84, 112),
+    (128, 124, 118),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """All measures in pixels. `step` is the way a parcel goes from one frame to the next, to the left."""
+    """All measures in pixels. `step` is the way a parcel goes from one frame to the next, to the
+    left.
+    """
 
     width: int
     height: int
@@ -61,7 +78,8 @@ class Layout:
             unit=unit,
             step=step,
             steps_per_parcel=-(-44 * unit // step),
-            # A code leaves the picture between two frames: it is never so near the edge that readers disagree.
+            # A code leaves the picture between two frames: it is never so near the edge that
+            # readers disagree.
             rest=step - 2,
             margin=max(3, 3 * unit // 4),
             symbol=SYMBOL_MODULES * unit,
@@ -77,7 +95,9 @@ class Layout:
 
 
 class Captions:
-    """The line at the top left: which belt, the clock and the number of the frame, in figures of one width."""
+    """The line at the top left: which belt, the clock and the number of the frame, in figures of
+    one width.
+    """
 
     def __init__(self, layout: Layout, line: int) -> None:
         self._glyphs = glyphs("0123456789:.#", layout.unit)
@@ -86,7 +106,9 @@ class Captions:
         self._x += self._cell * (len(title(line)) + 2)
 
     def draw(self, y_plane: Plane, clock: str, seq: int) -> None:
-        """Write over the pill that the background holds; it has no colour, so only the Y plane changes."""
+        """Write over the pill that the background holds; it has no colour, so only the Y plane
+        changes.
+        """
         self._write(y_plane, clock, self._x)
         self._write(y_plane, f"#{seq % 1_000_000:06d}", self._x + self._cell * (len(clock) + 2))
 
@@ -110,9 +132,20 @@ def glyphs(chars: str, unit: int) -> dict[str, Plane]:
     for char in chars:
         cell = np.full((height * zoom, width * zoom), ground, np.uint8)
         scale = unit * zoom / 13.0
-        (text_width, text_height), _ = cv2.getTextSize(char, cv2.FONT_HERSHEY_DUPLEX, scale, unit * zoom // 5)
+        (text_width, text_height), _ = cv2.getTextSize(
+            char, cv2.FONT_HERSHEY_DUPLEX, scale, unit * zoom // 5
+        )
         at = ((width * zoom - text_width) // 2, (height * zoom + text_height) // 2)
-        cv2.putText(cell, char, at, cv2.FONT_HERSHEY_DUPLEX, scale, 236, max(1, unit * zoom // 5), cv2.LINE_AA)
+        cv2.putText(
+            cell,
+            char,
+            at,
+            cv2.FONT_HERSHEY_DUPLEX,
+            scale,
+            236,
+            max(1, unit * zoom // 5),
+            cv2.LINE_AA,
+        )
         cells[char] = as_plane(cv2.resize(cell, (width, height), interpolation=cv2.INTER_AREA))
     return cells
 
@@ -155,7 +188,9 @@ def shadow_of_parcel(layout: Layout) -> Plane:
     unit = layout.unit
     shadow = np.full((layout.belt_height, layout.parcel_width + 4 * unit), 255, np.uint8)
     top = layout.parcel_y - layout.belt_y + unit
-    cv2.rectangle(shadow, (2 * unit, top), (layout.parcel_width + unit, top + layout.parcel_height), 70, -1)
+    cv2.rectangle(
+        shadow, (2 * unit, top), (layout.parcel_width + unit, top + layout.parcel_height), 70, -1
+    )
     return as_plane(cv2.GaussianBlur(shadow, (0, 0), 0.7 * unit))
 
 
@@ -179,7 +214,9 @@ def parcel(layout: Layout, text: str, shade: int) -> Planes:
     side = layout.symbol
     symbol = cv2.resize(qr_modules(text), (side, side), interpolation=cv2.INTER_NEAREST)
     top, left = layout.symbol_y - layout.parcel_y, layout.symbol_inset
-    picture[top : top + side, left : left + side] = np.where(symbol > 0, 250, 14).astype(np.uint8)[:, :, None]
+    picture[top : top + side, left : left + side] = np.where(symbol > 0, 250, 14).astype(np.uint8)[
+        :, :, None
+    ]
     return Planes.from_bgr(picture)
 
 
@@ -220,7 +257,9 @@ def background(layout: Layout, line: int) -> Planes:
 
 
 class _Canvas:
-    """A picture drawn larger than needed, in units from its top left, and then scaled down smoothly."""
+    """A picture drawn larger than needed, in units from its top left, and then scaled down
+    smoothly.
+    """
 
     def __init__(self, width: int, height: int, unit: int) -> None:
         self.size = (width, height)
@@ -233,24 +272,40 @@ class _Canvas:
 
     def shade(self, top: Colour, bottom: Colour, y0: float = 0, y1: float | None = None) -> None:
         """Fill from `y0` to `y1` with colours that go from one to the other."""
-        first, last = round(y0 * self._zoom), self.bgr.shape[0] if y1 is None else round(y1 * self._zoom)
+        first, last = (
+            round(y0 * self._zoom),
+            self.bgr.shape[0] if y1 is None else round(y1 * self._zoom),
+        )
         rows = self.bgr[first:last]
         mix = np.linspace(0, 1, len(rows), dtype=np.float32)[:, None]
-        rows[:] = (np.asarray(top) * (1 - mix) + np.asarray(bottom) * mix).round().astype(np.uint8)[:, None, :]
+        rows[:] = (
+            (np.asarray(top) * (1 - mix) + np.asarray(bottom) * mix)
+            .round()
+            .astype(np.uint8)[:, None, :]
+        )
 
     def box(self, x0: float, y0: float, x1: float, y1: float, colour: Colour) -> None:
         (left, top), (right, bottom) = self._at(x0, y0), self._at(x1, y1)
         cv2.rectangle(self.bgr, (left, top), (right - 1, bottom - 1), colour, -1)
 
-    def line(self, start: tuple[float, float], end: tuple[float, float], colour: Colour, thickness: float) -> None:
+    def line(
+        self, start: tuple[float, float], end: tuple[float, float], colour: Colour, thickness: float
+    ) -> None:
         pixels = max(1, round(thickness * self._zoom))
         cv2.line(self.bgr, self._at(*start), self._at(*end), colour, pixels, cv2.LINE_AA)
 
     def disc(self, x: float, y: float, radius: float, colour: Colour) -> None:
         cv2.circle(self.bgr, self._at(x, y), round(radius * self._zoom), colour, -1, cv2.LINE_AA)
 
-    def slanted(self, x0: float, x1: float, y0: float, y1: float, slant: float, colour: Colour) -> None:
-        corners = [self._at(x0 + slant, y0), self._at(x1 + slant, y0), self._at(x1, y1), self._at(x0, y1)]
+    def slanted(
+        self, x0: float, x1: float, y0: float, y1: float, slant: float, colour: Colour
+    ) -> None:
+        corners = [
+            self._at(x0 + slant, y0),
+            self._at(x1 + slant, y0),
+            self._at(x1, y1),
+            self._at(x0, y1),
+        ]
         cv2.fillPoly(self.bgr, [np.asarray(corners, np.int32)], colour, cv2.LINE_AA)
 
     def write(self, text: str, x: float, y: float, size: float, colour: Colour) -> None:
@@ -258,7 +313,16 @@ class _Canvas:
         scale, stroke = size * self._zoom / 21.0, max(1, round(size * self._zoom / 9))
         width = cv2.getTextSize(text, cv2.FONT_HERSHEY_DUPLEX, scale, stroke)[0][0]
         left, bottom = self._at(x, y)
-        cv2.putText(self.bgr, text, (left - width // 2, bottom), cv2.FONT_HERSHEY_DUPLEX, scale, colour, stroke, cv2.LINE_AA)
+        cv2.putText(
+            self.bgr,
+            text,
+            (left - width // 2, bottom),
+            cv2.FONT_HERSHEY_DUPLEX,
+            scale,
+            colour,
+            stroke,
+            cv2.LINE_AA,
+        )
 
     def blur(self, y0: float, y1: float, radius: float) -> None:
         rows = self.bgr[round(y0 * self._zoom) : round(y1 * self._zoom)]
@@ -352,11 +416,18 @@ def _draw_pill(picture: Plane, layout: Layout, line: int) -> None:
     unit = layout.unit
     x, y = _caption_at(layout)
     cells = len(title(line)) + 2 + len("00:00:00.000") + 2 + len("#000000")
-    left, top, right, bottom = x - 2 * unit, y - unit, x + (2 * cells + 2) * unit, y + _even(3.6 * unit) + unit
+    left, top, right, bottom = (
+        x - 2 * unit,
+        y - unit,
+        x + (2 * cells + 2) * unit,
+        y + _even(3.6 * unit) + unit,
+    )
     radius = (bottom - top) // 2
     for centre in (left + radius // 2, right - radius // 2):
         cv2.circle(picture, (centre, top + radius), radius, PILL, -1, cv2.LINE_AA)
-    cv2.rectangle(picture, (left + radius // 2, top), (right - radius // 2, top + 2 * radius), PILL, -1)
+    cv2.rectangle(
+        picture, (left + radius // 2, top), (right - radius // 2, top + 2 * radius), PILL, -1
+    )
 
 
 def _tint(colour: Colour, factor: float) -> Colour:

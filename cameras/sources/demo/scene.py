@@ -1,7 +1,9 @@
-"""The demo scene: parcels with QR labels on a belt, drawn so that the right answers are known for every frame.
+"""The demo scene: parcels with QR labels on a belt, drawn so that the right answers are known for
+every frame.
 
-All positions follow from the frame's sequence number alone, so a test can compare predictions with `Conveyor.expected`.
-Frames are drawn straight into the planes that the JPEG encoder takes (full-range YCbCr 4:2:0).
+All positions follow from the frame's sequence number alone, so a test can compare predictions
+with `Conveyor.expected`. Frames are drawn straight into the planes that the JPEG encoder takes
+(full-range YCbCr 4:2:0).
 """
 
 from __future__ import annotations
@@ -23,14 +25,18 @@ NUMBERS_PER_LINE = 500
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A code in the picture: its text and the bounds (x0, y0, x1, y1 in 0..1) of the symbol without its quiet zone."""
+    """A code in the picture: its text and the bounds (x0, y0, x1, y1 in 0..1) of the symbol
+    without its quiet zone.
+    """
 
     text: str
     box: tuple[float, float, float, float]
 
 
 class Conveyor:
-    """One belt. `line` sets the parcels' numbers and where they are at the start, so that demo cameras differ."""
+    """One belt. `line` sets the parcels' numbers and where they are at the start, so that demo
+    cameras differ.
+    """
 
     def __init__(self, width: int = 1280, height: int = 720, line: int = 1) -> None:
         self.layout = art.Layout.fit(width, height)
@@ -53,12 +59,16 @@ class Conveyor:
         return codes
 
     def text(self, index: int) -> str:
-        """What the label of the parcel `index` says; parcel 0 is the first at the left when the belt starts."""
+        """What the label of the parcel `index` says; parcel 0 is the first at the left when the
+        belt starts.
+        """
         number = FIRST_NUMBER + NUMBERS_PER_LINE * (self.line - 1) + index
         return f"PARCEL-{number % 10000:04d}"
 
     def render(self, seq: int, captured_at: int) -> Planes:
-        """Frame `seq`, with the clock showing `captured_at` (ns since the epoch). Valid until the next call."""
+        """Frame `seq`, with the clock showing `captured_at` (ns since the epoch). Valid until
+        the next call.
+        """
         layout = self.layout
         if self._planes is None:
             self._open()
@@ -78,7 +88,9 @@ class Conveyor:
         width, height = scaled_size(self.layout.width, self.layout.height, max_width)
         if width != self.layout.width:
             planes = planes.resize(width, height)
-        return Jpeg(simplejpeg.encode_jpeg_yuv_planes(planes.y, planes.u, planes.v, quality), width, height)
+        return Jpeg(
+            simplejpeg.encode_jpeg_yuv_planes(planes.y, planes.u, planes.v, quality), width, height
+        )
 
     def _open(self) -> None:
         self._planes = art.background(self.layout, self.line)

@@ -12,7 +12,7 @@ from cameras.sources.addresses import Address
 from cameras.sources.base import Jpeg, Look, SourceSettings
 from cameras.sources.demo.scene import Conveyor, Expected
 from cameras.sources.planes import points
-from cameras.sources.ticker import Pacer
+from sightline.base.frame_rate import Ticker
 
 if TYPE_CHECKING:
     from cameras.sources import Check
@@ -40,12 +40,16 @@ class DemoGrab:
 
 
 class DemoSource:
-    """The nth grab shows frame `first_seq + n`: the sequence number that the capture loop gives it."""
+    """The nth grab shows frame `first_seq + n`: the sequence number that the capture loop gives
+    it.
+    """
 
     codec = "demo"
     paced = True
 
-    def __init__(self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check) -> None:
+    def __init__(
+        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+    ) -> None:
         self._settings = settings
         self._stop = stop
         self._conveyor = conveyor_of(address)
@@ -57,7 +61,7 @@ class DemoSource:
         pass
 
     def __iter__(self) -> Iterator[DemoGrab]:
-        pacer = Pacer(self._settings.fps, self._stop)
+        pacer = Ticker(self._settings.fps, self._stop)
         seq = self._settings.first_seq
         while pacer.wait():
             yield DemoGrab(self._conveyor, seq, time.time_ns())

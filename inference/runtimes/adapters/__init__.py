@@ -1,4 +1,6 @@
-"""How a model's tensors become predictions: one name each, chosen by the output option ``adapter``."""
+"""How a model's tensors become predictions: one name each, chosen by the output option
+``adapter``.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ __all__ = ["ADAPTERS", "AdapterKind", "create"]
 
 @dataclass(frozen=True, slots=True)
 class AdapterKind:
-    """An adapter by where it is found. The class at ``name`` takes an instance of its own ``Options`` dataclass."""
+    """An adapter by where it is found. The class at ``name`` takes an instance of its own
+    ``Options`` dataclass.
+    """
 
     title: str
     module: str
@@ -30,19 +34,35 @@ class AdapterKind:
 
 
 ADAPTERS: Final[Mapping[str, AdapterKind]] = {
-    "classification": AdapterKind("Classification: labels for the whole picture", "inference.runtimes.adapters.classification", "Classification"),
-    "ssd": AdapterKind("Detector with boxes, classes and scores (SSD, torchvision)", "inference.runtimes.adapters.ssd", "Ssd"),
+    "classification": AdapterKind(
+        "Classification: labels for the whole picture",
+        "inference.runtimes.adapters.classification",
+        "Classification",
+    ),
+    "ssd": AdapterKind(
+        "Detector with boxes, classes and scores (SSD, torchvision)",
+        "inference.runtimes.adapters.ssd",
+        "Ssd",
+    ),
     "yolo": AdapterKind("Detector of the YOLO family", "inference.runtimes.adapters.yolo", "Yolo"),
-    "seed": AdapterKind('Classifier that answers {"classes": N, "probabilities": [...]}', "inference.runtimes.adapters.seed", "Seed"),
+    "seed": AdapterKind(
+        'Classifier that answers {"classes": N, "probabilities": [...]}',
+        "inference.runtimes.adapters.seed",
+        "Seed",
+    ),
     "raw": AdapterKind("The tensors themselves, as JSON", "inference.runtimes.adapters.raw", "Raw"),
 }
 
 
 def create(values: Mapping[str, object]) -> Adapter:
-    """An adapter by the option ``adapter`` and its own options; a permanent InferenceError says which one is wrong."""
+    """An adapter by the option ``adapter`` and its own options; a permanent InferenceError says
+    which one is wrong.
+    """
     name = values.get("adapter", "raw")
     if not isinstance(name, str) or name not in ADAPTERS:
-        raise InferenceError(f"There is no output adapter {name!r}. Known: {', '.join(ADAPTERS)}.", permanent=True)
+        raise InferenceError(
+            f"There is no output adapter {name!r}. Known: {', '.join(ADAPTERS)}.", permanent=True
+        )
     kind = ADAPTERS[name].load()
     options = {key: value for key, value in values.items() if key != "adapter"}
     made: Adapter = kind(parse(kind.Options, options, within="output"))

@@ -27,18 +27,24 @@ from sightline.messages import Detection
 PROBABILITIES: Final = "probabilities"
 SOFTMAX: Final = "softmax"
 SIGMOID: Final = "sigmoid"
-ADVICE: Final = "If the model gives logits, set the output option 'scores' to softmax, or to sigmoid where labels do not exclude each other."
+ADVICE: Final = (
+    "If the model gives logits, set the output option 'scores' to softmax, or to sigmoid where"
+    " labels do not exclude each other."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ClassificationOptions:
     """How scores are read."""
 
-    tensor: str = text("", "The output with the scores. Empty: the only one, or the only one with fractions.")
+    tensor: str = text(
+        "", "The output with the scores. Empty: the only one, or the only one with fractions."
+    )
     scores: str = choice(
         PROBABILITIES,
         (PROBABILITIES, SOFTMAX, SIGMOID),
-        "What the model gives: probabilities, or logits that become some by softmax (one class is right) or sigmoid (several may be).",
+        "What the model gives: probabilities, or logits that become some by softmax (one class is"
+        " right) or sigmoid (several may be).",
     )
     top: int = number(1, 1, 100, "How many of the surest classes are given.")
     min_score: float = options.min_score(0.0)
@@ -47,9 +53,11 @@ class ClassificationOptions:
 
 
 class Classification:
-    """The surest classes of a tensor of scores (N, classes); axes of length 1 after the batch's may stand anywhere.
+    """The surest classes of a tensor of scores (N, classes); axes of length 1 after the batch's may
+    stand anywhere.
 
-    An output of whole numbers (N,) is taken as the class itself, and one of texts as the label itself, both with the score 1.
+    An output of whole numbers (N,) is taken as the class itself, and one of texts as the label
+    itself, both with the score 1.
     """
 
     Options = ClassificationOptions
@@ -58,7 +66,9 @@ class Classification:
         self._options = options
         self.labels = Labels(options.labels, options.offset)
 
-    def detections(self, outputs: Mapping[str, Tensor], placements: Sequence[Placement]) -> list[tuple[Detection, ...]]:
+    def detections(
+        self, outputs: Mapping[str, Tensor], placements: Sequence[Placement]
+    ) -> list[tuple[Detection, ...]]:
         """The surest classes of each picture."""
         tensor = _squeezed(self._pick(outputs), len(placements))
         if tensor.shape[1] == 1 and tensor.dtype.kind in "iu":
@@ -83,7 +93,9 @@ class Classification:
     def _best(self, scores: Floats) -> tuple[Detection, ...]:
         best = np.argsort(-scores, kind="stable")[: self._options.top].tolist()
         return tuple(
-            Detection(self.labels.name(number), round(float(scores[number]), 4)) for number in best if scores[number] >= self._options.min_score
+            Detection(self.labels.name(number), round(float(scores[number]), 4))
+            for number in best
+            if scores[number] >= self._options.min_score
         )
 
 
@@ -95,9 +107,14 @@ def softmax(logits: Floats) -> Floats:
 
 
 def _squeezed(tensor: Tensor, pictures: int) -> Tensor:
-    """(N, classes) from any shape whose other axes have length 1; (classes,) is that of a single picture, (N,) one value for each."""
+    """(N, classes) from any shape whose other axes have length 1; (classes,) is that of a single
+    picture, (N,) one value for each.
+    """
     if not tensor.size:
-        raise InferenceError(f"The model gave no scores: the output has the shape {words(tensor.shape)}.", permanent=True)
+        raise InferenceError(
+            f"The model gave no scores: the output has the shape {words(tensor.shape)}.",
+            permanent=True,
+        )
     if tensor.ndim == 1 and pictures == 1 and tensor.size != 1:
         return tensor[np.newaxis]
     long = [length for length in tensor.shape[1:] if length != 1]

@@ -15,14 +15,21 @@ NORMALISED: Final = "normalised"
 
 def labels() -> Any:
     """A dataclass field for the names of classes: a list, or the text of a labels file."""
-    about = "Names of the classes in the order of their numbers: a list, or the text of a labels file (JSON, or one label a line)."
+    about = (
+        "Names of the classes in the order of their numbers: a list, or the text of a labels file"
+        " (JSON, or one label a line)."
+    )
     return field(default=(), metadata={"check": _labels, "help": about})
 
 
 def offset(default: int = 0) -> Any:
     """A dataclass field for what is added to a class number to find its label."""
     return number(
-        default, -100_000, 100_000, "Added to a class number to find its label: -1 where the model counts from 1, or has a background class."
+        default,
+        -100_000,
+        100_000,
+        "Added to a class number to find its label: -1 where the model counts from 1, or has a"
+        " background class.",
     )
 
 
@@ -38,8 +45,14 @@ def most(default: int) -> Any:
 
 def coordinates(default: str) -> Any:
     """A dataclass field for the unit of boxes."""
-    return choice(default, (PIXELS, NORMALISED), "Boxes are in pixels of the model's input, or normalised: 0 to 1 of it.")
+    return choice(
+        default,
+        (PIXELS, NORMALISED),
+        "Boxes are in pixels of the model's input, or normalised: 0 to 1 of it.",
+    )
 
 
-def _labels(name: str, metadata: Mapping[str, Any], default: object, value: object) -> tuple[str, ...]:
+def _labels(
+    name: str, metadata: Mapping[str, Any], default: object, value: object
+) -> tuple[str, ...]:
     return read_labels(value)

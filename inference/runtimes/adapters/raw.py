@@ -23,11 +23,14 @@ class RawOptions:
     """How much is shown."""
 
     label: str = text("raw", "Label of the prediction that carries the tensors.")
-    values: int = number(1000, 1, 10_000, "Of each tensor at most this many values are given, the first ones.")
+    values: int = number(
+        1000, 1, 10_000, "Of each tensor at most this many values are given, the first ones."
+    )
 
 
 class Raw:
-    """One prediction a picture, score 1, whose text is JSON: {output: {"datatype", "shape", "values"}}.
+    """One prediction a picture, score 1, whose text is JSON: {output: {"datatype", "shape",
+    "values"}}.
 
     ``values`` are flat, in row-major order; NaN and infinities, which JSON has not, are null.
     """
@@ -38,11 +41,19 @@ class Raw:
         self._options = options
         self.labels = Labels()
 
-    def detections(self, outputs: Mapping[str, Tensor], placements: Sequence[Placement]) -> list[tuple[Detection, ...]]:
+    def detections(
+        self, outputs: Mapping[str, Tensor], placements: Sequence[Placement]
+    ) -> list[tuple[Detection, ...]]:
         """The tensors of each picture."""
         pictures = len(placements)
-        rows = {name: shaped(tensor, (pictures, *[-1] * (tensor.ndim - 1)), f"values of {name!r}") for name, tensor in outputs.items()}
-        return [self._shown({name: tensor[index] for name, tensor in rows.items()}) for index in range(pictures)]
+        rows = {
+            name: shaped(tensor, (pictures, *[-1] * (tensor.ndim - 1)), f"values of {name!r}")
+            for name, tensor in outputs.items()
+        }
+        return [
+            self._shown({name: tensor[index] for name, tensor in rows.items()})
+            for index in range(pictures)
+        ]
 
     def _shown(self, outputs: Mapping[str, Any]) -> tuple[Detection, ...]:
         arrays = {name: np.asarray(value) for name, value in outputs.items()}
@@ -54,7 +65,13 @@ class Raw:
             }
             for name, array in arrays.items()
         }
-        return (Detection(self._options.label, 1.0, text=json.dumps(document, ensure_ascii=False, separators=(",", ":"))),)
+        return (
+            Detection(
+                self._options.label,
+                1.0,
+                text=json.dumps(document, ensure_ascii=False, separators=(",", ":")),
+            ),
+        )
 
 
 def _json(value: object) -> object:

@@ -29,15 +29,23 @@ class FacesOptions:
 
     width: int = number(640, 128, 1920, "Width in pixels of the search.")
     min_score: float = number(0.5, 0.0, 1.0, "Smallest score that is given.")
-    min_face: float = number(0.04, 0.01, 1.0, "Smallest face, as a share of the picture's width: larger is faster.")
-    scale: float = number(1.1, 1.01, 2.0, "Factor from one size searched to the next: larger is faster, misses more.")
-    neighbours: int = number(4, 1, 50, "Finds that must agree on a face: more gives fewer false ones.")
+    min_face: float = number(
+        0.04, 0.01, 1.0, "Smallest face, as a share of the picture's width: larger is faster."
+    )
+    scale: float = number(
+        1.1, 1.01, 2.0, "Factor from one size searched to the next: larger is faster, misses more."
+    )
+    neighbours: int = number(
+        4, 1, 50, "Finds that must agree on a face: more gives fewer false ones."
+    )
 
 
 class Faces:
-    """Frontal faces by OpenCV's cascade of boosted Haar features (Viola and Jones 2001), label "face".
+    """Frontal faces by OpenCV's cascade of boosted Haar features (Viola and Jones 2001), label
+    "face".
 
-    ``score`` = 1 / (1 + exp(-(v - t))), where v is the sum of votes in the cascade's last stage and t its threshold.
+    ``score`` = 1 / (1 + exp(-(v - t))), where v is the sum of votes in the cascade's last stage
+    and t its threshold.
     """
 
     Options = FacesOptions
@@ -50,7 +58,9 @@ class Faces:
         """Read the cascade that comes with OpenCV."""
         detector = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / CASCADE))
         if detector.empty():
-            raise InferenceError(f"The installed OpenCV lacks its data file {CASCADE}.", permanent=True)
+            raise InferenceError(
+                f"The installed OpenCV lacks its data file {CASCADE}.", permanent=True
+            )
         self._detector = detector
 
     def predict(self, batch: Sequence[Picture]) -> list[tuple[Detection, ...]]:
@@ -75,7 +85,10 @@ class Faces:
             outputRejectLevels=True,
         )
         windows = np.reshape(np.asarray(found, dtype=np.int32), (-1, 4)).tolist()
-        faces = (_face(*pair, image.shape) for pair in zip(windows, np.ravel(votes).tolist(), strict=True))
+        faces = (
+            _face(*pair, image.shape)
+            for pair in zip(windows, np.ravel(votes).tolist(), strict=True)
+        )
         sure = [face for face in faces if face is not None and face.score >= options.min_score]
         return tuple(sorted(sure, key=lambda face: face.score, reverse=True))
 
@@ -83,4 +96,8 @@ class Faces:
 def _face(window: Sequence[int], votes: float, shape: tuple[int, ...]) -> Detection | None:
     x, y, across, down = window
     box = from_pixels(x, y, x + across, y + down, shape[1], shape[0])
-    return None if box is None else Detection("face", round(logistic(votes - LAST_STAGE_THRESHOLD), 4), box)
+    return (
+        None
+        if box is None
+        else Detection("face", round(logistic(votes - LAST_STAGE_THRESHOLD), 4), box)
+    )

@@ -26,11 +26,15 @@ class MotionOptions:
 
     width: int = number(320, 64, 1280, "Width in pixels that pictures are scaled down to.")
     history: int = number(200, 10, 5000, "Frames that the background is learned from.")
-    threshold: float = number(25.0, 4.0, 400.0, "Squared distance from the background, in variances, that is motion.")
+    threshold: float = number(
+        25.0, 4.0, 400.0, "Squared distance from the background, in variances, that is motion."
+    )
     warmup: int = number(15, 1, 1000, "Frames seen before the first boxes.")
     min_area: float = number(0.002, 0.0, 1.0, "Smallest box, as a share of the picture.")
     min_score: float = number(0.05, 0.0, 1.0, "Smallest share of moving pixels in a box.")
-    gap: float = number(0.05, 0.0, 0.5, "Regions closer than this share of the width become one box.")
+    gap: float = number(
+        0.05, 0.0, 0.5, "Regions closer than this share of the width become one box."
+    )
     max_boxes: int = number(8, 1, 100, "Largest number of boxes in a picture.")
 
 
@@ -45,10 +49,12 @@ class _Background:
 
 
 class Motion:
-    """Moving regions by a mixture-of-Gaussians background (Zivkovic 2004, OpenCV's MOG2), one a camera.
+    """Moving regions by a mixture-of-Gaussians background (Zivkovic 2004, OpenCV's MOG2), one a
+    camera.
 
-    ``score`` is the share of the box's pixels that move: 1 for a rectangle that moves as a whole, less for thin things.
-    A camera's background starts afresh when its pictures change size, and after a minute without pictures.
+    ``score`` is the share of the box's pixels that move: 1 for a rectangle that moves as a
+    whole, less for thin things. A camera's background starts afresh when its pictures change
+    size, and after a minute without pictures.
     """
 
     Options = MotionOptions
@@ -65,7 +71,9 @@ class Motion:
         """Nothing to load."""
 
     def predict(self, batch: Sequence[Picture]) -> list[tuple[Detection, ...]]:
-        """The moving regions of each picture, largest first; pictures of one camera must come in their order."""
+        """The moving regions of each picture, largest first; pictures of one camera must come in
+        their order.
+        """
         self._forget()
         return [self._predict(picture) for picture in batch]
 
@@ -91,7 +99,9 @@ class Motion:
         for group, (x, y, w, h, _) in enumerate(stats.tolist()):
             if group == 0:
                 continue
-            own = np.where(groups[y : y + h, x : x + w] == group, mask[y : y + h, x : x + w], 0).astype(np.uint8)
+            own = np.where(
+                groups[y : y + h, x : x + w] == group, mask[y : y + h, x : x + w], 0
+            ).astype(np.uint8)
             left, top, across, down = cv2.boundingRect(own)
             pixels = across * down
             if pixels == 0 or pixels < self._options.min_area * width * height:
@@ -112,8 +122,11 @@ class Motion:
         return known
 
     def _model(self) -> cv2.BackgroundSubtractorMOG2:
-        model = cv2.createBackgroundSubtractorMOG2(self._options.history, self._options.threshold, detectShadows=False)
-        # With OpenCV's own 5 and 0.9, what passes again and again (parcels, cars) soon counts as background.
+        model = cv2.createBackgroundSubtractorMOG2(
+            self._options.history, self._options.threshold, detectShadows=False
+        )
+        # With OpenCV's own 5 and 0.9, what passes again and again (parcels, cars) soon counts as
+        # background.
         model.setNMixtures(3)
         model.setBackgroundRatio(0.7)
         return model

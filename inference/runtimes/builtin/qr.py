@@ -18,7 +18,8 @@ from sightline.messages import Detection
 
 Corners = NDArray[np.float32]
 
-# The decoder's cost grows with the picture that it is given, so each code is cut out, with this much around it.
+# The decoder's cost grows with the picture that it is given, so each code is cut out, with this
+# much around it.
 DECODE_MARGIN: Final = 0.15
 # Searching again around a code needs its quiet zone, and room for what the small scale got wrong.
 RETRY_MARGIN: Final = 0.4
@@ -28,15 +29,22 @@ RETRY_MARGIN: Final = 0.4
 class QrOptions:
     """How codes are looked for."""
 
-    width: int = number(640, 160, 7680, "Width in pixels of the search: smaller is faster, larger finds smaller codes.")
+    width: int = number(
+        640,
+        160,
+        7680,
+        "Width in pixels of the search: smaller is faster, larger finds smaller codes.",
+    )
 
 
 class QrCodes:
-    """QR codes by OpenCV's ArUco-based detector: label "qr", ``text`` as decoded, the box without the quiet zone.
+    """QR codes by OpenCV's ArUco-based detector: label "qr", ``text`` as decoded, the box without
+    the quiet zone.
 
-    ``score`` is always 1: a code is only given when it was decoded, and then its Reed-Solomon error correction has
-    confirmed every byte. A code found at the working width and not readable there is looked at again at full scale; one
-    still unreadable is left out. Modules should be about 3 pixels wide at the working width.
+    ``score`` is always 1: a code is only given when it was decoded, and then its Reed-Solomon
+    error correction has confirmed every byte. A code found at the working width and not readable
+    there is looked at again at full scale; one still unreadable is left out. Modules should be
+    about 3 pixels wide at the working width.
     """
 
     Options = QrOptions
@@ -67,7 +75,9 @@ class QrCodes:
             if code is not None:
                 yield code
             elif picture.gray().shape != image.shape:
-                yield from _read_around(detector, picture.gray(), corners * (picture.gray().shape[1] / image.shape[1]))
+                yield from _read_around(
+                    detector, picture.gray(), corners * (picture.gray().shape[1] / image.shape[1])
+                )
 
 
 def _find(detector: cv2.QRCodeDetectorAruco, image: Image) -> list[Corners]:
@@ -91,7 +101,9 @@ def _read(detector: cv2.QRCodeDetectorAruco, image: Image, corners: Corners) -> 
     return Detection("qr", 1.0, box, _text(content)) if content and box else None
 
 
-def _read_around(detector: cv2.QRCodeDetectorAruco, image: Image, corners: Corners) -> Iterator[Detection]:
+def _read_around(
+    detector: cv2.QRCodeDetectorAruco, image: Image, corners: Corners
+) -> Iterator[Detection]:
     """Search the neighbourhood of ``corners`` anew and read what is found there."""
     cut, origin = _cut_out(image, corners, RETRY_MARGIN)
     for found in _find(detector, cut):
@@ -101,16 +113,26 @@ def _read_around(detector: cv2.QRCodeDetectorAruco, image: Image, corners: Corne
 
 
 def _cut_out(image: Image, corners: Corners, margin: float) -> tuple[Image, Corners]:
-    """The part of the picture around ``corners``, and where its top left corner lies in the picture."""
+    """The part of the picture around ``corners``, and where its top left corner lies in the
+    picture.
+    """
     border = margin * float(np.ptp(corners, axis=0).max())
     height, width = image.shape
-    left, top = np.clip(corners.min(axis=0) - border, 0, (width - 1, height - 1)).astype(int).tolist()
-    right, bottom = np.clip(np.ceil(corners.max(axis=0) + border), 1, (width, height)).astype(int).tolist()
-    return np.ascontiguousarray(image[top:bottom, left:right]), np.array((left, top), dtype=np.float32)
+    left, top = (
+        np.clip(corners.min(axis=0) - border, 0, (width - 1, height - 1)).astype(int).tolist()
+    )
+    right, bottom = (
+        np.clip(np.ceil(corners.max(axis=0) + border), 1, (width, height)).astype(int).tolist()
+    )
+    return np.ascontiguousarray(image[top:bottom, left:right]), np.array(
+        (left, top), dtype=np.float32
+    )
 
 
 def _text(content: bytes) -> str:
-    """UTF-8 as almost all codes are written today, else Latin-1, the symbology's own default (ISO/IEC 18004)."""
+    """UTF-8 as almost all codes are written today, else Latin-1, the symbology's own default
+    (ISO/IEC 18004).
+    """
     try:
         return content.decode()
     except UnicodeDecodeError:

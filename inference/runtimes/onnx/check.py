@@ -1,6 +1,8 @@
-"""The first look at an ONNX file that somebody sent, in a process of its own that may neither grow, nor take long, nor reach a network.
+"""The first look at an ONNX file that somebody sent, in a process of its own that may neither grow,
+nor take long, nor reach a network.
 
-Run as a script, by its path: it imports nothing of Sightline. Prints one line of JSON: what the model takes and gives, or {"error": kind, "detail"}.
+Run as a script, by its path: it imports nothing of Sightline. Prints one line of JSON: what the
+model takes and gives, or {"error": kind, "detail"}.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ REFUSED: Final = "refused"
 CLONE_NEWUSER: Final = 0x10000000
 CLONE_NEWNET: Final = 0x40000000
 LONGEST: Final = 300
-MOST_TENSORS: Final = 64
+MAX_TENSORS: Final = 64
 DEEPEST: Final = 100
 SPATIAL: Final = 64
 
@@ -58,9 +60,11 @@ class Stopped(Exception):
 
 
 def keeps_data_outside(data: bytes | mmap.mmap) -> bool:
-    """Whether a tensor of the model lies in another file; NotOnnxError when the bytes are no ONNX model.
+    """Whether a tensor of the model lies in another file; NotOnnxError when the bytes are no ONNX
+    model.
 
-    Reads the protocol-buffer wire format, because loading the file to find out would open those files.
+    Reads the protocol-buffer wire format, because loading the file to find out would open those
+    files.
     """
     waiting = [("model", 0, len(data), 0)]
     graphs = 0
@@ -69,7 +73,9 @@ def keeps_data_outside(data: bytes | mmap.mmap) -> bool:
         if depth > DEEPEST:
             raise NotOnnxError("too deep")
         for field, at, length in _fields(data, start, end):
-            if kind == "tensor" and (field == TENSOR_EXTERNAL_DATA or (field == TENSOR_DATA_LOCATION and length != 0)):
+            if kind == "tensor" and (
+                field == TENSOR_EXTERNAL_DATA or (field == TENSOR_DATA_LOCATION and length != 0)
+            ):
                 return True
             graphs += kind == "model" and field == MODEL_GRAPH
             inner = REACHED.get(kind, {}).get(field)
@@ -113,14 +119,16 @@ def _varint(data: bytes | mmap.mmap, at: int, end: int) -> tuple[int, int]:
 
 
 def describe(session: Any) -> dict[str, Any]:
-    """What an onnxruntime session takes and gives: [name, type, shape] each, -1 for an open length; and the class names that Ultralytics writes."""
+    """What an onnxruntime session takes and gives: [name, type, shape] each, -1 for an open
+    length; and the class names that Ultralytics writes.
+    """
     described = {
         "inputs": [_described(item) for item in session.get_inputs()],
         "outputs": [_described(item) for item in session.get_outputs()],
         "names": session.get_modelmeta().custom_metadata_map.get("names", ""),
     }
-    if any(len(described[side]) > MOST_TENSORS for side in ("inputs", "outputs")):
-        raise Stopped(REFUSED, f"it has more than {MOST_TENSORS} inputs or outputs.")
+    if any(len(described[side]) > MAX_TENSORS for side in ("inputs", "outputs")):
+        raise Stopped(REFUSED, f"it has more than {MAX_TENSORS} inputs or outputs.")
     if any(len(item[0]) > LONGEST for side in ("inputs", "outputs") for item in described[side]):
         raise Stopped(REFUSED, "the name of an input or output is too long.")
     if len(described["names"]) > 1024 * 1024:
@@ -129,7 +137,11 @@ def describe(session: Any) -> dict[str, Any]:
 
 
 def _described(item: Any) -> list[Any]:
-    return [item.name, item.type, [length if isinstance(length, int) and length >= 0 else -1 for length in item.shape]]
+    return [
+        item.name,
+        item.type,
+        [length if isinstance(length, int) and length >= 0 else -1 for length in item.shape],
+    ]
 
 
 def _limit(memory: int, seconds: int) -> None:
@@ -137,7 +149,11 @@ def _limit(memory: int, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (used + memory, used + memory))
     # The first limit sends SIGXCPU, by which the parent knows the reason; the second SIGKILL.
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds + 1))
-    for what, most in ((resource.RLIMIT_FSIZE, 0), (resource.RLIMIT_CORE, 0), (resource.RLIMIT_NOFILE, 64)):
+    for what, most in (
+        (resource.RLIMIT_FSIZE, 0),
+        (resource.RLIMIT_CORE, 0),
+        (resource.RLIMIT_NOFILE, 64),
+    ):
         resource.setrlimit(what, (most, most))
 
 
@@ -145,7 +161,8 @@ def leave_networks() -> None:
     """Go, where the kernel allows it, into a network namespace of its own, with nothing in it."""
     with contextlib.suppress(OSError, AttributeError):
         unshare = ctypes.CDLL(None).unshare
-        # Without rights of its own, a process gets there only by way of a user namespace, in which root could not read others' files.
+        # Without rights of its own, a process gets there only by way of a user namespace, in which
+        # root could not read others' files.
         if unshare(CLONE_NEWNET):
             unshare(CLONE_NEWUSER | CLONE_NEWNET)
 
@@ -171,7 +188,13 @@ def _check(path: Path, memory: int, seconds: int) -> dict[str, Any]:
         raise _stopped(err) from err
     described = describe(session)
     try:
-        session.run(None, {name: np.zeros(_shape(shape), _dtype(np, kind)) for name, kind, shape in described["inputs"]})
+        session.run(
+            None,
+            {
+                name: np.zeros(_shape(shape), _dtype(np, kind))
+                for name, kind, shape in described["inputs"]
+            },
+        )
     except Exception as err:
         # Zeros of a guessed size may be wrong for it: only what they cost is of interest.
         if (stopped := _stopped(err)).kind == MEMORY:
@@ -182,7 +205,10 @@ def _check(path: Path, memory: int, seconds: int) -> dict[str, Any]:
 def _shape(shape: list[int]) -> list[int]:
     """A shape for a trial: one item, and a small picture where the size is open."""
     spatial = len(shape) == 4
-    return [length if length >= 0 else SPATIAL if spatial and axis > 0 else 1 for axis, length in enumerate(shape)]
+    return [
+        length if length >= 0 else SPATIAL if spatial and axis > 0 else 1
+        for axis, length in enumerate(shape)
+    ]
 
 
 def _dtype(np: Any, kind: str) -> Any:
@@ -193,14 +219,21 @@ def _dtype(np: Any, kind: str) -> Any:
 
 def plain(err: Exception) -> str:
     """What onnxruntime says, as a sentence without its codes and the places in its source."""
-    text = re.sub(r"^\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from \S+ failed: ?|/onnxruntime_src/\S+ .*?\) ", "", str(err))
+    text = re.sub(
+        r"^\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from \S+ failed: ?|/onnxruntime_src/\S+"
+        r" .*?\) ",
+        "",
+        str(err),
+    )
     text = " ".join(text.split())
     return (text[:LONGEST] + "…" if len(text) > LONGEST else text.rstrip(". ")) + "."
 
 
 def _stopped(err: Exception) -> Stopped:
     text = str(err)
-    if isinstance(err, MemoryError) or any(word in text for word in ("bad_alloc", "allocate memory", "Failed to allocate", "mmap")):
+    if isinstance(err, MemoryError) or any(
+        word in text for word in ("bad_alloc", "allocate memory", "Failed to allocate", "mmap")
+    ):
         return Stopped(MEMORY)
     if type(err).__name__ in ("InvalidProtobuf", "NoModel"):
         return Stopped(NOT_ONNX)
@@ -208,7 +241,9 @@ def _stopped(err: Exception) -> Stopped:
 
 
 def main() -> None:
-    """Arguments: the file, the memory in bytes beyond that of the libraries, and the seconds of processor time."""
+    """Arguments: the file, the memory in bytes beyond that of the libraries, and the seconds of
+    processor time.
+    """
     path, memory, seconds = sys.argv[1:]
     try:
         answer = _check(Path(path), int(memory), int(seconds))

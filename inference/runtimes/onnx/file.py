@@ -24,7 +24,11 @@ DATATYPES: Final[Mapping[str, str]] = {
     "float": "FP32",
     "double": "FP64",
     "string": BYTES,
-    **{f"{sign}int{bits}": f"{sign}int{bits}".upper() for sign in ("", "u") for bits in (8, 16, 32, 64)},
+    **{
+        f"{sign}int{bits}": f"{sign}int{bits}".upper()
+        for sign in ("", "u")
+        for bits in (8, 16, 32, 64)
+    },
 }
 PROBABILITIES_BY_CLASS: Final = ("seq(map(int64,tensor(float)))", "seq(map(string,tensor(float)))")
 TIME: Final = "time"
@@ -34,7 +38,9 @@ ENVIRONMENT: Final = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "PATH
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a model may cost: the file's size in MiB, memory in GiB while it loads and predicts once, and seconds for both."""
+    """What a model may cost: the file's size in MiB, memory in GiB while it loads and predicts
+    once, and seconds for both.
+    """
 
     mebibytes: int = 1024
     gibibytes: float = 4.0
@@ -42,7 +48,8 @@ class Limits:
 
 
 def check_file(path: Path, limits: Limits | None = None) -> ModelMetadata:
-    """What the model takes and gives, after it was loaded and tried in a process of its own; a permanent InferenceError says why it is not used.
+    """What the model takes and gives, after it was loaded and tried in a process of its own; a
+    permanent InferenceError says why it is not used.
 
     Asked again about the same unchanged file, it answers from memory.
     """
@@ -50,10 +57,15 @@ def check_file(path: Path, limits: Limits | None = None) -> ModelMetadata:
     try:
         state = path.stat()
     except OSError as err:
-        raise InferenceError(f"The model's file cannot be read: {err.strerror}. Upload it again.", permanent=True) from err
+        raise InferenceError(
+            f"The model's file cannot be read: {err.strerror}. Upload it again.", permanent=True
+        ) from err
     if state.st_size > limits.mebibytes * 2**20:
         size = f"{state.st_size / 2**20:.0f} MiB"
-        raise InferenceError(f"The file is too large: {size}, and {limits.mebibytes} MiB are allowed.", permanent=True)
+        raise InferenceError(
+            f"The file is too large: {size}, and {limits.mebibytes} MiB are allowed.",
+            permanent=True,
+        )
     if not state.st_size:
         raise InferenceError("The file is empty.", permanent=True)
     return _checked(path.absolute(), (state.st_size, state.st_mtime_ns, state.st_ino), limits)
@@ -67,14 +79,20 @@ def sha256(path: Path) -> str:
 
 def metadata_of(described: Mapping[str, Any]) -> ModelMetadata:
     """The description that ``onnx_check.describe`` gives."""
-    inputs, outputs = (tuple(_spec(*item) for item in described[side]) for side in ("inputs", "outputs"))
-    return ModelMetadata("", "", inputs, outputs, platform="onnxruntime", labels=_labels(described["names"]))
+    inputs, outputs = (
+        tuple(_spec(*item) for item in described[side]) for side in ("inputs", "outputs")
+    )
+    return ModelMetadata(
+        "", "", inputs, outputs, platform="onnxruntime", labels=_labels(described["names"])
+    )
 
 
 def _spec(name: str, kind: str, shape: Sequence[int]) -> TensorSpec:
     if kind in PROBABILITIES_BY_CLASS:
         return TensorSpec(name, "FP32", (-1, -1))
-    return TensorSpec(name, DATATYPES.get(kind.removeprefix("tensor(").removesuffix(")"), ""), tuple(shape))
+    return TensorSpec(
+        name, DATATYPES.get(kind.removeprefix("tensor(").removesuffix(")"), ""), tuple(shape)
+    )
 
 
 def _labels(names: str) -> tuple[str, ...]:
@@ -88,15 +106,31 @@ def _labels(names: str) -> tuple[str, ...]:
 def _checked(path: Path, state: tuple[int, ...], limits: Limits) -> ModelMetadata:
     answer = _ask(path, limits)
     if "error" in answer:
-        raise InferenceError(_sentence(answer["error"], answer.get("detail", ""), limits), permanent=True)
+        raise InferenceError(
+            _sentence(answer["error"], answer.get("detail", ""), limits), permanent=True
+        )
     return metadata_of(answer)
 
 
 def _ask(path: Path, limits: Limits) -> dict[str, Any]:
-    command = [sys.executable, "-I", onnx_check.__file__, str(path), str(int(limits.gibibytes * 2**30)), str(limits.seconds)]
+    command = [
+        sys.executable,
+        "-I",
+        onnx_check.__file__,
+        str(path),
+        str(int(limits.gibibytes * 2**30)),
+        str(limits.seconds),
+    ]
     try:
         # Nothing of the environment is handed on: it holds passwords.
-        done = subprocess.run(command, capture_output=True, timeout=limits.seconds, env=ENVIRONMENT, cwd="/", check=False)
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            timeout=limits.seconds,
+            env=ENVIRONMENT,
+            cwd="/",
+            check=False,
+        )
     except subprocess.TimeoutExpired:
         return {"error": TIME}
     if done.returncode in (-signal.SIGXCPU, -signal.SIGKILL):
@@ -104,16 +138,31 @@ def _ask(path: Path, limits: Limits) -> dict[str, Any]:
     try:
         answer: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        return {"error": CRASHED, "detail": done.stderr.decode(errors="replace").strip().rpartition("\n")[2][-onnx_check.LONGEST :]}
+        return {
+            "error": CRASHED,
+            "detail": (
+                done.stderr.decode(errors="replace")
+                .strip()
+                .rpartition("\n")[2][-onnx_check.LONGEST :]
+            ),
+        }
     return answer
 
 
 def _sentence(kind: str, detail: str, limits: Limits) -> str:
     why = f": {detail}" if detail else "."
     return {
-        onnx_check.NOT_ONNX: "The file is not an ONNX model, or it is cut off. Upload the .onnx file itself.",
-        onnx_check.EXTERNAL: "The model keeps its weights in a second file (external data), which is not accepted. Export it as a single file.",
-        onnx_check.MEMORY: f"The model takes more than {limits.gibibytes:g} GiB of memory to load and predict once.",
+        onnx_check.NOT_ONNX: (
+            "The file is not an ONNX model, or it is cut off. Upload the .onnx file itself."
+        ),
+        onnx_check.EXTERNAL: (
+            "The model keeps its weights in a second file (external data), which is not accepted."
+            " Export it as a single file."
+        ),
+        onnx_check.MEMORY: (
+            f"The model takes more than {limits.gibibytes:g} GiB of memory to load and predict"
+            " once."
+        ),
         onnx_check.REFUSED: f"ONNX Runtime does not take the model{why}",
         TIME: f"The model takes longer than {limits.seconds} s to load and predict once.",
         CRASHED: f"The model crashes ONNX Runtime while it loads or predicts{why}",

@@ -47,11 +47,17 @@ ERRORS: Final = (
 class OnnxOptions:
     """What the file runs on, and what it may cost when it is tried at first."""
 
-    provider: str = choice("cpu", ("cpu", "cuda", "auto"), "cpu; cuda: an NVIDIA GPU; auto: the GPU if there is one.")
+    provider: str = choice(
+        "cpu", ("cpu", "cuda", "auto"), "cpu; cuda: an NVIDIA GPU; auto: the GPU if there is one."
+    )
     threads: int = number(0, 0, 64, "Threads for one prediction. 0: one for each core.")
     max_mebibytes: int = number(1024, 1, 2048, "Largest file that is loaded, in MiB.")
-    max_gibibytes: float = number(4.0, 0.25, 256.0, "Most memory for loading and one prediction, in GiB.")
-    max_seconds: int = number(60, 1, 600, "Longest time for loading and one prediction, in seconds.")
+    max_gibibytes: float = number(
+        4.0, 0.25, 256.0, "Most memory for loading and one prediction, in GiB."
+    )
+    max_seconds: int = number(
+        60, 1, 600, "Longest time for loading and one prediction, in seconds."
+    )
 
     @property
     def limits(self) -> Limits:
@@ -60,9 +66,11 @@ class OnnxOptions:
 
 
 class Onnx:
-    """A backend over one ONNX file. It is loaded in a process of its own first, with limits, and then in this one.
+    """A backend over one ONNX file. It is loaded in a process of its own first, with limits, and
+    then in this one.
 
-    A model whose batch is fixed to N gets N rows at a time, the last ones filled up; the outputs are put together again.
+    A model whose batch is fixed to N gets N rows at a time, the last ones filled up; the outputs
+    are put together again.
     """
 
     Options = OnnxOptions
@@ -84,10 +92,14 @@ class Onnx:
             session = ort.InferenceSession(self._file, self._session_options(), providers=providers)
             self._metadata = metadata_of(describe(session))
         except ERRORS as err:
-            raise InferenceError(f"ONNX Runtime does not take the model: {plain(err)}", permanent=True) from err
+            raise InferenceError(
+                f"ONNX Runtime does not take the model: {plain(err)}", permanent=True
+            ) from err
         if providers[0] not in session.get_providers():
             raise InferenceError(
-                "ONNX Runtime cannot use the GPU. Check the NVIDIA driver, CUDA and cuDNN, or set 'provider' to cpu.", permanent=False
+                "ONNX Runtime cannot use the GPU. Check the NVIDIA driver, CUDA and cuDNN, or set"
+                " 'provider' to cpu.",
+                permanent=False,
             )
         self._session = session
         self._batch = _fixed_batch(self._metadata)
@@ -102,10 +114,20 @@ class Onnx:
         """The outputs by name."""
         given = {spec.name: _fitted(spec, inputs, self._batch) for spec in self.metadata().inputs}
         if unknown := [name for name in inputs if name not in given]:
-            raise InferenceError(f"The model has no input {unknown[0]!r}. Its inputs: {', '.join(given)}.", permanent=True)
-        rows = {len(given[spec.name]) for spec in self._metadata.inputs if _is_batched(spec, self._batch)}
+            raise InferenceError(
+                f"The model has no input {unknown[0]!r}. Its inputs: {', '.join(given)}.",
+                permanent=True,
+            )
+        rows = {
+            len(given[spec.name])
+            for spec in self._metadata.inputs
+            if _is_batched(spec, self._batch)
+        }
         if len(rows) > 1:
-            raise InferenceError(f"The inputs have different numbers of rows: {', '.join(map(str, sorted(rows)))}.", permanent=True)
+            raise InferenceError(
+                f"The inputs have different numbers of rows: {', '.join(map(str, sorted(rows)))}.",
+                permanent=True,
+            )
         if not self._batch or rows == {self._batch}:
             return self._run(given)
         return self._in_steps(given, rows.pop())
@@ -117,7 +139,10 @@ class Onnx:
     def _providers(self) -> list[str]:
         has_gpu = CUDA in ort.get_available_providers()
         if self._options.provider == "cuda" and not has_gpu:
-            raise InferenceError("This ONNX Runtime has no CUDA. Install onnxruntime-gpu, or set 'provider' to cpu.", permanent=True)
+            raise InferenceError(
+                "This ONNX Runtime has no CUDA. Install onnxruntime-gpu, or set 'provider' to cpu.",
+                permanent=True,
+            )
         return [CUDA, CPU] if has_gpu and self._options.provider != "cpu" else [CPU]
 
     def _session_options(self) -> ort.SessionOptions:
@@ -133,10 +158,19 @@ class Onnx:
         parts = []
         for start in range(0, rows, self._batch):
             step = {name: tensor[start : start + self._batch] for name, tensor in inputs.items()}
-            parts.append(self._run({name: _filled(tensor, self._batch) for name, tensor in step.items()}))
+            parts.append(
+                self._run({name: _filled(tensor, self._batch) for name, tensor in step.items()})
+            )
         if any(len(tensor) != self._batch for part in parts for tensor in part.values()):
-            raise InferenceError(f"The model takes only {self._batch} row(s) at a time. Set the deployment's batch to that.", permanent=True)
-        return {name: np.concatenate([part[name] for part in parts])[:rows] for name in (parts[0] if parts else ())}
+            raise InferenceError(
+                f"The model takes only {self._batch} row(s) at a time. Set the deployment's batch"
+                " to that.",
+                permanent=True,
+            )
+        return {
+            name: np.concatenate([part[name] for part in parts])[:rows]
+            for name in (parts[0] if parts else ())
+        }
 
     def _run(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         assert self._session is not None
@@ -144,8 +178,13 @@ class Onnx:
             outputs = self._session.run(None, dict(inputs))
         except ERRORS as err:
             lacks_memory = isinstance(err, MemoryError) or "allocate" in str(err)
-            raise InferenceError(f"The model failed: {plain(err)}", permanent=not lacks_memory) from err
-        return {spec.name: _tensor(spec, value) for spec, value in zip(self._metadata.outputs, outputs, strict=True)}
+            raise InferenceError(
+                f"The model failed: {plain(err)}", permanent=not lacks_memory
+            ) from err
+        return {
+            spec.name: _tensor(spec, value)
+            for spec, value in zip(self._metadata.outputs, outputs, strict=True)
+        }
 
 
 def _fixed_batch(metadata: ModelMetadata) -> int:
@@ -159,24 +198,43 @@ def _is_batched(spec: TensorSpec, batch: int) -> bool:
 
 
 def _fitted(spec: TensorSpec, inputs: Mapping[str, Tensor], batch: int) -> Tensor:
-    """The input's tensor in its type; a permanent InferenceError when it is missing, or of another shape, the batch aside."""
+    """The input's tensor in its type; a permanent InferenceError when it is missing, or of
+    another shape, the batch aside.
+    """
     if spec.name not in inputs:
         raise InferenceError(f"The model's input {spec.name!r} is missing.", permanent=True)
     tensor = np.asarray(inputs[spec.name])
     wanted = (-1, *spec.shape[1:]) if _is_batched(spec, batch) else spec.shape
-    if tensor.ndim != len(wanted) or any(length not in (-1, given) for length, given in zip(wanted, tensor.shape, strict=True)):
-        raise InferenceError(f"The model's input {spec.name!r} has the shape {words(wanted)}, but {words(tensor.shape)} was given.", permanent=True)
+    if tensor.ndim != len(wanted) or any(
+        length not in (-1, given) for length, given in zip(wanted, tensor.shape, strict=True)
+    ):
+        raise InferenceError(
+            f"The model's input {spec.name!r} has the shape {words(wanted)}, but"
+            f" {words(tensor.shape)} was given.",
+            permanent=True,
+        )
     return _typed(spec, tensor)
 
 
 def _typed(spec: TensorSpec, tensor: Tensor) -> Tensor:
     if spec.datatype == BYTES:
         texts: Tensor = np.empty(tensor.size, dtype=np.object_)
-        texts[:] = [value.decode(errors="replace") if isinstance(value, bytes) else str(value) for value in tensor.ravel().tolist()]
+        texts[:] = [
+            value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+            for value in tensor.ravel().tolist()
+        ]
         return texts.reshape(tensor.shape)
     if spec.datatype not in DTYPES or tensor.dtype.kind not in "fiub":
-        raise InferenceError(f"The model's input {spec.name!r} takes {spec.datatype or 'no plain tensor'}; numbers are given.", permanent=True)
-    return np.ascontiguousarray(tensor, dtype=DTYPES[spec.datatype]) if tensor.ndim else tensor.astype(DTYPES[spec.datatype])
+        raise InferenceError(
+            f"The model's input {spec.name!r} takes {spec.datatype or 'no plain tensor'}; numbers"
+            " are given.",
+            permanent=True,
+        )
+    return (
+        np.ascontiguousarray(tensor, dtype=DTYPES[spec.datatype])
+        if tensor.ndim
+        else tensor.astype(DTYPES[spec.datatype])
+    )
 
 
 def _filled(tensor: Tensor, rows: int) -> Tensor:
@@ -195,7 +253,9 @@ def _tensor(spec: TensorSpec, value: Any) -> Tensor:
     if isinstance(value, int | float):
         return np.asarray(value)
     raise InferenceError(
-        f"The model's output {spec.name!r} is no tensor, but a {type(value).__name__}. Export the model with plain tensors.", permanent=True
+        f"The model's output {spec.name!r} is no tensor, but a {type(value).__name__}. Export the"
+        " model with plain tensors.",
+        permanent=True,
     )
 
 

@@ -1,4 +1,6 @@
-"""How pictures become a model's input, as data: options, filled up with what the model says of its input."""
+"""How pictures become a model's input, as data: options, filled up with what the model says of
+its input.
+"""
 
 from __future__ import annotations
 
@@ -27,26 +29,57 @@ MAX_SIDE: Final = 8192
 
 @dataclass(frozen=True, slots=True)
 class InputOptions:
-    """How a picture becomes the model's input. What is left out, or "auto", is taken from what the model says of its input."""
+    """How a picture becomes the model's input. What is left out, or "auto", is taken from what
+    the model says of its input.
+    """
 
     name: str = text("", "The model's input for the picture. Empty: its only one.")
     format: str = choice(
-        AUTO, (AUTO, TENSOR, JPEG), "jpeg: the JPEG itself is sent, and the model decodes it. auto: jpeg where the input is of type BYTES."
+        AUTO,
+        (AUTO, TENSOR, JPEG),
+        "jpeg: the JPEG itself is sent, and the model decodes it. auto: jpeg where the input is of"
+        " type BYTES.",
     )
     width: int = number(0, 0, MAX_SIDE, "Width of the input in pixels. 0: as the model says.")
     height: int = number(0, 0, MAX_SIDE, "Height of the input in pixels. 0: as the model says.")
     fit: str = choice(
         LETTERBOX,
         (LETTERBOX, STRETCH, CROP, NONE),
-        "letterbox: the whole picture, bars at its sides; stretch: the whole picture, distorted; crop: its middle; none: in its own size.",
+        "letterbox: the whole picture, bars at its sides; stretch: the whole picture, distorted;"
+        " crop: its middle; none: in its own size.",
     )
     pad: int = number(114, 0, 255, "Brightness of a letterbox's bars.")
-    colour: str = choice(AUTO, (AUTO, *CHANNELS), "Order of the colours. auto: RGB, or GRAY where the input has one channel.")
-    scale: float = number(0.0, 0.0, 65536.0, "What each value 0..255 is multiplied by, first. 0: 1/255 for fractions, 1 for whole numbers.")
-    mean: tuple[float, ...] = numbers((), -65536.0, 65536.0, "Subtracted after that: one number, or one for each colour.", counts=(0, 1, 3))
-    std: tuple[float, ...] = numbers((), 1e-9, 65536.0, "Divided by at last: one number, or one for each colour.", counts=(0, 1, 3))
+    colour: str = choice(
+        AUTO,
+        (AUTO, *CHANNELS),
+        "Order of the colours. auto: RGB, or GRAY where the input has one channel.",
+    )
+    scale: float = number(
+        0.0,
+        0.0,
+        65536.0,
+        "What each value 0..255 is multiplied by, first. 0: 1/255 for fractions, 1 for whole"
+        " numbers.",
+    )
+    mean: tuple[float, ...] = numbers(
+        (),
+        -65536.0,
+        65536.0,
+        "Subtracted after that: one number, or one for each colour.",
+        counts=(0, 1, 3),
+    )
+    std: tuple[float, ...] = numbers(
+        (),
+        1e-9,
+        65536.0,
+        "Divided by at last: one number, or one for each colour.",
+        counts=(0, 1, 3),
+    )
     layout: str = choice(
-        AUTO, (AUTO, *RANKS), "Order of the axes: batch N, height H, width W, colours C; NHW for grey ones; FLAT for all values in one row."
+        AUTO,
+        (AUTO, *RANKS),
+        "Order of the axes: batch N, height H, width W, colours C; NHW for grey ones; FLAT for all"
+        " values in one row.",
     )
     dtype: str = choice(AUTO, (AUTO, *VALUES), "Type of the values.")
 
@@ -54,7 +87,12 @@ class InputOptions:
     def complete(self) -> bool:
         """Whether the model need not be asked about its input."""
         return bool(self.name) and (
-            self.format == JPEG or (self.format == TENSOR and AUTO not in (self.layout, self.dtype, self.colour) and self._sized)
+            self.format == JPEG
+            or (
+                self.format == TENSOR
+                and AUTO not in (self.layout, self.dtype, self.colour)
+                and self._sized
+            )
         )
 
     @property
@@ -63,7 +101,9 @@ class InputOptions:
 
 
 def resolve(options: InputOptions, spec: TensorSpec) -> InputOptions:
-    """The options with nothing left open; a permanent InferenceError when the model's input takes no such pictures."""
+    """The options with nothing left open; a permanent InferenceError when the model's input
+    takes no such pictures.
+    """
     form = options.format if options.format != AUTO else JPEG if spec.datatype == BYTES else TENSOR
     named = replace(options, name=options.name or spec.name, format=form)
     if form == JPEG:
@@ -71,7 +111,9 @@ def resolve(options: InputOptions, spec: TensorSpec) -> InputOptions:
     dtype = spec.datatype if options.dtype == AUTO else options.dtype
     if dtype not in VALUES or (spec.datatype and dtype != spec.datatype):
         raise _refused(
-            spec, f"takes {spec.datatype or 'an unknown type'}; pictures become {', '.join(VALUES)}. Set the input option 'dtype' to its type"
+            spec,
+            f"takes {spec.datatype or 'an unknown type'}; pictures become {', '.join(VALUES)}. Set"
+            " the input option 'dtype' to its type",
         )
     layout = options.layout if options.layout != AUTO else _layout(spec)
     return _checked(_sized(replace(named, layout=layout, dtype=dtype), spec), spec)
@@ -88,12 +130,25 @@ def _layout(spec: TensorSpec) -> str:
 
 def _sized(options: InputOptions, spec: TensorSpec) -> InputOptions:
     height, width, channels = _lengths(options, spec)
-    colour = options.colour if options.colour != AUTO else GRAY if channels == 1 or options.layout == NHW else "RGB"
+    colour = (
+        options.colour
+        if options.colour != AUTO
+        else GRAY
+        if channels == 1 or options.layout == NHW
+        else "RGB"
+    )
     if options.fit == NONE:
         return replace(options, colour=colour, width=0, height=0)
-    sized = replace(options, colour=colour, width=options.width or max(width, 0), height=options.height or max(height, 0))
+    sized = replace(
+        options,
+        colour=colour,
+        width=options.width or max(width, 0),
+        height=options.height or max(height, 0),
+    )
     if not (sized.width and sized.height):
-        raise _refused(spec, "leaves the size of pictures open. Set the input options 'width' and 'height'")
+        raise _refused(
+            spec, "leaves the size of pictures open. Set the input options 'width' and 'height'"
+        )
     return sized
 
 
@@ -119,13 +174,24 @@ def _unrolled(options: InputOptions, values: int) -> tuple[int, int, int]:
 def _checked(options: InputOptions, spec: TensorSpec) -> InputOptions:
     made = shape_of(options, options.height, options.width)
     # 0: in its own size, a picture's height and width are known only when it comes.
-    fits = len(made) == len(spec.shape) - 1 and all(given in (0, length) or length == -1 for length, given in zip(spec.shape[1:], made, strict=True))
+    fits = len(made) == len(spec.shape) - 1 and all(
+        given in (0, length) or length == -1
+        for length, given in zip(spec.shape[1:], made, strict=True)
+    )
     if spec.shape and not fits:
         advice = "Set the input options 'width', 'height', 'layout' and 'colour'"
-        raise _refused(spec, f"has the shape {words(spec.shape)}, but the options make {words((-1, *made))}. {advice}")
+        raise _refused(
+            spec,
+            f"has the shape {words(spec.shape)}, but the options make {words((-1, *made))}."
+            f" {advice}",
+        )
     for name in ("mean", "std"):
         if len(getattr(options, name)) not in (0, 1, len(CHANNELS[options.colour])):
-            raise _refused(spec, f"has one colour, but the input option {name!r} has {len(getattr(options, name))} numbers")
+            raise _refused(
+                spec,
+                f"has one colour, but the input option {name!r} has {len(getattr(options, name))}"
+                " numbers",
+            )
     return options
 
 

@@ -22,16 +22,23 @@ from inference.runtimes.tensors import Backend, ModelMetadata, TensorSpec
 from sightline.messages import Detection
 
 
-def _adapter(name: str, metadata: Mapping[str, Any], default: object, value: object) -> Mapping[str, object]:
+def _adapter(
+    name: str, metadata: Mapping[str, Any], default: object, value: object
+) -> Mapping[str, object]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise wrong(f'The option {name!r} must be an object, as in {{"adapter": "classification", "top": 5}}.')
+        raise wrong(
+            f'The option {name!r} must be an object, as in {{"adapter": "classification", "top":'
+            " 5}."
+        )
     adapters.create(value)
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class PictureOptions:
-    """What stands between pictures and tensors. ``output`` has the name of an adapter and the options of that adapter."""
+    """What stands between pictures and tensors. ``output`` has the name of an adapter and the
+    options of that adapter.
+    """
 
     input: InputOptions = section(InputOptions, "How a picture becomes the model's input.")  # noqa: RUF009 - a field
     output: Mapping[str, object] = field(
@@ -47,7 +54,8 @@ class PictureOptions:
 class PictureModel:
     """A runtime for pictures over any backend; for one thread at a time.
 
-    A model whose batch is fixed to N is asked for N pictures at a time at most. ``notes`` are warnings for the model's owner, each once.
+    A model whose batch is fixed to N is asked for N pictures at a time at most. ``notes`` are
+    warnings for the model's owner, each once.
     """
 
     Options = PictureOptions
@@ -70,13 +78,21 @@ class PictureModel:
         return tuple(self._adapter.labels.notes)
 
     def load(self) -> None:
-        """Load the backend, and settle how pictures are given to it; InferenceError when the model takes none."""
+        """Load the backend, and settle how pictures are given to it; InferenceError when the
+        model takes none.
+        """
         self._backend.load()
         metadata = self._metadata()
         spec = self._spec(metadata)
         settled = resolve(self._input, spec)
         self._preprocessor = Preprocessor(settled, rank=len(spec.shape) or 1)
-        self._most = 1 if settled.fit == NONE and settled.format != JPEG else max(spec.shape[0], 0) if spec.shape else 0
+        self._most = (
+            1
+            if settled.fit == NONE and settled.format != JPEG
+            else max(spec.shape[0], 0)
+            if spec.shape
+            else 0
+        )
         if not self._adapter.labels.names:
             self._adapter.labels.names = metadata.labels
 
@@ -93,9 +109,13 @@ class PictureModel:
         self._preprocessor = None
         self._backend.close()
 
-    def _predict(self, preprocessor: Preprocessor, batch: Sequence[Picture]) -> list[tuple[Detection, ...]]:
+    def _predict(
+        self, preprocessor: Preprocessor, batch: Sequence[Picture]
+    ) -> list[tuple[Detection, ...]]:
         tensor, placements = preprocessor(batch)
-        return self._adapter.detections(self._backend.infer({preprocessor.options.name: tensor}), placements)
+        return self._adapter.detections(
+            self._backend.infer({preprocessor.options.name: tensor}), placements
+        )
 
     def _metadata(self) -> ModelMetadata:
         try:
@@ -114,8 +134,17 @@ class PictureModel:
         names = ", ".join(known)
         if known:
             what = f"no input {name!r}. Its inputs" if name else "several inputs"
-            raise InferenceError(f"The model has {what}: {names}. Set the input option 'name' to the one for the picture.", permanent=True)
+            raise InferenceError(
+                f"The model has {what}: {names}. Set the input option 'name' to the one for the"
+                " picture.",
+                permanent=True,
+            )
         if self._input.complete:
             return TensorSpec(name, "", ())
-        needed = "'name', 'width', 'height', 'layout', 'colour' and 'dtype'; or 'name', and 'format' to jpeg"
-        raise InferenceError(f"The model does not say what it takes. Set the input options {needed}.", permanent=True)
+        needed = (
+            "'name', 'width', 'height', 'layout', 'colour' and 'dtype'; or 'name', and 'format' to"
+            " jpeg"
+        )
+        raise InferenceError(
+            f"The model does not say what it takes. Set the input options {needed}.", permanent=True
+        )

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from inference.runtimes.base import Picture
 
 # What such an error comes from is in the input or in the code: the same input raises it again.
-PERMANENT: Final = (ArithmeticError, AssertionError, AttributeError, LookupError, NotImplementedError, TypeError, ValueError)
+PERMANENT: Final = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    NotImplementedError,
+    TypeError,
+    ValueError,
+)
 EXACT_FLOAT: Final = 2**53
 
 
@@ -29,7 +37,9 @@ class PythonOptions:
 
 
 class PythonModel:
-    """A class with the MLModel interface (``inference.runtimes.python.registry``) as a runtime for records, and for pictures where it takes them."""
+    """A class with the MLModel interface (``inference.runtimes.python.registry``) as a runtime
+    for records, and for pictures where it takes them.
+    """
 
     Options = PythonOptions
 
@@ -48,7 +58,9 @@ class PythonModel:
 
     @property
     def batches(self) -> bool:
-        """Whether the class takes several inputs in one call; otherwise it is asked one by one, whatever the batch."""
+        """Whether the class takes several inputs in one call; otherwise it is asked one by one,
+        whatever the batch.
+        """
         return hasattr(self.found.kind, "predict_batch")
 
     def load(self) -> None:
@@ -58,7 +70,10 @@ class PythonModel:
             own_schema = self._model.input_schema if hasattr(self._model, "input_schema") else {}
             self.output_schema = python_models.schema_of(getattr(self._model, "output_schema", {}))
         except (Exception, SystemExit) as err:
-            raise InferenceError(f"The class {self.found.source} cannot be loaded. {type(err).__name__}: {err}", permanent=False) from err
+            raise InferenceError(
+                f"The class {self.found.source} cannot be loaded. {type(err).__name__}: {err}",
+                permanent=False,
+            ) from err
         self.input_schema = python_models.schema_of(own_schema)
         self._prepared = _preparation(own_schema, self.input_schema)
 
@@ -70,17 +85,28 @@ class PythonModel:
     def predict_records(self, batch: Sequence[Mapping[str, Any]]) -> list[Result]:
         """What the class says of each record. An exception costs its own record only."""
         if "records" not in self.takes:
-            raise InferenceError(f"The model {self.found.qualified_name!r} takes pictures, not records.", permanent=True)
+            raise InferenceError(
+                f"The model {self.found.qualified_name!r} takes pictures, not records.",
+                permanent=True,
+            )
         prepared = self._prepared
         inputs = batch if prepared is None else [prepared(record) for record in batch]
-        return [result if type(result) is dict else _document(result) for result in self._asked(inputs)]
+        return [
+            result if type(result) is dict else _document(result) for result in self._asked(inputs)
+        ]
 
     def predict(self, batch: Sequence[Picture]) -> list[tuple[Detection, ...]]:
         """What the class sees in each picture; the first exception fails the batch."""
         if "pictures" not in self.takes:
-            raise InferenceError(f"The model {self.found.qualified_name!r} takes records, not pictures.", permanent=True)
+            raise InferenceError(
+                f"The model {self.found.qualified_name!r} takes records, not pictures.",
+                permanent=True,
+            )
         width = getattr(self._model, "picture_width", None)
-        return [_detections(result) for result in self._asked([picture.bgr(width)[:, :, ::-1] for picture in batch])]
+        return [
+            _detections(result)
+            for result in self._asked([picture.bgr(width)[:, :, ::-1] for picture in batch])
+        ]
 
     def _asked(self, inputs: Sequence[Any]) -> list[Any]:
         if self.batches:
@@ -89,13 +115,17 @@ class PythonModel:
             except (Exception, SystemExit) as err:
                 raise _translated(err) from err
             if len(results) != len(inputs):
-                raise InferenceError(f"The model's predict_batch gave {len(results)} results for {len(inputs)} inputs.", permanent=True)
+                raise InferenceError(
+                    f"The model's predict_batch gave {len(results)} results for {len(inputs)}"
+                    " inputs.",
+                    permanent=True,
+                )
             return results
         predict, results = self._model.predict, []
         for item in inputs:
             try:
                 results.append(predict(item))
-            except (Exception, SystemExit) as err:  # noqa: BLE001 - foreign code may raise anything; whatever it is, it costs this input
+            except (Exception, SystemExit) as err:  # noqa: BLE001 - foreign code may raise anything
                 results.append(_translated(err))
         return results
 
@@ -117,7 +147,11 @@ def _document(result: Any) -> Result:
         return document
     if isinstance(result, Mapping):
         return dict(result)
-    return InferenceError(f"The model gave {_article(type(result).__name__)}; a result is an object with names and values.", permanent=True)
+    return InferenceError(
+        f"The model gave {_article(type(result).__name__)}; a result is an object with names and"
+        " values.",
+        permanent=True,
+    )
 
 
 def _article(name: str) -> str:
@@ -134,7 +168,10 @@ def _detections(result: Any) -> tuple[Detection, ...]:
         return tuple(item if isinstance(item, Detection) else _detection(item) for item in result)
     except (KeyError, TypeError, ValueError) as err:
         wanted = "a list of objects with label, score and, where there is one, box"
-        raise InferenceError(f"The model's predictions are not {wanted}: {type(err).__name__}: {err}.", permanent=True) from err
+        raise InferenceError(
+            f"The model's predictions are not {wanted}: {type(err).__name__}: {err}.",
+            permanent=True,
+        ) from err
 
 
 def _detection(item: Mapping[str, Any]) -> Detection:
@@ -143,7 +180,12 @@ def _detection(item: Mapping[str, Any]) -> Detection:
         raise ValueError("a score is not a number")
     box = item.get("box")
     text = item.get("text")
-    return Detection(str(item["label"]), score, None if box is None else _box(box), None if text is None else str(text))
+    return Detection(
+        str(item["label"]),
+        score,
+        None if box is None else _box(box),
+        None if text is None else str(text),
+    )
 
 
 def _box(values: Sequence[Any]) -> tuple[float, float, float, float]:
@@ -163,7 +205,9 @@ def _preparation(own_schema: object, schema: Mapping[str, Any]) -> Callable[[Any
 
 
 def _floats(schema: object) -> Callable[[Any], Any] | None:
-    """Makes whole numbers floats where the schema says "number", in place: models check that themselves, and refuse 1 for 1.0."""
+    """Makes whole numbers floats where the schema says "number", in place: models check that
+    themselves, and refuse 1 for 1.0.
+    """
     if not isinstance(schema, Mapping):
         return None
     if schema.get("type") == "number":
@@ -181,11 +225,17 @@ def _float(value: Any) -> Any:
 def _each(convert: Callable[[Any], Any] | None) -> Callable[[Any], Any] | None:
     if convert is None:
         return None
-    return lambda values: [convert(value) for value in values] if isinstance(values, list) else values
+    return lambda values: (
+        [convert(value) for value in values] if isinstance(values, list) else values
+    )
 
 
 def _fields(properties: Mapping[str, Any]) -> Callable[[Any], Any] | None:
-    converters = [(name, convert) for name, part in properties.items() if (convert := _floats(part)) is not None]
+    converters = [
+        (name, convert)
+        for name, part in properties.items()
+        if (convert := _floats(part)) is not None
+    ]
 
     def convert_fields(record: Any) -> Any:
         if isinstance(record, dict):

@@ -1,11 +1,13 @@
-"""Models that are Python classes, and where they are found: installed packages and one setting, never what somebody types into a form.
+"""Models that are Python classes, and where they are found: installed packages and one setting,
+never what somebody types into a form.
 
 A package offers its classes by the entry point group ``sightline.models``::
 
     [project.entry-points."sightline.models"]
     iris = "iris_model:IrisModel"
 
-The setting ``PYTHON_MODELS`` names further ones by their dotted paths: ``iris_model.IrisModel,other.models.Churn``.
+The setting ``PYTHON_MODELS`` names further ones by their dotted paths:
+``iris_model.IrisModel,other.models.Churn``.
 """
 
 from __future__ import annotations
@@ -28,14 +30,18 @@ GROUP: Final = "sightline.models"
 
 
 class MLModel(Protocol):
-    """What a model's class looks like. It is made without arguments, in the worker that uses it, and may load its parameters then.
+    """What a model's class looks like. It is made without arguments, in the worker that uses it,
+    and may load its parameters then.
 
-    The schemas are JSON schemas, or classes of pydantic, whose instances ``predict`` is then given and returns. An optional method
-    ``predict_batch(batch)`` takes a list and returns as many results; an optional ``close()`` is called at the end.
+    The schemas are JSON schemas, or classes of pydantic, whose instances ``predict`` is then
+    given and returns. An optional method ``predict_batch(batch)`` takes a list and returns as
+    many results; an optional ``close()`` is called at the end.
 
-    An optional attribute ``takes`` says what it is fed with: ``{"records"}`` if it is absent; ``{"pictures"}`` for a class whose ``predict`` is
-    given an array of shape (height, width, 3), RGB, uint8, and returns a list of objects with ``label``, ``score`` and ``box`` (x0, y0, x1, y1 in
-    0..1; may be absent). An optional ``picture_width`` is the width in pixels that it wants pictures scaled down to.
+    An optional attribute ``takes`` says what it is fed with: ``{"records"}`` if it is absent;
+    ``{"pictures"}`` for a class whose ``predict`` is given an array of shape (height, width, 3),
+    RGB, uint8, and returns a list of objects with ``label``, ``score`` and ``box`` (x0, y0, x1,
+    y1 in 0..1; may be absent). An optional ``picture_width`` is the width in pixels that it
+    wants pictures scaled down to.
     """
 
     @property
@@ -59,7 +65,9 @@ class MLModel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A class that can be chosen. ``error`` says why it cannot, after all; then the rest is not known."""
+    """A class that can be chosen. ``error`` says why it cannot, after all; then the rest is not
+    known.
+    """
 
     qualified_name: str
     display_name: str = ""
@@ -74,7 +82,9 @@ class Found:
 
 
 def available() -> tuple[Found, ...]:
-    """Every class that there is, by its qualified name; those that cannot be imported have an ``error``."""
+    """Every class that there is, by its qualified name; those that cannot be imported have an
+    ``error``.
+    """
     return _available(tuple(settings.PYTHON_MODELS))
 
 
@@ -83,15 +93,24 @@ def find(qualified_name: str) -> Found:
     classes = available()
     named = [found for found in classes if found.qualified_name == qualified_name]
     if not named:
-        known = ", ".join(sorted(found.qualified_name for found in classes)) or "none; install its package or name it in PYTHON_MODELS"
-        raise InferenceError(f"There is no Python model {qualified_name!r}. There are: {known}.", permanent=True)
+        known = (
+            ", ".join(sorted(found.qualified_name for found in classes))
+            or "none; install its package or name it in PYTHON_MODELS"
+        )
+        raise InferenceError(
+            f"There is no Python model {qualified_name!r}. There are: {known}.", permanent=True
+        )
     if named[0].error:
-        raise InferenceError(f"The Python model {qualified_name!r} cannot be used: {named[0].error}", permanent=True)
+        raise InferenceError(
+            f"The Python model {qualified_name!r} cannot be used: {named[0].error}", permanent=True
+        )
     return named[0]
 
 
 def schema_of(schema: object) -> dict[str, Any]:
-    """A model's schema as a JSON schema: it is one, or a class of pydantic or an object of the package ``schema`` that can give one; {} otherwise."""
+    """A model's schema as a JSON schema: it is one, or a class of pydantic or an object of the
+    package ``schema`` that can give one; {} otherwise.
+    """
     if isinstance(schema, Mapping):
         return dict(schema)
     for name, arguments in (("model_json_schema", ()), ("json_schema", ("",))):
@@ -102,7 +121,9 @@ def schema_of(schema: object) -> dict[str, Any]:
 
 @cache
 def _available(paths: tuple[str, ...]) -> tuple[Found, ...]:
-    offered = sorted({*_entry_points(), *((path, _by_path(path)) for path in paths)}, key=lambda item: item[0])
+    offered = sorted(
+        {*_entry_points(), *((path, _by_path(path)) for path in paths)}, key=lambda item: item[0]
+    )
     found = [_found(name, load) for name, load in offered]
     return tuple(_without_doubles(found))
 
@@ -125,15 +146,20 @@ def _found(source: str, load: Callable[[], object]) -> Found:
     try:
         kind = load()
         if not isinstance(kind, type) or not callable(getattr(kind, "predict", None)):
-            return Found(source, source=source, error=f"{source} is not a class with a method predict.")
+            return Found(
+                source, source=source, error=f"{source} is not a class with a method predict."
+            )
         return _described(kind, source)
     except (Exception, SystemExit) as err:  # noqa: BLE001 - see above
         log.warning("python model cannot be imported source=%s error=%s", source, err)
-        return Found(source, source=source, error=f"{source} cannot be imported. {type(err).__name__}: {err}")
+        return Found(
+            source, source=source, error=f"{source} cannot be imported. {type(err).__name__}: {err}"
+        )
 
 
 def _described(kind: type, source: str) -> Found:
-    # Its descriptions are often properties. They are read without calling __init__, which may load gigabytes.
+    # Its descriptions are often properties. They are read without calling __init__, which may load
+    # gigabytes.
     bare: object = object.__new__(kind)
 
     def said(name: str, default: object = "") -> Any:
@@ -166,4 +192,9 @@ def _without_doubles(classes: Sequence[Found]) -> Iterator[Found]:
         if first is found:
             yield found
         elif first.kind is not found.kind:
-            log.warning("two python models have one name name=%s used=%s ignored=%s", found.qualified_name, first.source, found.source)
+            log.warning(
+                "two python models have one name name=%s used=%s ignored=%s",
+                found.qualified_name,
+                first.source,
+                found.source,
+            )

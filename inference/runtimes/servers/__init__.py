@@ -2,5 +2,6 @@
 
 import os
 
-# gRPC's core would write every failed attempt to standard error, too; callers get it as an error. It reads this when it is imported.
+# gRPC's core would write every failed attempt to standard error, too; callers get it as an error.
+# It reads this when it is imported.
 os.environ.setdefault("GRPC_VERBOSITY", "NONE")

@@ -1,4 +1,6 @@
-"""Where model servers are: a list of addresses, strictly parsed; what they resolve to is checked before each connection."""
+"""Where model servers are: a list of addresses, strictly parsed; what they resolve to is checked
+before each connection.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,15 @@ from cameras.sources.addresses import (
 from inference.runtimes.errors import ServerUnavailable
 from inference.runtimes.options import wrong
 
-MOST_ADDRESSES: Final = 32
+MAX_ADDRESSES: Final = 32
 HTTP_PORTS: Final = {"http": 80, "https": 443}
 
 
 @dataclass(frozen=True, slots=True)
 class ServerAddress:
-    """One model server. ``host`` is in ASCII, an IPv6 address without brackets; ``scheme`` is "" for gRPC."""
+    """One model server. ``host`` is in ASCII, an IPv6 address without brackets; ``scheme`` is ""
+    for gRPC.
+    """
 
     host: str
     port: int
@@ -42,32 +46,48 @@ class ServerAddress:
 
 
 def parse_http(text: str) -> tuple[ServerAddress, ...]:
-    """The addresses of REST servers, as in "http://10.0.0.5:8501"; a permanent InferenceError says what is wrong."""
+    """The addresses of REST servers, as in "http://10.0.0.5:8501"; a permanent InferenceError
+    says what is wrong.
+    """
     return _each(text, _parse_http)
 
 
 def parse_grpc(text: str) -> tuple[ServerAddress, ...]:
-    """The addresses of gRPC servers, as in "10.0.0.5:8500"; a permanent InferenceError says what is wrong."""
+    """The addresses of gRPC servers, as in "10.0.0.5:8500"; a permanent InferenceError says what
+    is wrong.
+    """
     return _each(text, _parse_grpc)
 
 
 def resolved(address: ServerAddress, seconds: float) -> list[IPAddress]:
-    """What the host's name stands for now. ServerUnavailable when that is unknown, takes longer, or is no place for a model server."""
+    """What the host's name stands for now. ServerUnavailable when that is unknown, takes longer,
+    or is no place for a model server.
+    """
     try:
         return [ipaddress.ip_address(host) for host in _bounded(lambda: _checked(address), seconds)]
     except queue.Empty as err:
-        raise ServerUnavailable(f"The name {address.host} is not resolved within {seconds:.1f} s. Is the name server away?") from err
+        raise ServerUnavailable(
+            f"The name {address.host} is not resolved within {seconds:.1f} s. Is the name server"
+            " away?"
+        ) from err
     except AddressError as err:
         raise ServerUnavailable(str(err)) from err
 
 
 def _checked(address: ServerAddress) -> list[str]:
     so = "no model server is asked there. MODEL_ALLOWED_NETWORKS can allow it"
-    return [str(ip) for ip in check_destination(address.host, address.port, allowed_networks=settings.MODEL_ALLOWED_NETWORKS, so=so)]
+    return [
+        str(ip)
+        for ip in check_destination(
+            address.host, address.port, allowed_networks=settings.MODEL_ALLOWED_NETWORKS, so=so
+        )
+    ]
 
 
 def _bounded(function: Callable[[], list[str]], seconds: float) -> list[str]:
-    """The system's resolver knows no deadline, so it is asked in a thread that may be left behind."""
+    """The system's resolver knows no deadline, so it is asked in a thread that may be left
+    behind.
+    """
     answers: queue.SimpleQueue[list[str] | AddressError] = queue.SimpleQueue()
 
     def ask() -> None:
@@ -85,8 +105,8 @@ def _bounded(function: Callable[[], list[str]], seconds: float) -> list[str]:
 
 def _each(text: str, parse: Callable[[str], ServerAddress]) -> tuple[ServerAddress, ...]:
     items = [item.strip() for item in text.split(",")]
-    if len(items) > MOST_ADDRESSES:
-        raise wrong(f"Too many addresses: {MOST_ADDRESSES} at most.")
+    if len(items) > MAX_ADDRESSES:
+        raise wrong(f"Too many addresses: {MAX_ADDRESSES} at most.")
     try:
         return tuple(dict.fromkeys(parse(item) for item in items))
     except AddressError as err:

@@ -15,12 +15,15 @@ from sightline.base.backoff import Backoff
 
 FAILURES_TO_OPEN: Final = 5
 FIRST_SECONDS: Final = 1.0
-# One call in so long costs an ailing server little, and one that was mended is used again within 10 s, however long it was away.
-MOST_SECONDS: Final = 8.0
+# One call in so long costs an ailing server little, and one that was mended is used again within 10
+# s, however long it was away.
+MAX_SECONDS: Final = 8.0
 
 
 class BreakerState(StrEnum):
-    """CLOSED: calls go through. OPEN: they fail at once. HALF_OPEN: the next one is let through to see."""
+    """CLOSED: calls go through. OPEN: they fail at once. HALF_OPEN: the next one is let through
+    to see.
+    """
 
     CLOSED = "closed"
     OPEN = "open"
@@ -28,12 +31,14 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
-    """Counts failures in a row. Each ``admit`` that says yes is answered by ``succeeded``, ``failed`` or ``left``; any thread."""
+    """Counts failures in a row. Each ``admit`` that says yes is answered by ``succeeded``,
+    ``failed`` or ``left``; any thread.
+    """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
-        self._backoff = Backoff(FIRST_SECONDS, MOST_SECONDS)
+        self._backoff = Backoff(FIRST_SECONDS, MAX_SECONDS)
         self._refused = Backoff(FIRST_SECONDS, FIRST_SECONDS)
         self._failures = 0
         self._open_until = 0.0
@@ -69,12 +74,16 @@ class Breaker:
             self._backoff.reset()
 
     def failed(self, *, refused: bool = False) -> None:
-        """The call was not answered, or not usefully. When it was ``refused`` at once, asking again soon costs nothing."""
+        """The call was not answered, or not usefully. When it was ``refused`` at once, asking
+        again soon costs nothing.
+        """
         with self._lock:
             self._failures += 1
             self._trying = False
             if self._failures >= FAILURES_TO_OPEN:
-                self._open_until = self._clock() + (self._refused if refused else self._backoff).next()
+                self._open_until = (
+                    self._clock() + (self._refused if refused else self._backoff).next()
+                )
 
     def left(self) -> None:
         """The call ended in a way that says nothing about the server."""

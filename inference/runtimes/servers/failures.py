@@ -7,11 +7,13 @@ from typing import Final
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 
 MAX_REPLY: Final = 32 * 1024 * 1024
-MOST_WORDS: Final = 300
+MAX_WORDS: Final = 300
 
 
 class TryAgain(ServerUnavailable):
-    """The server has not taken the call up, so asking once more, there or elsewhere, does no harm."""
+    """The server has not taken the call up, so asking once more, there or elsewhere, does no
+    harm.
+    """
 
 
 class Refused(TryAgain):
@@ -24,8 +26,10 @@ class NoModel(ServerUnavailable):
 
 def printable(text: str) -> str:
     """What a server says of itself, in one line and not too long."""
-    words = " ".join("".join(char if char.isprintable() else " " for char in text[: 4 * MOST_WORDS]).split())
-    return words if len(words) <= MOST_WORDS else words[:MOST_WORDS] + " …"
+    words = " ".join(
+        "".join(char if char.isprintable() else " " for char in text[: 4 * MAX_WORDS]).split()
+    )
+    return words if len(words) <= MAX_WORDS else words[:MAX_WORDS] + " …"
 
 
 def sentence(text: str) -> str:
@@ -36,20 +40,30 @@ def sentence(text: str) -> str:
 
 def late(server: object, seconds: float) -> ServerUnavailable:
     return ServerUnavailable(
-        f"The model server at {server} has not answered within {seconds:g} s. Is it overloaded or hung? The option deadline gives it more time."
+        f"The model server at {server} has not answered within {seconds:g} s. Is it overloaded or"
+        " hung? The option deadline gives it more time."
     )
 
 
 def not_connected(server: object) -> TryAgain:
-    return TryAgain(f"The model server at {server} cannot be reached: nothing answers there. Is the address right, and is the machine on?")
+    return TryAgain(
+        f"The model server at {server} cannot be reached: nothing answers there. Is the address"
+        " right, and is the machine on?"
+    )
 
 
 def refused(server: object) -> Refused:
-    return Refused(f"The model server at {server} refuses the connection. Is it running, and is the port right?")
+    return Refused(
+        f"The model server at {server} refuses the connection. Is it running, and is the port"
+        " right?"
+    )
 
 
 def broken_off(server: object) -> ServerUnavailable:
-    return ServerUnavailable(f"The model server at {server} broke off the connection before its answer was complete. Its log may say why.")
+    return ServerUnavailable(
+        f"The model server at {server} broke off the connection before its answer was complete. Its"
+        " log may say why."
+    )
 
 
 def too_large(server: object) -> InferenceError:
@@ -61,27 +75,40 @@ def too_large(server: object) -> InferenceError:
 
 
 def not_understood(server: object, what: str) -> InferenceError:
-    return InferenceError(f"The answer of the model server at {server} is not understood: {what}", permanent=False)
+    return InferenceError(
+        f"The answer of the model server at {server} is not understood: {what}", permanent=False
+    )
 
 
 def no_model(server: object, model: str, said: str) -> NoModel:
     words = f" It says: {sentence(said)}" if said else ""
-    return NoModel(f"The model server at {server} has no model {model}, or has not loaded it yet.{words}")
+    return NoModel(
+        f"The model server at {server} has no model {model}, or has not loaded it yet.{words}"
+    )
 
 
 def input_refused(server: object, said: str, hint: str = "") -> InferenceError:
     words = f": {sentence(said)}" if said else "."
-    return InferenceError(f"The model server at {server} refuses the input{words}{hint}", permanent=True)
+    return InferenceError(
+        f"The model server at {server} refuses the input{words}{hint}", permanent=True
+    )
 
 
 def model_failed(server: object, said: str, hint: str = "") -> InferenceError:
-    """With a ``hint`` the input is not what the model says it takes: it would fail again. MLServer tells both alike."""
+    """With a ``hint`` the input is not what the model says it takes: it would fail again.
+    MLServer tells both alike.
+    """
     words = f": {sentence(said)}" if said else ". Its log may say why."
-    return InferenceError(f"The model failed in the server at {server}{words}{hint}", permanent=bool(hint))
+    return InferenceError(
+        f"The model failed in the server at {server}{words}{hint}", permanent=bool(hint)
+    )
 
 
 def login_needed(server: object) -> ServerUnavailable:
-    return ServerUnavailable(f"The model server at {server} asks for a login, which Sightline does not give. Let this machine in without one.")
+    return ServerUnavailable(
+        f"The model server at {server} asks for a login, which Sightline does not give. Let this"
+        " machine in without one."
+    )
 
 
 def busy(server: object, said: str) -> Refused:

@@ -20,7 +20,9 @@ class GrpcModel(RemoteModel[GrpcServer]):
         self._tls = tls
         self._addresses = parse_grpc(options.address)
         if tls and len({address.host for address in self._addresses}) > 1:
-            raise wrong("With TLS the address is one host name, which may stand for several servers.")
+            raise wrong(
+                "With TLS the address is one host name, which may stand for several servers."
+            )
 
     def _open(self) -> list[GrpcServer]:
         return [GrpcServer(self._addresses, self.options.connect_deadline, tls=self._tls)]

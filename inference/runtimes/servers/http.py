@@ -1,7 +1,9 @@
-"""HTTP to one model server: connections are kept, every byte comes before the deadline, answers are bounded, redirects refused.
+"""HTTP to one model server: connections are kept, every byte comes before the deadline, answers are
+bounded, redirects refused.
 
-Built on the standard library's client, whose sockets can be given a deadline for the call as a whole: requests and urllib3 know one
-for each single read only, so that a server that sends a byte a second would be waited for without end.
+Built on the standard library's client, whose sockets can be given a deadline for the call as a
+whole: requests and urllib3 know one for each single read only, so that a server that sends a
+byte a second would be waited for without end.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ class Reply:
 
 
 class HttpServer:
-    """One model server. Any thread may ask; each call has a connection of its own, taken from those that are idle."""
+    """One model server. Any thread may ask; each call has a connection of its own, taken from
+    those that are idle.
+    """
 
     def __init__(self, address: ServerAddress, connect_deadline: float) -> None:
         self.address = address
@@ -50,8 +54,17 @@ class HttpServer:
     def __str__(self) -> str:
         return str(self.address)
 
-    def ask(self, method: str, path: str, deadline: Deadline, body: bytes | None = None, headers: Mapping[str, str] | None = None) -> Reply:
-        """The answer, whatever its status says, but never a redirect. ServerUnavailable when there is none."""
+    def ask(
+        self,
+        method: str,
+        path: str,
+        deadline: Deadline,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """The answer, whatever its status says, but never a redirect. ServerUnavailable when
+        there is none.
+        """
         connection = self._kept()
         reused = connection is not None
         if connection is None:
@@ -96,35 +109,60 @@ class HttpServer:
         except ssl.SSLError as err:
             why = getattr(err, "verify_message", "") or "it does not speak TLS as expected"
             raise ServerUnavailable(
-                f"The connection to {self} is not secure: {failures.sentence(why)} Check its certificate, or use http://."
+                f"The connection to {self} is not secure: {failures.sentence(why)} Check its"
+                " certificate, or use http://."
             ) from err
         except OSError as err:
             raise failures.not_connected(self) from err
         return connection
 
-    def _exchange(self, connection: _Connection, deadline: Deadline, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Reply:
+    def _exchange(
+        self,
+        connection: _Connection,
+        deadline: Deadline,
+        method: str,
+        path: str,
+        body: bytes | None,
+        headers: Mapping[str, str],
+    ) -> Reply:
         connection.use(deadline)
         connection.request(method, path, body, dict(headers))
         with connection.getresponse() as response:
             if 300 <= response.status < 400:
-                where = failures.printable(response.headers.get("Location", "")) or "another address"
+                where = (
+                    failures.printable(response.headers.get("Location", "")) or "another address"
+                )
                 raise ServerUnavailable(
-                    f"The model server at {self} sends its callers on to {where}, which is not followed. Enter the final address."
+                    f"The model server at {self} sends its callers on to {where}, which is not"
+                    " followed. Enter the final address."
                 )
             if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-                raise failures.not_understood(self, "it is compressed, which nobody asked for. Switch compression off in the server or its proxy.")
+                raise failures.not_understood(
+                    self,
+                    "it is compressed, which nobody asked for. Switch compression off in the server"
+                    " or its proxy.",
+                )
             content = _content(response, self)
-            return Reply(response.status, {name.lower(): value for name, value in response.headers.items()}, content)
+            return Reply(
+                response.status,
+                {name.lower(): value for name, value in response.headers.items()},
+                content,
+            )
 
     def _translated(self, err: Exception, reused: bool, deadline: Deadline) -> InferenceError:
         if isinstance(err, TimeoutError):
             return failures.late(self, deadline.seconds)
-        if reused and isinstance(err, http.client.RemoteDisconnected | BrokenPipeError | ConnectionResetError):
-            # An idle connection that the server was just closing: what was sent into it was not taken up.
+        if reused and isinstance(
+            err, http.client.RemoteDisconnected | BrokenPipeError | ConnectionResetError
+        ):
+            # An idle connection that the server was just closing: what was sent into it was not
+            # taken up.
             return failures.TryAgain(str(failures.broken_off(self)))
         if isinstance(err, http.client.IncompleteRead | OSError):
             return failures.broken_off(self)
-        return failures.not_understood(self, "it does not speak HTTP as expected. Is this the REST port, not the one for gRPC?")
+        return failures.not_understood(
+            self, "it does not speak HTTP as expected. Is this the REST port, not the one for gRPC?"
+        )
 
 
 def _content(response: http.client.HTTPResponse, server: HttpServer) -> bytes:
@@ -139,14 +177,17 @@ def _content(response: http.client.HTTPResponse, server: HttpServer) -> bytes:
             raise failures.too_large(server)
         parts.append(part)
     if not parts:
-        raise http.client.IncompleteRead(b"")  # cut off within its head, which the standard library lets pass
+        raise http.client.IncompleteRead(
+            b""
+        )  # cut off within its head, which the standard library lets pass
     return b"".join(parts)
 
 
 def _before_reading(waiting: _Socket | _TlsSocket) -> None:
     waiting.settimeout(waiting.deadline.need())
     if QUICK_ACK is not None:
-        # Servers that send an answer's head and body apart wait for the first to be acknowledged, which Linux puts off for 40 ms.
+        # Servers that send an answer's head and body apart wait for the first to be acknowledged,
+        # which Linux puts off for 40 ms.
         waiting.setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)
 
 
@@ -179,7 +220,9 @@ class _TlsSocket(ssl.SSLSocket):
 
 
 class _Connection(http.client.HTTPConnection):
-    """Connects only to what the address check let pass, so that a name cannot be re-pointed in between."""
+    """Connects only to what the address check let pass, so that a name cannot be re-pointed in
+    between.
+    """
 
     def __init__(self, address: ServerAddress, tls: ssl.SSLContext | None) -> None:
         super().__init__(address.host, address.port)
@@ -194,13 +237,19 @@ class _Connection(http.client.HTTPConnection):
         failure: OSError = TimeoutError()
         addresses = resolved(self._address, deadline.left)
         for tries_left, ip in zip(range(len(addresses), 0, -1), addresses, strict=True):
-            raw = _Socket(socket.AF_INET6 if ip.version == 6 else socket.AF_INET, socket.SOCK_STREAM)
+            raw = _Socket(
+                socket.AF_INET6 if ip.version == 6 else socket.AF_INET, socket.SOCK_STREAM
+            )
             try:
                 raw.settimeout(deadline.need() / tries_left)
                 raw.connect((str(ip), self._address.port))
                 raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 raw.settimeout(deadline.need())
-                self.sock = self._tls.wrap_socket(raw, server_hostname=self._address.host) if self._tls else raw
+                self.sock = (
+                    self._tls.wrap_socket(raw, server_hostname=self._address.host)
+                    if self._tls
+                    else raw
+                )
             except OSError as err:
                 failure = err
                 raw.close()
@@ -214,7 +263,9 @@ class _Connection(http.client.HTTPConnection):
         self.sock.deadline = deadline
 
     def is_quiet(self) -> bool:
-        """Whether it is still open: one that can be read from without having been asked has been closed, or talks nonsense."""
+        """Whether it is still open: one that can be read from without having been asked has been
+        closed, or talks nonsense.
+        """
         poll = select.poll()
         poll.register(self.sock, select.POLLIN)
         return not poll.poll(0)

@@ -1,4 +1,6 @@
-"""The Open Inference Protocol v2 over gRPC, as Triton, MLServer, OpenVINO Model Server and KServe speak it."""
+"""The Open Inference Protocol v2 over gRPC, as Triton, MLServer, OpenVINO Model Server and
+KServe speak it.
+"""
 
 from __future__ import annotations
 
@@ -68,29 +70,54 @@ class KServeGrpc(GrpcModel):
         self._outputs = options.outputs
 
     def _check_live(self, server: GrpcServer, deadline: Deadline) -> None:
-        if not server.call(GRPCInferenceServiceStub, "ServerLive", pb.ServerLiveRequest(), deadline).live:
+        if not server.call(
+            GRPCInferenceServiceStub, "ServerLive", pb.ServerLiveRequest(), deadline
+        ).live:
             raise failures.busy(server, "")
 
     def _check_ready(self, server: GrpcServer, deadline: Deadline) -> None:
-        if not server.call(GRPCInferenceServiceStub, "ModelReady", pb.ModelReadyRequest(**self._model), deadline).ready:
+        if not server.call(
+            GRPCInferenceServiceStub, "ModelReady", pb.ModelReadyRequest(**self._model), deadline
+        ).ready:
             raise failures.no_model(server, self.options.model, "")
 
     def _ask_metadata(self, server: GrpcServer, deadline: Deadline) -> ModelMetadata:
-        reply = server.call(GRPCInferenceServiceStub, "ModelMetadata", pb.ModelMetadataRequest(**self._model), deadline)
+        reply = server.call(
+            GRPCInferenceServiceStub,
+            "ModelMetadata",
+            pb.ModelMetadataRequest(**self._model),
+            deadline,
+        )
         version = self.options.version or (reply.versions[-1] if reply.versions else "")
-        return ModelMetadata(reply.name, version, _specs(reply.inputs), _specs(reply.outputs), reply.platform)
+        return ModelMetadata(
+            reply.name, version, _specs(reply.inputs), _specs(reply.outputs), reply.platform
+        )
 
-    def _ask_model(self, server: GrpcServer, inputs: Mapping[str, Tensor], deadline: Deadline) -> dict[str, Tensor]:
-        reply = server.call(GRPCInferenceServiceStub, "ModelInfer", self._request(inputs), deadline, lambda: mismatch(self._known, inputs))
+    def _ask_model(
+        self, server: GrpcServer, inputs: Mapping[str, Tensor], deadline: Deadline
+    ) -> dict[str, Tensor]:
+        reply = server.call(
+            GRPCInferenceServiceStub,
+            "ModelInfer",
+            self._request(inputs),
+            deadline,
+            lambda: mismatch(self._known, inputs),
+        )
         try:
             return read_outputs(reply)
         except WireError as err:
-            raise failures.not_understood(server, f"{err}. Look at the model's outputs and at the server's log.") from err
+            raise failures.not_understood(
+                server, f"{err}. Look at the model's outputs and at the server's log."
+            ) from err
 
     def _request(self, inputs: Mapping[str, Tensor]) -> Any:
-        request = pb.ModelInferRequest(model_name=self._model["name"], model_version=self._model["version"])
+        request = pb.ModelInferRequest(
+            model_name=self._model["name"], model_version=self._model["version"]
+        )
         for name, tensor in inputs.items():
-            request.inputs.add(name=name, datatype=datatype_to_send(name, tensor), shape=tensor.shape)
+            request.inputs.add(
+                name=name, datatype=datatype_to_send(name, tensor), shape=tensor.shape
+            )
             request.raw_input_contents.append(raw_bytes(name, tensor))
         for name in self._outputs:
             request.outputs.add(name=name)
@@ -98,12 +125,17 @@ class KServeGrpc(GrpcModel):
 
 
 def read_outputs(reply: Any) -> dict[str, Tensor]:
-    """The tensors of an answer by name, sent as bytes or as lists of numbers. WireError when they do not fit their shapes."""
+    """The tensors of an answer by name, sent as bytes or as lists of numbers. WireError when
+    they do not fit their shapes.
+    """
     raw = reply.raw_output_contents
     if raw and len(raw) != len(reply.outputs):
         raise WireError("it has fewer or more tensors than it names")
     if raw:
-        return {output.name: from_raw(data, output.datatype, output.shape) for output, data in zip(reply.outputs, raw, strict=True)}
+        return {
+            output.name: from_raw(data, output.datatype, output.shape)
+            for output, data in zip(reply.outputs, raw, strict=True)
+        }
     return {output.name: _from_contents(output) for output in reply.outputs}
 
 
@@ -111,7 +143,11 @@ def _from_contents(output: Any) -> Tensor:
     if output.datatype not in CONTENTS:
         raise WireError(f"values of type {failures.printable(output.datatype)} must come as bytes")
     values = getattr(output.contents, CONTENTS[output.datatype])
-    tensor = bytes_tensor(list(values)) if output.datatype == BYTES else np.array(values).astype(DTYPES[output.datatype])
+    tensor = (
+        bytes_tensor(list(values))
+        if output.datatype == BYTES
+        else np.array(values).astype(DTYPES[output.datatype])
+    )
     if tensor.size != element_count(output.shape):
         raise WireError(f"{tensor.size} values have come for the shape {list(output.shape)[:8]}")
     return tensor.reshape(output.shape)

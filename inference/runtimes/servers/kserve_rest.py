@@ -1,7 +1,8 @@
-"""The Open Inference Protocol v2 over HTTP, as Triton, MLServer, OpenVINO Model Server, TorchServe and KServe speak it.
+"""The Open Inference Protocol v2 over HTTP, as Triton, MLServer, OpenVINO Model Server, TorchServe
+and KServe speak it.
 
-Protocol: https://github.com/kserve/open-inference-protocol, with the binary tensor data extension where the server has it. Not all that
-have it say so in their metadata, so it is tried.
+Protocol: https://github.com/kserve/open-inference-protocol, with the binary tensor data
+extension where the server has it. Not all that have it say so in their metadata, so it is tried.
 """
 
 from __future__ import annotations
@@ -57,8 +58,9 @@ class KServeRestOptions(KServeOptions):
 class KServeRest(RestModel):
     """A model in a server of the Open Inference Protocol v2, over HTTP.
 
-    Tensors are sent as bytes. A server that refuses that the first time gets plain JSON from then on; bytes that are no text are
-    then base64, marked with the parameter ``content_type: base64`` as MLServer reads it.
+    Tensors are sent as bytes. A server that refuses that the first time gets plain JSON from
+    then on; bytes that are no text are then base64, marked with the parameter ``content_type:
+    base64`` as MLServer reads it.
     """
 
     Options = KServeRestOptions
@@ -67,7 +69,9 @@ class KServeRest(RestModel):
         super().__init__(options)
         self._outputs = options.outputs
         self._way: bool | None = {"always": True, "never": False}.get(options.binary)
-        self._path = f"/v2/models/{quoted(options.model)}" + (f"/versions/{quoted(options.version)}" if options.version else "")
+        self._path = f"/v2/models/{quoted(options.model)}" + (
+            f"/versions/{quoted(options.version)}" if options.version else ""
+        )
         self._binary: dict[HttpServer, bool] = {}
 
     def _open(self) -> list[HttpServer]:
@@ -80,7 +84,9 @@ class KServeRest(RestModel):
     def _check_ready(self, server: HttpServer, deadline: Deadline) -> None:
         reply = server.ask("GET", f"{self._path}/ready", deadline)
         refuse_html(server, reply)
-        if reply.status == 400:  # Triton's way to say that there is no such model, or that it is not ready
+        if (
+            reply.status == 400
+        ):  # Triton's way to say that there is no such model, or that it is not ready
             raise failures.no_model(server, self.options.model, "")
         self._accepted(server, reply)
 
@@ -95,9 +101,15 @@ class KServeRest(RestModel):
                 platform=str(value.get("platform", "")),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as err:
-            raise failures.not_understood(server, "its metadata are not those of the Open Inference Protocol v2. Choose another runtime.") from err
+            raise failures.not_understood(
+                server,
+                "its metadata are not those of the Open Inference Protocol v2. Choose another"
+                " runtime.",
+            ) from err
 
-    def _ask_model(self, server: HttpServer, inputs: Mapping[str, Tensor], deadline: Deadline) -> dict[str, Tensor]:
+    def _ask_model(
+        self, server: HttpServer, inputs: Mapping[str, Tensor], deadline: Deadline
+    ) -> dict[str, Tensor]:
         known = self._binary.get(server, self._way)
         if known is not False:
             reply = self._infer(server, inputs, deadline, binary=True)
@@ -109,18 +121,27 @@ class KServeRest(RestModel):
         self._binary[server] = False
         return outputs
 
-    def _infer(self, server: HttpServer, inputs: Mapping[str, Tensor], deadline: Deadline, *, binary: bool) -> Reply:
+    def _infer(
+        self, server: HttpServer, inputs: Mapping[str, Tensor], deadline: Deadline, *, binary: bool
+    ) -> Reply:
         body, headers = request(inputs, self._outputs, binary=binary)
         return server.ask("POST", f"{self._path}/infer", deadline, body, headers)
 
-    def _checked(self, server: HttpServer, reply: Reply, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    def _checked(
+        self, server: HttpServer, reply: Reply, inputs: Mapping[str, Tensor]
+    ) -> dict[str, Tensor]:
         accepted = self._accepted(server, reply, lambda: mismatch(self._known, inputs))
         try:
             return self._read(server, accepted)
         except WireError as err:
-            raise failures.not_understood(server, f"{err}. Look at the model's outputs and at the server's log.") from err
+            raise failures.not_understood(
+                server, f"{err}. Look at the model's outputs and at the server's log."
+            ) from err
         except (KeyError, TypeError, AttributeError, ValueError) as err:
-            raise failures.not_understood(server, "it is not as the Open Inference Protocol v2 has it. Choose another runtime.") from err
+            raise failures.not_understood(
+                server,
+                "it is not as the Open Inference Protocol v2 has it. Choose another runtime.",
+            ) from err
 
     def _read(self, server: HttpServer, reply: Reply) -> dict[str, Tensor]:
         refuse_html(server, reply)
@@ -131,11 +152,17 @@ class KServeRest(RestModel):
         return read_outputs(value["outputs"], memoryview(reply.body)[end:])
 
 
-def request(inputs: Mapping[str, Tensor], outputs: Sequence[str], *, binary: bool) -> tuple[bytes, dict[str, str]]:
+def request(
+    inputs: Mapping[str, Tensor], outputs: Sequence[str], *, binary: bool
+) -> tuple[bytes, dict[str, str]]:
     """The body and headers of an inference request."""
     heads, parts = [], []
     for name, tensor in inputs.items():
-        head = b'"name":%s,"shape":%s,"datatype":"%s"' % (_json(name), _json(tensor.shape), datatype_to_send(name, tensor).encode())
+        head = b'"name":%s,"shape":%s,"datatype":"%s"' % (
+            _json(name),
+            _json(tensor.shape),
+            datatype_to_send(name, tensor).encode(),
+        )
         if binary:
             data = raw_bytes(name, tensor)
             parts.append(data)
@@ -148,11 +175,16 @@ def request(inputs: Mapping[str, Tensor], outputs: Sequence[str], *, binary: boo
     header = b'{"inputs":[' + b",".join(heads) + b"]" + wanted + asked + b"}"
     if not binary:
         return header, {"Content-Type": "application/json"}
-    return b"".join([header, *parts]), {"Content-Type": "application/octet-stream", LENGTH_HEADER: str(len(header))}
+    return b"".join([header, *parts]), {
+        "Content-Type": "application/octet-stream",
+        LENGTH_HEADER: str(len(header)),
+    }
 
 
 def read_outputs(outputs: Sequence[Mapping[str, Any]], raw: memoryview) -> dict[str, Tensor]:
-    """The tensors by name, from the answer's JSON and the bytes that follow it. WireError and others when it is malformed."""
+    """The tensors by name, from the answer's JSON and the bytes that follow it. WireError and
+    others when it is malformed.
+    """
     tensors, at = {}, 0
     for output in outputs:
         shape = [int(size) for size in output["shape"]]
@@ -168,8 +200,12 @@ def read_outputs(outputs: Sequence[Mapping[str, Any]], raw: memoryview) -> dict[
 
 
 def _plain(name: str, tensor: Tensor) -> bytes:
-    if datatype_to_send(name, tensor) == BYTES and not all(map(_is_text, items := byte_items(name, tensor))):
-        return b',"parameters":{"content_type":"base64"},"data":' + _json([base64.b64encode(item).decode() for item in items])
+    if datatype_to_send(name, tensor) == BYTES and not all(
+        map(_is_text, items := byte_items(name, tensor))
+    ):
+        return b',"parameters":{"content_type":"base64"},"data":' + _json(
+            [base64.b64encode(item).decode() for item in items]
+        )
     return b',"data":' + json_list(name, tensor)
 
 
@@ -183,7 +219,9 @@ def _is_text(item: bytes) -> bool:
 
 def _from_json(output: Mapping[str, Any], shape: Sequence[int]) -> Tensor:
     values = output["data"]
-    if (output.get("parameters") or {}).get("content_type") == "base64" and output["datatype"] == BYTES:
+    if (output.get("parameters") or {}).get("content_type") == "base64" and output[
+        "datatype"
+    ] == BYTES:
         values = [{"b64": item} for item in values]
     return from_list(values, output["datatype"], shape)
 
@@ -193,4 +231,9 @@ def _json(value: object) -> bytes:
 
 
 def _specs(tensors: Sequence[Mapping[str, Any]]) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(str(item["name"]), str(item["datatype"]), tuple(int(size) for size in item["shape"])) for item in tensors)
+    return tuple(
+        TensorSpec(
+            str(item["name"]), str(item["datatype"]), tuple(int(size) for size in item["shape"])
+        )
+        for item in tensors
+    )

@@ -1,4 +1,6 @@
-"""What all model servers have in common: deadlines, one more try where that is safe, circuit breakers, checks of what they answer."""
+"""What all model servers have in common: deadlines, one more try where that is safe, circuit
+breakers, checks of what they answer.
+"""
 
 from __future__ import annotations
 
@@ -22,14 +24,21 @@ PAUSE_BEFORE_RETRY: Final = 0.05
 DEADLINE_HELP: Final = "Seconds that a call may take as a whole, with connecting and one more try."
 CONNECT_HELP: Final = "Seconds that connecting may take."
 OUTPUTS_HELP: Final = "The outputs to ask for. Empty: all. Fewer make smaller answers."
-VERSION_HELP: Final = "The model's version in the server. Empty: the one that it serves by default, mostly the newest."
+VERSION_HELP: Final = (
+    "The model's version in the server. "
+    "Empty: the one that it serves by default, mostly the newest."
+)
 
 
 @dataclass(frozen=True, slots=True)
 class RemoteOptions:
     """What every model server needs to be asked."""
 
-    address: str = text("", "Where the model server is. Several of the same, separated by commas: they take turns.", required=True)
+    address: str = text(
+        "",
+        "Where the model server is. Several of the same, separated by commas: they take turns.",
+        required=True,
+    )
     model: str = text("", "The model's name in the server.", required=True)
     version: str = text("", VERSION_HELP)
     deadline: float = number(2.0, 0.05, 600.0, DEADLINE_HELP)
@@ -38,7 +47,9 @@ class RemoteOptions:
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """``live``: the server answers. ``ready``: the model can be asked. ``detail``: what is wrong, in plain words."""
+    """``live``: the server answers. ``ready``: the model can be asked. ``detail``: what is
+    wrong, in plain words.
+    """
 
     live: bool
     ready: bool
@@ -119,7 +130,9 @@ class RemoteModel(ABC, Generic[ServerT]):
         """What the server says of the model."""
 
     @abstractmethod
-    def _ask_model(self, server: ServerT, inputs: Mapping[str, Tensor], deadline: Deadline) -> dict[str, Tensor]:
+    def _ask_model(
+        self, server: ServerT, inputs: Mapping[str, Tensor], deadline: Deadline
+    ) -> dict[str, Tensor]:
         """The outputs as they come."""
 
     # The Backend
@@ -135,7 +148,9 @@ class RemoteModel(ABC, Generic[ServerT]):
 
     @property
     def detail(self) -> str:
-        """What is wrong with those that do not answer, each in its sentence; empty when all is well."""
+        """What is wrong with those that do not answer, each in its sentence; empty when all is
+        well.
+        """
         return " ".join(dict.fromkeys(member.detail for member in self._members if member.detail))
 
     def load(self) -> None:
@@ -147,7 +162,8 @@ class RemoteModel(ABC, Generic[ServerT]):
         try:
             self._known = self.metadata()
         except InferenceError:
-            # Not every server tells; predictions need it only for better words when something does not fit.
+            # Not every server tells; predictions need it only for better words when something does
+            # not fit.
             self._known = None
 
     def metadata(self) -> ModelMetadata:
@@ -163,10 +179,15 @@ class RemoteModel(ABC, Generic[ServerT]):
         raise failure
 
     def health(self) -> Health:
-        """Whether the server lives and the model can be asked; any of them will do. Connects by itself when not loaded."""
+        """Whether the server lives and the model can be asked; any of them will do. Connects by
+        itself when not loaded.
+        """
         members = self._members or [Member(server) for server in self._open()]
         try:
-            return max((self._health(member) for member in members), key=lambda health: (health.ready, health.live))
+            return max(
+                (self._health(member) for member in members),
+                key=lambda health: (health.ready, health.live),
+            )
         finally:
             if not self._members:
                 _close(members)
@@ -176,7 +197,9 @@ class RemoteModel(ABC, Generic[ServerT]):
         rows = batch_size(inputs)
         outputs = self._call(lambda server, deadline: self._ask_model(server, inputs, deadline))
         if not outputs:
-            raise InferenceError("The model gives no outputs. Look at its outputs in the server.", permanent=False)
+            raise InferenceError(
+                "The model gives no outputs. Look at its outputs in the server.", permanent=False
+            )
         for name, tensor in outputs.items():
             check_output(name, tensor, rows)
         return outputs
@@ -190,7 +213,9 @@ class RemoteModel(ABC, Generic[ServerT]):
     # Calls
 
     def _call(self, question: Callable[[ServerT, Deadline], Answer]) -> Answer:
-        """One call with one more try where that is safe: of another server if there is one, else of the same."""
+        """One call with one more try where that is safe: of another server if there is one, else
+        of the same.
+        """
         deadline = Deadline(self.options.deadline)
         first = self._admitted(None)
         if len(self._members) == 1:
@@ -204,7 +229,9 @@ class RemoteModel(ABC, Generic[ServerT]):
                 raise err from None
             return second.ask(lambda server: question(server, deadline))
 
-    def _twice(self, question: Callable[[ServerT, Deadline], Answer], server: ServerT, deadline: Deadline) -> Answer:
+    def _twice(
+        self, question: Callable[[ServerT, Deadline], Answer], server: ServerT, deadline: Deadline
+    ) -> Answer:
         try:
             return question(server, deadline)
         except TryAgain:
@@ -223,7 +250,11 @@ class RemoteModel(ABC, Generic[ServerT]):
             if member.breaker.admit():
                 return member
         wait = min(member.breaker.retry_after for member in members)
-        raise ServerUnavailable(f"{self.detail} It has failed several times in a row; the next try is in {math.ceil(wait)} s.", retry_after=wait)
+        raise ServerUnavailable(
+            f"{self.detail} It has failed several times in a row; the next try is in"
+            f" {math.ceil(wait)} s.",
+            retry_after=wait,
+        )
 
     def _health(self, member: Member[ServerT]) -> Health:
         deadline = Deadline(self.options.deadline)

@@ -32,19 +32,29 @@ class RestModel(RemoteModel[HttpServer]):
         return document(server, self._accepted(server, server.ask("GET", path, deadline)))
 
     def _post(
-        self, server: HttpServer, path: str, body: bytes, deadline: Deadline, hint: Callable[[], str] = str, headers: Mapping[str, str] = JSON
+        self,
+        server: HttpServer,
+        path: str,
+        body: bytes,
+        deadline: Deadline,
+        hint: Callable[[], str] = str,
+        headers: Mapping[str, str] = JSON,
     ) -> Reply:
         return self._accepted(server, server.ask("POST", path, deadline, body, headers), hint)
 
     def _accepted(self, server: HttpServer, reply: Reply, hint: Callable[[], str] = str) -> Reply:
-        """The reply if it says that all went well, else the error that it stands for. ``hint`` may know why an input was refused."""
+        """The reply if it says that all went well, else the error that it stands for. ``hint``
+        may know why an input was refused.
+        """
         if reply.status == OK:
             return reply
         said = _said(reply)
         if reply.status in (400, 422):
             raise failures.input_refused(server, said, hint())
         if reply.status == 413:
-            raise failures.input_refused(server, said or "it is too large. Send smaller pictures or batches")
+            raise failures.input_refused(
+                server, said or "it is too large. Send smaller pictures or batches"
+            )
         if reply.status in (401, 403):
             raise failures.login_needed(server)
         if reply.status == 404:
@@ -55,7 +65,8 @@ class RestModel(RemoteModel[HttpServer]):
             raise failures.busy(server, said)
         words = f": {failures.sentence(said)}" if said else "."
         raise ServerUnavailable(
-            f"The model server at {server} answers with error {reply.status}{words} Is it the right address, and the right runtime?"
+            f"The model server at {server} answers with error {reply.status}{words} Is it the right"
+            " address, and the right runtime?"
         )
 
 
@@ -70,17 +81,26 @@ def parsed(server: HttpServer, body: bytes) -> dict[str, Any]:
     try:
         value = load_json(body)
     except WireError as err:
-        raise failures.not_understood(server, f"{err}. Is this the address of a model server, and is it the right runtime?") from err
+        raise failures.not_understood(
+            server, f"{err}. Is this the address of a model server, and is it the right runtime?"
+        ) from err
     if not isinstance(value, dict):
-        raise failures.not_understood(server, "it is no JSON object. Is this the address of a model server, and is it the right runtime?")
+        raise failures.not_understood(
+            server,
+            "it is no JSON object. Is this the address of a model server, and is it the right"
+            " runtime?",
+        )
     return value
 
 
 def refuse_html(server: HttpServer, reply: Reply) -> None:
     """ServerUnavailable when a web page has come."""
-    if reply.content_type in ("text/html", "application/xhtml+xml") or reply.body[:64].lstrip().lower().startswith((b"<!doctype", b"<html")):
+    if reply.content_type in ("text/html", "application/xhtml+xml") or reply.body[
+        :64
+    ].lstrip().lower().startswith((b"<!doctype", b"<html")):
         raise ServerUnavailable(
-            f"At {server} a web page answers, not a model server. Check the address and the port: a proxy or another program may be there."
+            f"At {server} a web page answers, not a model server. Check the address and the port: a"
+            " proxy or another program may be there."
         )
 
 
@@ -94,7 +114,11 @@ def _said(reply: Reply) -> str:
     try:
         value = load_json(reply.body[: failures.MAX_REPLY // 32])
     except WireError:
-        return "" if b"<" in reply.body[:64] else failures.printable(reply.body[:2000].decode("utf-8", "replace"))
+        return (
+            ""
+            if b"<" in reply.body[:64]
+            else failures.printable(reply.body[:2000].decode("utf-8", "replace"))
+        )
     for name in ("error", "detail", "message"):
         words = value.get(name) if isinstance(value, dict) else None
         if isinstance(words, str) and words:

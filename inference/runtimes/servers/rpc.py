@@ -1,4 +1,6 @@
-"""gRPC to model servers: one channel over all their addresses, which take turns; deadlines, bounded answers, errors in plain words."""
+"""gRPC to model servers: one channel over all their addresses, which take turns; deadlines,
+bounded answers, errors in plain words.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,16 @@ _SIZES: Final = re.compile(r"larger than max \(\d+ vs\. (\d+)\)")
 
 
 class GrpcServer:
-    """The channel. It is dialled by the IP addresses that the check let pass, so that a name cannot be re-pointed in between.
+    """The channel. It is dialled by the IP addresses that the check let pass, so that a name cannot
+    be re-pointed in between.
 
-    Names are looked up again every half minute: servers that came or went are then in or out. Any thread may call.
+    Names are looked up again every half minute: servers that came or went are then in or out.
+    Any thread may call.
     """
 
-    def __init__(self, addresses: tuple[ServerAddress, ...], connect_deadline: float, *, tls: bool) -> None:
+    def __init__(
+        self, addresses: tuple[ServerAddress, ...], connect_deadline: float, *, tls: bool
+    ) -> None:
         self._addresses = addresses
         self._connect_deadline = connect_deadline
         self._tls = tls
@@ -43,8 +49,17 @@ class GrpcServer:
     def __str__(self) -> str:
         return ", ".join(map(str, self._addresses))
 
-    def call(self, stub: type, method: str, request: Any, deadline: Deadline, hint: Callable[[], str] = str) -> Any:
-        """The answer of ``stub``'s method; InferenceError when there is none. ``hint`` may know why an input was refused."""
+    def call(
+        self,
+        stub: type,
+        method: str,
+        request: Any,
+        deadline: Deadline,
+        hint: Callable[[], str] = str,
+    ) -> Any:
+        """The answer of ``stub``'s method; InferenceError when there is none. ``hint`` may know
+        why an input was refused.
+        """
         with self._lock:
             found = self._stub(stub, deadline)
         try:
@@ -80,7 +95,8 @@ class GrpcServer:
                 raise
             return  # The name server has a bad moment; what worked so far still may.
         if target != self._target:
-            # The old channel is not closed but left to the calls that are still under way; it closes when the last one lets it go.
+            # The old channel is not closed but left to the calls that are still under way; it
+            # closes when the last one lets it go.
             self._channel = self._dial(target)
             self._target = target
             self._stubs = {}
@@ -89,7 +105,9 @@ class GrpcServer:
         found, failure = [], None
         for address in self._addresses:
             try:
-                found += [(ip, address.port) for ip in _one_family(resolved(address, deadline.left))]
+                found += [
+                    (ip, address.port) for ip in _one_family(resolved(address, deadline.left))
+                ]
             except ServerUnavailable as err:
                 failure = err
         if not found and failure is not None:
@@ -108,7 +126,10 @@ class GrpcServer:
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", 64 * 1024),
             ("grpc.initial_reconnect_backoff_ms", 100),
-            ("grpc.min_reconnect_backoff_ms", connect_ms),  # how long one attempt to connect may take
+            (
+                "grpc.min_reconnect_backoff_ms",
+                connect_ms,
+            ),  # how long one attempt to connect may take
             ("grpc.max_reconnect_backoff_ms", 500),
             # Servers and proxies that serve by name are asked by the name, not by its IP address.
             ("grpc.default_authority", self._addresses[0].authority),
@@ -118,7 +139,9 @@ class GrpcServer:
         options.append(("grpc.ssl_target_name_override", self._addresses[0].host))
         return grpc.secure_channel(target, grpc.ssl_channel_credentials(), options)
 
-    def _translated(self, err: grpc.RpcError, deadline: Deadline, hint: Callable[[], str]) -> InferenceError:
+    def _translated(
+        self, err: grpc.RpcError, deadline: Deadline, hint: Callable[[], str]
+    ) -> InferenceError:
         code = err.code() if isinstance(err, grpc.Call) else grpc.StatusCode.UNKNOWN
         said = failures.printable((err.details() if isinstance(err, grpc.Call) else "") or "")
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
@@ -133,14 +156,22 @@ class GrpcServer:
             return failures.input_refused(self, said, hint())
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return ServerUnavailable(
-                f"The server at {self} does not speak this protocol. Choose the runtime that fits it, or the address of its gRPC port."
+                f"The server at {self} does not speak this protocol. Choose the runtime that fits"
+                " it, or the address of its gRPC port."
             )
         if code is grpc.StatusCode.CANCELLED:
-            return ServerUnavailable(f"The call to the model server at {self} was ended before its answer came.")
+            return ServerUnavailable(
+                f"The call to the model server at {self} was ended before its answer came."
+            )
         if code is grpc.StatusCode.NOT_FOUND:
-            return failures.NoModel(f"The model server at {self} does not have this model or version.{_quoted(said)}")
+            return failures.NoModel(
+                f"The model server at {self} does not have this model or version.{_quoted(said)}"
+            )
         if code is grpc.StatusCode.FAILED_PRECONDITION:
-            return ServerUnavailable(f"The model server at {self} cannot serve this model, version or signature.{_quoted(said)}")
+            return ServerUnavailable(
+                f"The model server at {self} cannot serve this model, version or"
+                f" signature.{_quoted(said)}"
+            )
         return failures.model_failed(self, said, hint())
 
     def _unavailable(self, said: str) -> InferenceError:
@@ -148,7 +179,10 @@ class GrpcServer:
         if "connection refused" in lower:
             return failures.refused(self)
         if any(words in lower for words in ("http1", "http2", "http/", "settings frame")):
-            return ServerUnavailable(f"What answers at {self} does not speak gRPC. Is it the port for REST, or one with TLS?")
+            return ServerUnavailable(
+                f"What answers at {self} does not speak gRPC. Is it the port for REST, or one with"
+                " TLS?"
+            )
         if "failed to connect" in lower or "connection timed out" in lower or "timeout" in lower:
             return failures.not_connected(self)
         return failures.busy(self, said)
@@ -161,7 +195,8 @@ class GrpcServer:
             return failures.too_large(self)
         limit = f"{int(sizes[1]) / 2**20:.0f} MiB"
         return InferenceError(
-            f"The model server at {self} takes no more than {limit} in one call. Use a smaller batch, or raise the server's limit for messages.",
+            f"The model server at {self} takes no more than {limit} in one call. Use a smaller"
+            " batch, or raise the server's limit for messages.",
             permanent=True,
         )
 
@@ -177,8 +212,13 @@ def _one_family(addresses: Iterable[IPAddress]) -> list[IPAddress]:
 
 
 def _target(addresses: list[tuple[IPAddress, int]]) -> str:
-    """gRPC's name for a list of IP addresses; IPv4 ones are mapped into IPv6 when both are among them."""
+    """gRPC's name for a list of IP addresses; IPv4 ones are mapped into IPv6 when both are among
+    them.
+    """
     if all(ip.version == 4 for ip, _ in addresses):
         return "ipv4:" + ",".join(f"{ip}:{port}" for ip, port in addresses)
-    mapped = [(ip if ip.version == 6 else ipaddress.IPv6Address(f"::ffff:{ip}"), port) for ip, port in addresses]
+    mapped = [
+        (ip if ip.version == 6 else ipaddress.IPv6Address(f"::ffff:{ip}"), port)
+        for ip, port in addresses
+    ]
     return "ipv6:" + ",".join(f"[{ip}]:{port}" for ip, port in mapped)

@@ -33,5 +33,7 @@ def datatype_name(name: str) -> str:
 
 
 def version_kind(version: str) -> Literal["version", "label"]:
-    """Versions are numbers; anything else is a label that the server's configuration gives to one."""
+    """Versions are numbers; anything else is a label that the server's configuration gives to
+    one.
+    """
     return "version" if version.isascii() and version.isdigit() else "label"

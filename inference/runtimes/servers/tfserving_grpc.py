@@ -1,7 +1,7 @@
 """TensorFlow Serving's gRPC API: PredictionService and ModelService.
 
-The messages are those that ovmsclient ships, so that the tensorflow package is not needed. Its client is not used: it cannot ask for a
-signature, and cuts zero bytes off the ends of strings.
+The messages are those that ovmsclient ships, so that the tensorflow package is not needed. Its
+client is not used: it cannot ask for a signature, and cuts zero bytes off the ends of strings.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ from inference.runtimes.tensors import (
 PREDICTION = prediction_service_pb2_grpc.PredictionServiceStub
 MODEL = model_service_pb2_grpc.ModelServiceStub
 
-# Where each datatype stands when the server sends numbers instead of bytes, and what they are made of there.
+# Where each datatype stands when the server sends numbers instead of bytes, and what they are made
+# of there.
 VALUES: Final[Mapping[str, str]] = {
     "BOOL": "bool_val",
     "UINT8": "int_val",
@@ -88,7 +89,9 @@ class TfServingGrpcOptions(RemoteOptions):
 
 
 class TfServingGrpc(GrpcModel):
-    """A model in TensorFlow Serving, or in a server with the same API, over gRPC. Tensors travel as bytes."""
+    """A model in TensorFlow Serving, or in a server with the same API, over gRPC. Tensors travel
+    as bytes.
+    """
 
     Options = TfServingGrpcOptions
 
@@ -107,39 +110,61 @@ class TfServingGrpc(GrpcModel):
         names = get_model_status_pb2.ModelVersionStatus.State
         states = [item.state for item in self._status(server, deadline).model_version_status]
         if states and names.Value("AVAILABLE") not in states:
-            raise failures.busy(server, f"The model {self.options.model} is {names.Name(states[0])}")
+            raise failures.busy(
+                server, f"The model {self.options.model} is {names.Name(states[0])}"
+            )
 
     def _status(self, server: GrpcServer, deadline: Deadline) -> Any:
         request = get_model_status_pb2.GetModelStatusRequest(model_spec=self._spec(signature=False))
         return server.call(MODEL, "GetModelStatus", request, deadline)
 
     def _ask_metadata(self, server: GrpcServer, deadline: Deadline) -> ModelMetadata:
-        request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=self._spec(signature=False), metadata_field=["signature_def"])
+        request = get_model_metadata_pb2.GetModelMetadataRequest(
+            model_spec=self._spec(signature=False), metadata_field=["signature_def"]
+        )
         reply = server.call(PREDICTION, "GetModelMetadata", request, deadline)
         wanted = self._signature or DEFAULT_SIGNATURE
         try:
-            # Not by Any's own Unpack: ovmsclient has the messages under another package's name than the servers.
-            signatures = get_model_metadata_pb2.SignatureDefMap.FromString(reply.metadata["signature_def"].value)
+            # Not by Any's own Unpack: ovmsclient has the messages under another package's name than
+            # the servers.
+            signatures = get_model_metadata_pb2.SignatureDefMap.FromString(
+                reply.metadata["signature_def"].value
+            )
         except DecodeError as err:
-            raise failures.not_understood(server, "its metadata is broken. Is it TensorFlow Serving?") from err
+            raise failures.not_understood(
+                server, "its metadata is broken. Is it TensorFlow Serving?"
+            ) from err
         if wanted not in signatures.signature_def:
-            raise failures.not_understood(server, f"its metadata does not describe the signature {wanted}. Does the model have it?")
+            raise failures.not_understood(
+                server,
+                f"its metadata does not describe the signature {wanted}. Does the model have it?",
+            )
         found = signatures.signature_def[wanted]
         version = str(reply.model_spec.version.value or "")
-        return ModelMetadata(self.options.model, version, _specs(found.inputs), _specs(found.outputs), "tensorflow")
+        return ModelMetadata(
+            self.options.model, version, _specs(found.inputs), _specs(found.outputs), "tensorflow"
+        )
 
-    def _ask_model(self, server: GrpcServer, inputs: Mapping[str, Tensor], deadline: Deadline) -> dict[str, Tensor]:
-        request = predict_pb2.PredictRequest(model_spec=self._spec(signature=True), output_filter=self._outputs)
+    def _ask_model(
+        self, server: GrpcServer, inputs: Mapping[str, Tensor], deadline: Deadline
+    ) -> dict[str, Tensor]:
+        request = predict_pb2.PredictRequest(
+            model_spec=self._spec(signature=True), output_filter=self._outputs
+        )
         for name, tensor in inputs.items():
             request.inputs[name].CopyFrom(to_proto(name, tensor))
-        reply = server.call(PREDICTION, "Predict", request, deadline, lambda: mismatch(self._known, inputs))
+        reply = server.call(
+            PREDICTION, "Predict", request, deadline, lambda: mismatch(self._known, inputs)
+        )
         try:
             return {name: from_proto(proto) for name, proto in reply.outputs.items()}
         except WireError as err:
             raise failures.not_understood(server, f"{err}. Look at the model's outputs.") from err
 
     def _spec(self, *, signature: bool) -> Any:
-        spec = model_pb2.ModelSpec(name=self.options.model, signature_name=self._signature if signature else "")
+        spec = model_pb2.ModelSpec(
+            name=self.options.model, signature_name=self._signature if signature else ""
+        )
         if self.options.version and version_kind(self.options.version) == "version":
             spec.version.value = int(self.options.version)
         elif self.options.version:
@@ -171,7 +196,8 @@ def from_proto(proto: Any) -> Tensor:
     values, count = list(getattr(proto, VALUES[datatype])), element_count(shape)
     if len(values) > count:
         raise WireError(f"{len(values)} values have come for a shape of {count}")
-    # TensorFlow leaves out the end of a tensor when it repeats one value, and all of it when that is zero.
+    # TensorFlow leaves out the end of a tensor when it repeats one value, and all of it when that
+    # is zero.
     values += (values[-1:] or [b"" if datatype == BYTES else 0]) * (count - len(values))
     return _typed(values, datatype).reshape(shape)
 
@@ -192,7 +218,10 @@ def _tf_name(number: int) -> str:
 
 
 def _specs(tensors: Any) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(name, datatype_name(_tf_name(info.dtype)), _shape(info.tensor_shape)) for name, info in sorted(tensors.items()))
+    return tuple(
+        TensorSpec(name, datatype_name(_tf_name(info.dtype)), _shape(info.tensor_shape))
+        for name, info in sorted(tensors.items())
+    )
 
 
 def _shape(shape: Any) -> tuple[int, ...]:

@@ -41,9 +41,14 @@ from inference.runtimes.tensors import (
     datatype_of,
 )
 
-NAMED_HELP: Final = "Send each row with the inputs' names. Off: the only input's value alone, as servers for scikit-learn want it."
+NAMED_HELP: Final = (
+    "Send each row with the inputs' names. Off: the only input's value alone, as servers for"
+    " scikit-learn want it."
+)
 OUTPUT: Final = "output"
-"""The name of an only output, which the row format leaves out and a server without metadata does not tell."""
+"""The name of an only output, which the row format leaves out and a server without metadata does
+not tell.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,9 @@ class TfServingRestOptions(RemoteOptions):
 
 
 class TfServingRest(RestModel):
-    """A model in TensorFlow Serving, or in a server with the same API, over HTTP. Pictures travel as the JPEG's own bytes."""
+    """A model in TensorFlow Serving, or in a server with the same API, over HTTP. Pictures
+    travel as the JPEG's own bytes.
+    """
 
     Options = TfServingRestOptions
 
@@ -78,7 +85,8 @@ class TfServingRest(RestModel):
     def _ask_metadata(self, server: HttpServer, deadline: Deadline) -> ModelMetadata:
         reply = server.ask("GET", f"{self._path}/metadata", deadline)
         if reply.status in (404, 405):
-            # KServe V1 has the model but no metadata; TensorFlow Serving has metadata of every model that it has.
+            # KServe V1 has the model but no metadata; TensorFlow Serving has metadata of every
+            # model that it has.
             self._check_ready(server, deadline)
             return ModelMetadata(self.options.model, "", (), ())
         value = document(server, self._accepted(server, reply))
@@ -86,24 +94,42 @@ class TfServingRest(RestModel):
             return _metadata(value, self.options.model, self._signature or DEFAULT_SIGNATURE)
         except (KeyError, TypeError, ValueError, AttributeError) as err:
             wanted = self._signature or DEFAULT_SIGNATURE
-            raise failures.not_understood(server, f"its metadata does not describe the signature {wanted}. Does the model have it?") from err
+            raise failures.not_understood(
+                server,
+                f"its metadata does not describe the signature {wanted}. Does the model have it?",
+            ) from err
 
-    def _ask_model(self, server: HttpServer, inputs: Mapping[str, Tensor], deadline: Deadline) -> dict[str, Tensor]:
+    def _ask_model(
+        self, server: HttpServer, inputs: Mapping[str, Tensor], deadline: Deadline
+    ) -> dict[str, Tensor]:
         body = request_body(inputs, self._signature, named=self._named)
-        reply = self._post(server, f"{self._path}:predict", body, deadline, lambda: mismatch(self._known, inputs))
+        reply = self._post(
+            server, f"{self._path}:predict", body, deadline, lambda: mismatch(self._known, inputs)
+        )
         value = document(server, reply)
         refused_if_error(server, value)
-        return {name: self._tensor(server, name, column) for name, column in self._columns(server, value).items()}
+        return {
+            name: self._tensor(server, name, column)
+            for name, column in self._columns(server, value).items()
+        }
 
     def _columns(self, server: HttpServer, value: Mapping[str, Any]) -> dict[str, Any]:
         """The outputs by name: from rows (``predictions``) or from columns (``outputs``)."""
         rows = value.get("predictions")
         if isinstance(rows, dict):
             return rows
-        if isinstance(rows, list) and rows and isinstance(rows[0], dict) and rows[0].keys() != {"b64"}:
+        if (
+            isinstance(rows, list)
+            and rows
+            and isinstance(rows[0], dict)
+            and rows[0].keys() != {"b64"}
+        ):
             names = rows[0].keys()
             if any(not isinstance(row, dict) or row.keys() != names for row in rows):
-                raise failures.not_understood(server, "its predictions do not all have the same names. Look at the model's outputs.")
+                raise failures.not_understood(
+                    server,
+                    "its predictions do not all have the same names. Look at the model's outputs.",
+                )
             return {name: [row[name] for row in rows] for name in names}
         if isinstance(rows, list):
             return {self._only_output(): rows}
@@ -113,17 +139,30 @@ class TfServingRest(RestModel):
         if isinstance(columns, list):
             return {self._only_output(): columns}
         raise failures.not_understood(
-            server, 'it holds neither "predictions" nor "outputs". Is it TensorFlow Serving or KServe V1? For others choose KServe v2.'
+            server,
+            'it holds neither "predictions" nor "outputs". Is it TensorFlow Serving or KServe V1?'
+            " For others choose KServe v2.",
         )
 
     def _tensor(self, server: HttpServer, name: str, column: Any) -> Tensor:
         try:
             tensor = from_list(column)
         except WireError as err:
-            raise failures.not_understood(server, f"in the output {failures.printable(name)} {err}. Look at what the model gives.") from err
-        declared = next((spec.datatype for spec in self._known.outputs if spec.name == name), "") if self._known else ""
+            raise failures.not_understood(
+                server,
+                f"in the output {failures.printable(name)} {err}. Look at what the model gives.",
+            ) from err
+        declared = (
+            next((spec.datatype for spec in self._known.outputs if spec.name == name), "")
+            if self._known
+            else ""
+        )
         # JSON knows one kind of number with a fraction.
-        return tensor.astype(DTYPES[declared]) if declared in ("FP16", "FP32", "FP64") and tensor.dtype.kind in "iuf" else tensor
+        return (
+            tensor.astype(DTYPES[declared])
+            if declared in ("FP16", "FP32", "FP64") and tensor.dtype.kind in "iuf"
+            else tensor
+        )
 
     def _only_output(self) -> str:
         outputs = self._known.outputs if self._known else ()
@@ -131,11 +170,24 @@ class TfServingRest(RestModel):
 
 
 def request_body(inputs: Mapping[str, Tensor], signature: str = "", *, named: bool = True) -> bytes:
-    """The request in the row format. One picture is ``{"instances":[{"image_bytes":{"b64":"..."}}]}``, byte for byte."""
+    """The request in the row format. One picture is
+    ``{"instances":[{"image_bytes":{"b64":"..."}}]}``, byte for byte.
+    """
     if not named and len(inputs) > 1:
-        raise InferenceError(f"Without names only one input can be sent; there are {', '.join(inputs)}. Switch the option named on.", permanent=True)
-    columns = [[_key(name, named) + cell for cell in _cells(name, tensor)] for name, tensor in inputs.items()]
-    rows = [b"{" + b",".join(cells) + b"}" for cells in zip(*columns, strict=True)] if named else columns[0]
+        raise InferenceError(
+            f"Without names only one input can be sent; there are {', '.join(inputs)}. Switch the"
+            " option named on.",
+            permanent=True,
+        )
+    columns = [
+        [_key(name, named) + cell for cell in _cells(name, tensor)]
+        for name, tensor in inputs.items()
+    ]
+    rows = (
+        [b"{" + b",".join(cells) + b"}" for cells in zip(*columns, strict=True)]
+        if named
+        else columns[0]
+    )
     intro = b'"signature_name":' + json.dumps(signature).encode() + b"," if signature else b""
     return b"{" + intro + b'"instances":[' + b",".join(rows) + b"]}"
 
@@ -146,7 +198,11 @@ def _key(name: str, named: bool) -> bytes:
 
 def _cells(name: str, tensor: Tensor) -> list[bytes]:
     values = tensor.tolist()
-    if tensor.ndim == 1 and datatype_of(tensor) == BYTES and all(isinstance(item, bytes) for item in values):
+    if (
+        tensor.ndim == 1
+        and datatype_of(tensor) == BYTES
+        and all(isinstance(item, bytes) for item in values)
+    ):
         # Base64 needs no escapes, so the bytes of pictures never pass through the JSON encoder.
         return [b'{"b64":"' + base64.b64encode(item) + b'"}' for item in values]
     return json_rows(name, tensor, lambda item: {"b64": base64.b64encode(item).decode()})
@@ -161,7 +217,11 @@ def _version_path(version: str) -> str:
 def _refuse_unready(server: HttpServer, model: str, value: Mapping[str, Any]) -> None:
     """TensorFlow Serving lists the versions and their states, KServe V1 says ``ready``."""
     versions = value.get("model_version_status")
-    states = [item.get("state", "") for item in versions if isinstance(item, dict)] if isinstance(versions, list) else []
+    states = (
+        [item.get("state", "") for item in versions if isinstance(item, dict)]
+        if isinstance(versions, list)
+        else []
+    )
     if states and "AVAILABLE" not in states:
         raise failures.busy(server, f"The model {model} is {failures.printable(str(states[0]))}")
     if value.get("ready") in (False, "False", "false"):
@@ -180,7 +240,10 @@ def _metadata(value: Mapping[str, Any], model: str, signature: str) -> ModelMeta
 
 
 def _specs(tensors: Mapping[str, Any]) -> tuple[TensorSpec, ...]:
-    return tuple(TensorSpec(name, datatype_name(info["dtype"]), _shape(info.get("tensor_shape", {}))) for name, info in sorted(tensors.items()))
+    return tuple(
+        TensorSpec(name, datatype_name(info["dtype"]), _shape(info.get("tensor_shape", {})))
+        for name, info in sorted(tensors.items())
+    )
 
 
 def _shape(shape: Mapping[str, Any]) -> tuple[int, ...]:

@@ -1,4 +1,6 @@
-"""Tensors as the protocols carry them: little-endian bytes, lists of JSON, and strings with their lengths."""
+"""Tensors as the protocols carry them: little-endian bytes, lists of JSON, and strings with
+their lengths.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,10 @@ def datatype_to_send(name: str, tensor: Tensor) -> str:
     """The datatype's name; a permanent InferenceError when no server takes it."""
     datatype = datatype_of(tensor)
     if not datatype:
-        raise InferenceError(f"The input {name} is of type {tensor.dtype}, which model servers do not take.", permanent=True)
+        raise InferenceError(
+            f"The input {name} is of type {tensor.dtype}, which model servers do not take.",
+            permanent=True,
+        )
     return datatype
 
 
@@ -45,7 +50,9 @@ def raw_bytes(name: str, tensor: Tensor) -> bytes:
 
 
 def byte_items(name: str, tensor: Tensor) -> list[bytes]:
-    """The strings of a BYTES tensor in row-major order, text in UTF-8; a permanent InferenceError when one is neither."""
+    """The strings of a BYTES tensor in row-major order, text in UTF-8; a permanent
+    InferenceError when one is neither.
+    """
     return [_as_bytes(name, item) for item in tensor.ravel().tolist()]
 
 
@@ -58,19 +65,30 @@ def json_rows(name: str, tensor: Tensor, of_bytes: Callable[[bytes], object]) ->
 
 
 def json_list(name: str, tensor: Tensor) -> bytes:
-    """The JSON of all values in row-major order, in one flat list. Errors as of ``json_rows``; bytes must be text in UTF-8."""
+    """The JSON of all values in row-major order, in one flat list. Errors as of ``json_rows``;
+    bytes must be text in UTF-8.
+    """
     return _encoded(name, tensor, [tensor.ravel().tolist()], bytes.decode)[0]
 
 
-def _encoded(name: str, tensor: Tensor, values: list[Any], of_bytes: Callable[[bytes], object]) -> list[bytes]:
+def _encoded(
+    name: str, tensor: Tensor, values: list[Any], of_bytes: Callable[[bytes], object]
+) -> list[bytes]:
     datatype_to_send(name, tensor)
-    encode = json.JSONEncoder(allow_nan=False, separators=(",", ":"), default=lambda item: of_bytes(_raw(item))).encode
+    encode = json.JSONEncoder(
+        allow_nan=False, separators=(",", ":"), default=lambda item: of_bytes(_raw(item))
+    ).encode
     try:
         return [encode(value).encode() for value in values]
     except ValueError as err:
-        raise InferenceError(f"The input {name} holds a value that is not a finite number, which JSON cannot carry.", permanent=True) from err
+        raise InferenceError(
+            f"The input {name} holds a value that is not a finite number, which JSON cannot carry.",
+            permanent=True,
+        ) from err
     except TypeError as err:
-        raise InferenceError(f"The input {name} holds a value that is neither text nor bytes.", permanent=True) from err
+        raise InferenceError(
+            f"The input {name} holds a value that is neither text nor bytes.", permanent=True
+        ) from err
 
 
 def from_raw(data: bytes | memoryview, datatype: str, shape: Sequence[int]) -> Tensor:
@@ -89,9 +107,11 @@ def from_raw(data: bytes | memoryview, datatype: str, shape: Sequence[int]) -> T
 
 
 def from_list(values: Any, datatype: str = "", shape: Sequence[int] | None = None) -> Tensor:
-    """The tensor in nested (or, with ``shape``, flat) lists of JSON. WireError when they are ragged or hold something else.
+    """The tensor in nested (or, with ``shape``, flat) lists of JSON. WireError when they are ragged
+    or hold something else.
 
-    Without ``datatype`` numbers are INT64 or FP64. Text becomes bytes in UTF-8, {"b64": "..."} the bytes that it stands for.
+    Without ``datatype`` numbers are INT64 or FP64. Text becomes bytes in UTF-8, {"b64": "..."}
+    the bytes that it stands for.
     """
     strings = datatype == BYTES or (not datatype and isinstance(_first(values), str | dict))
     tensor = _strings(values) if strings else _numbers(values, datatype)
@@ -136,7 +156,9 @@ def _as_bytes(name: str, item: object) -> bytes:
         return item.encode()
     if isinstance(item, bytes):
         return item
-    raise InferenceError(f"The input {name} holds a value that is neither text nor bytes.", permanent=True)
+    raise InferenceError(
+        f"The input {name} holds a value that is neither text nor bytes.", permanent=True
+    )
 
 
 def _dtype(datatype: str) -> np.dtype[Any]:
@@ -172,7 +194,11 @@ def _numbers(values: Any, datatype: str) -> Tensor:
     except (ValueError, OverflowError) as err:
         raise WireError("its rows are of different lengths") from err
     if tensor.dtype.kind not in "biuf":
-        raise WireError("it holds something else than numbers" if _even(tensor) else "its rows are of different lengths")
+        raise WireError(
+            "it holds something else than numbers"
+            if _even(tensor)
+            else "its rows are of different lengths"
+        )
     return tensor.astype(_dtype(datatype)) if datatype else tensor
 
 

@@ -1,4 +1,6 @@
-"""Avro records, as Confluent's serializers write them: a zero byte, the schema's number in the registry, then the data."""
+"""Avro records, as Confluent's serializers write them: a zero byte, the schema's number in the
+registry, then the data.
+"""
 
 from __future__ import annotations
 
@@ -27,9 +29,11 @@ ACCEPT: Final = {"Accept": "application/vnd.schemaregistry.v1+json, application/
 
 
 class AvroReader:
-    """Reads Avro values with the schemas of a registry, which is asked once for each schema. Connects on first use.
+    """Reads Avro values with the schemas of a registry, which is asked once for each schema.
+    Connects on first use.
 
-    Protocol: the wire format and the REST API of Confluent's Schema Registry, https://docs.confluent.io/platform/current/schema-registry/.
+    Protocol: the wire format and the REST API of Confluent's Schema Registry,
+    https://docs.confluent.io/platform/current/schema-registry/.
     """
 
     def __init__(self, url: str) -> None:
@@ -37,9 +41,11 @@ class AvroReader:
         self._schemas: dict[int, Schema] = {}
 
     def read(self, value: bytes) -> Any:
-        """What the value holds, as JSON would have it: dates as text, bytes as text of as many characters, decimals as floats.
+        """What the value holds, as JSON would have it: dates as text, bytes as text of as many
+        characters, decimals as floats.
 
-        RecordError when it is broken or its schema is not known, ServerUnavailable when the registry is away.
+        RecordError when it is broken or its schema is not known, ServerUnavailable when the
+        registry is away.
         """
         if len(value) <= NUMBER_BYTES:
             raise RecordError("The record begins like Avro but ends before its data.")
@@ -47,9 +53,13 @@ class AvroReader:
         if number not in self._schemas:
             self._schemas[number] = self._fetched(number)
         try:
-            return _plain(schemaless_reader(io.BytesIO(value[NUMBER_BYTES:]), self._schemas[number], None))
+            return _plain(
+                schemaless_reader(io.BytesIO(value[NUMBER_BYTES:]), self._schemas[number], None)
+            )
         except Exception as err:
-            raise RecordError(f"The record is no Avro of the schema {number}. {type(err).__name__}: {err}") from err
+            raise RecordError(
+                f"The record is no Avro of the schema {number}. {type(err).__name__}: {err}"
+            ) from err
 
     def _fetched(self, number: int) -> Schema:
         found = self._asked(f"schemas/ids/{number}", number)
@@ -58,13 +68,21 @@ class AvroReader:
             self._learn(found, number, named)
             return parse_schema(json.loads(found["schema"]), named_schemas=named)
         except (ValueError, KeyError, TypeError, RecursionError, SchemaParseException) as err:
-            raise RecordError(f"The schema {number}, which the record was written with, is no Avro schema. {type(err).__name__}: {err}") from err
+            raise RecordError(
+                f"The schema {number}, which the record was written with, is no Avro schema."
+                f" {type(err).__name__}: {err}"
+            ) from err
 
-    def _learn(self, document: dict[str, Any], number: int, named: dict[str, dict[Any, Any]]) -> None:
+    def _learn(
+        self, document: dict[str, Any], number: int, named: dict[str, dict[Any, Any]]
+    ) -> None:
         """The schemas that one refers to, and those that they refer to."""
         for item in document.get("references") or ():
             if item["name"] not in named:
-                found = self._asked(f"subjects/{quote(item['subject'], safe='')}/versions/{int(item['version'])}", number)
+                found = self._asked(
+                    f"subjects/{quote(item['subject'], safe='')}/versions/{int(item['version'])}",
+                    number,
+                )
                 self._learn(found, number, named)
                 parse_schema(json.loads(found["schema"]), named_schemas=named)
 
@@ -72,12 +90,20 @@ class AvroReader:
         try:
             reply = requests.get(f"{self._url}/{path}", headers=ACCEPT, timeout=DEADLINE_SECONDS)
             if reply.status_code == requests.codes.not_found:
-                raise RecordError(f"The schema registry knows no schema {number}, which the record was written with.")
+                raise RecordError(
+                    f"The schema registry knows no schema {number}, which the record was written"
+                    " with."
+                )
             if reply.status_code != requests.codes.ok:
-                raise ServerUnavailable(f"The schema registry does not give the schema {number}: it answers {reply.status_code}.")
+                raise ServerUnavailable(
+                    f"The schema registry does not give the schema {number}: it answers"
+                    f" {reply.status_code}."
+                )
             found = reply.json()
         except requests.RequestException as err:
-            raise ServerUnavailable(f"The schema registry does not answer. {type(err).__name__}: {redact_url(str(err))}") from err
+            raise ServerUnavailable(
+                f"The schema registry does not answer. {type(err).__name__}: {redact_url(str(err))}"
+            ) from err
         if not isinstance(found, dict):
             raise ServerUnavailable("What answers at SCHEMA_REGISTRY_URL is no schema registry.")
         return found

@@ -23,21 +23,26 @@ def parsed(value: bytes | None) -> Any:
     try:
         return orjson.loads(value)
     except orjson.JSONDecodeError as err:
-        raise RecordError(f"The record is not JSON: {err.msg} at line {err.lineno}, column {err.colno}.") from err
+        raise RecordError(
+            f"The record is not JSON: {err.msg} at line {err.lineno}, column {err.colno}."
+        ) from err
 
 
 def all_parsed(values: Sequence[bytes | None]) -> list[dict[str, Any]] | None:
     """What each of them says, in less time than one by one; None unless all are JSON objects."""
     loads = orjson.loads
     try:
-        documents = [loads(value) for value in values]  # type: ignore[arg-type]  # of None it says that it is no JSON
+        # of None it says that it is no JSON
+        documents = [loads(value) for value in values]  # type: ignore[arg-type]
     except orjson.JSONDecodeError:
         return None
     return documents if set(map(type, documents)) <= {dict} else None
 
 
 def all_dumped(results: Sequence[Any]) -> list[bytes] | None:
-    """Each of them as JSON, in less time than one by one; None when one may hold what JSON cannot."""
+    """Each of them as JSON, in less time than one by one; None when one may hold what JSON
+    cannot.
+    """
     dumps = orjson.dumps
     try:
         values = [dumps(result, _plain, WITH_NUMPY) for result in results]
@@ -62,14 +67,23 @@ def _slowly_dumped(result: Mapping[str, Any]) -> bytes:
     try:
         return json.dumps(result, separators=(",", ":"), allow_nan=False, default=_plain).encode()
     except ValueError as err:
-        raise InferenceError("The model's result holds a number that is not one (NaN or infinite).", permanent=True) from err
+        raise InferenceError(
+            "The model's result holds a number that is not one (NaN or infinite).", permanent=True
+        ) from err
     except (TypeError, RecursionError) as err:
-        raise InferenceError(f"The model's result cannot be written as JSON: {err}.", permanent=True) from err
+        raise InferenceError(
+            f"The model's result cannot be written as JSON: {err}.", permanent=True
+        ) from err
 
 
 def detections(found: tuple[Detection, ...]) -> dict[str, Any]:
     """What a model sees in a picture, as a result."""
-    return {"predictions": [{name: value for name, value in asdict(item).items() if value is not None} for item in found]}
+    return {
+        "predictions": [
+            {name: value for name, value in asdict(item).items() if value is not None}
+            for item in found
+        ]
+    }
 
 
 def _plain(value: Any) -> Any:

@@ -18,11 +18,15 @@ def picture_of(record: Record) -> Picture:
     """The picture that a record holds; a permanent InferenceError when it holds none."""
     if not record.value:
         raise RecordError("The record is empty (null): there is no picture to look at.")
-    frame = Frame("", record.offset, record.timestamp * MILLISECOND, 0, 0, record.value, record.offset)
+    frame = Frame(
+        "", record.offset, record.timestamp * MILLISECOND, 0, 0, record.value, record.offset
+    )
     if record.value.startswith(PNG):
         return Picture.of_array(decode_png(record.value), "", frame.ref)
     if not record.value.startswith(JPEG):
-        raise RecordError("The record is no picture that can be read here: it must be a JPEG or a PNG.")
+        raise RecordError(
+            "The record is no picture that can be read here: it must be a JPEG or a PNG."
+        )
     picture = Picture(frame)
     picture.width, picture.height = jpeg_size(record.value)
     return picture

@@ -1,6 +1,8 @@
-"""JSON schemas of records: compiled once, checked for each record, with a sentence that names the field.
+"""JSON schemas of records: compiled once, checked for each record, with a sentence that names the
+field.
 
-An integer is a number, as the JSON Schema specification has it. References to other documents are refused: a schema reads no file and no address.
+An integer is a number, as the JSON Schema specification has it. References to other documents
+are refused: a schema reads no file and no address.
 """
 
 from __future__ import annotations
@@ -41,17 +43,25 @@ class Schema:
         self.fits: Callable[[Any], bool] = self._validator.is_valid
 
     def check(self, document: Any) -> None:
-        """RecordError with the first thing that is wrong; a field that is wrong comes before one that is missing."""
+        """RecordError with the first thing that is wrong; a field that is wrong comes before one
+        that is missing.
+        """
         if self.fits(document):
             return
-        errors = sorted(self._validator.iter_errors(document), key=lambda error: not error.instance_path)
-        raise RecordError(_sentence(errors[0]) if errors else "The record does not fit the model's schema.")
+        errors = sorted(
+            self._validator.iter_errors(document), key=lambda error: not error.instance_path
+        )
+        raise RecordError(
+            _sentence(errors[0]) if errors else "The record does not fit the model's schema."
+        )
 
 
 def refuse_wrong_schema(document: object) -> None:
     """A permanent InferenceError unless ``document`` is a JSON schema: for forms."""
     if not isinstance(document, Mapping):
-        raise InferenceError('A JSON schema is an object, as in {"type": "object"}.', permanent=True)
+        raise InferenceError(
+            'A JSON schema is an object, as in {"type": "object"}.', permanent=True
+        )
     _compiled(document)
 
 
@@ -59,7 +69,10 @@ def _compiled(document: Mapping[str, Any]) -> jsonschema_rs.Validator:
     try:
         return jsonschema_rs.validator_for(dict(document), offline=True)
     except jsonschema_rs.ValidationError as err:
-        raise InferenceError(f"The schema is wrong at {_path(err.instance_path) or 'its top'}: {err.message}.", permanent=True) from err
+        raise InferenceError(
+            f"The schema is wrong at {_path(err.instance_path) or 'its top'}: {err.message}.",
+            permanent=True,
+        ) from err
     except ValueError as err:
         raise InferenceError(f"The schema is not one: {err}.", permanent=True) from err
 
@@ -71,14 +84,19 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
         return f"The field {_path([*error.instance_path, kind.property])!r} is missing."
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.Type):
-        return f"{subject} must be {' or '.join(NAMES.get(name, name) for name in kind.types)}; it is {shown(error.instance)}."
+        return (
+            f"{subject} must be {' or '.join(NAMES.get(name, name) for name in kind.types)}; it is"
+            f" {shown(error.instance)}."
+        )
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
         return f"{subject} has what the model does not know: {', '.join(kind.unexpected)}."
     return f"{subject} does not fit: {shortened(error.message)}."
 
 
 def _path(parts: Sequence[str | int]) -> str:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).removeprefix(".")
+    return "".join(
+        f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts
+    ).removeprefix(".")
 
 
 def shown(value: object) -> str:

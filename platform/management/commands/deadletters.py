@@ -20,20 +20,51 @@ from sightline.kafka import KafkaUnavailable, topics
 
 
 class Command(BaseCommand):
-    help = "Dead letters: `list` shows what a model could not process and why, `retry` gives it back."
+    help = (
+        "Dead letters: `list` shows what a model could not process and why, `retry` gives it back."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        listing = actions.add_parser("list", help="newest first: place, time, attempt, error, origin")
-        listing.add_argument("model", metavar="MODEL[@VERSION]", help="without a version: all versions")
-        listing.add_argument("--limit", type=_limit, default=50, help=f"how many of each version (default 50, at most {WINDOW})")
+        listing = actions.add_parser(
+            "list", help="newest first: place, time, attempt, error, origin"
+        )
+        listing.add_argument(
+            "model", metavar="MODEL[@VERSION]", help="without a version: all versions"
+        )
+        listing.add_argument(
+            "--limit",
+            type=_limit,
+            default=50,
+            help=f"how many of each version (default 50, at most {WINDOW})",
+        )
         listing.add_argument("--json", action="store_true", help="one JSON object a line")
-        retry = actions.add_parser("retry", help="records go to the inputs topic again, frames to the model; status 1 when any fails")
+        retry = actions.add_parser(
+            "retry",
+            help=(
+                "records go to the inputs topic again, frames to the model; status 1 when any fails"
+            ),
+        )
         retry.add_argument("model", metavar="MODEL@VERSION")
         which = retry.add_mutually_exclusive_group(required=True)
-        which.add_argument("--offset", type=_place, nargs="+", metavar="N", help="these, as `list` shows them: offset or partition:offset")
-        which.add_argument("--all", action="store_true", help="each input that was not yet retried with success, by its newest attempt")
-        retry.add_argument("--version", dest="target", metavar="V", help="against this version of the model instead of its own")
+        which.add_argument(
+            "--offset",
+            type=_place,
+            nargs="+",
+            metavar="N",
+            help="these, as `list` shows them: offset or partition:offset",
+        )
+        which.add_argument(
+            "--all",
+            action="store_true",
+            help="each input that was not yet retried with success, by its newest attempt",
+        )
+        retry.add_argument(
+            "--version",
+            dest="target",
+            metavar="V",
+            help="against this version of the model instead of its own",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -45,13 +76,16 @@ class Command(BaseCommand):
         except KafkaUnavailable as err:
             raise CommandError(str(err)) from err
         except BrokenPipeError:
-            # Whoever read has seen enough. What is still buffered goes nowhere, or Python would complain of it at its end.
+            # Whoever read has seen enough. What is still buffered goes nowhere, or Python would
+            # complain of it at its end.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def show(self, name: str, limit: int, *, as_json: bool) -> None:
         """Print the newest letters."""
         for version in _versions(name):
-            for letter in newest(topics.errors(version.model.slug, version.version), most=limit).letters:
+            for letter in newest(
+                topics.errors(version.model.slug, version.version), most=limit
+            ).letters:
                 self.stdout.write(_json(version, letter) if as_json else _line(version, letter))
 
     def retry(self, name: str, places: list[Place] | None, target_version: str | None) -> None:
@@ -59,17 +93,27 @@ class Command(BaseCommand):
         if "@" not in name:
             raise CommandError(f"Which version? Write {name}@VERSION.")
         version = _versions(name).get()
-        target = _versions(f"{version.model.slug}@{target_version}").get() if target_version else version
+        target = (
+            _versions(f"{version.model.slug}@{target_version}").get() if target_version else version
+        )
         retried = failed = returned = 0
         with TopicReader(topics.errors(version.model.slug, version.version)) as reader:
-            letters = _chosen(reader, places) if places else newest_attempts(reader, {}, reader.end())
-            with contextlib.closing(retry_each(version, target, letters, by=None, again=bool(places))) as outcomes:
+            letters = (
+                _chosen(reader, places) if places else newest_attempts(reader, {}, reader.end())
+            )
+            with contextlib.closing(
+                retry_each(version, target, letters, by=None, again=bool(places))
+            ) as outcomes:
                 for letter, outcome in outcomes:
                     retried, failed = retried + outcome.succeeded, failed + (not outcome.succeeded)
                     returned += letter.why.attempt > 1
-                    self.stdout.write(f"{letter.place}\t{'retried' if outcome.succeeded else 'failed'}\t{_plain(outcome.detail)}")
+                    result = "retried" if outcome.succeeded else "failed"
+                    self.stdout.write(f"{letter.place}\t{result}\t{_plain(outcome.detail)}")
                     self.stdout.flush()
-        self.stderr.write(f"{retried} retried, {failed} failed. {returned} of them had come back from a retry before.")
+        self.stderr.write(
+            f"{retried} retried, {failed} failed. {returned} of them had come back from a retry"
+            " before."
+        )
         if failed:
             raise CommandError(f"{failed} could not be retried.")
 
@@ -104,7 +148,15 @@ def _line(version: ModelVersion, letter: Summary) -> str:
     why = letter.why
     origin = f"{why.topic} {why.partition}:{why.offset}"
     error = why.error.rpartition(".")[2]
-    columns = (version.version, str(letter.place), f"{letter.at:%Y-%m-%dT%H:%M:%SZ}", str(why.attempt), error, _plain(why.message), _plain(origin))
+    columns = (
+        version.version,
+        str(letter.place),
+        f"{letter.at:%Y-%m-%dT%H:%M:%SZ}",
+        str(why.attempt),
+        error,
+        _plain(why.message),
+        _plain(origin),
+    )
     return "\t".join(columns)
 
 
@@ -119,7 +171,12 @@ def _json(version: ModelVersion, letter: Summary) -> str:
         "attempt": why.attempt,
         "error": why.error,
         "message": why.message,
-        "origin": {"topic": why.topic, "partition": why.partition, "offset": why.offset, "timestamp": why.timestamp},
+        "origin": {
+            "topic": why.topic,
+            "partition": why.partition,
+            "offset": why.offset,
+            "timestamp": why.timestamp,
+        },
         "key": None if letter.key is None else letter.key_text,
         "kind": content.kind,
         "size": content.size,

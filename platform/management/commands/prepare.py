@@ -17,15 +17,28 @@ RETRY_SECONDS = 1.0
 
 class Command(BaseCommand):
     help = (
-        "Bring the database to this release. When it has no user yet and ADMIN_PASSWORD is set, make the user admin. "
-        "To be run once for each release, before its processes start; running it again does no harm."
+        "Bring the database to this release. When it has no user yet and ADMIN_PASSWORD is set,"
+        " make the user admin. To be run once for each release, before its processes start; running"
+        " it again does no harm."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--demo", action="store_true", help="with the first user, register a demo camera and two models, too")
-        parser.add_argument("--await", action="store_true", help="change nothing: wait until another run has brought the database to this release")
         parser.add_argument(
-            "--wait", type=float, default=300.0, metavar="SECONDS", help="how long to wait, for the database and so on (default: 300)"
+            "--demo",
+            action="store_true",
+            help="with the first user, register a demo camera and two models, too",
+        )
+        parser.add_argument(
+            "--await",
+            action="store_true",
+            help="change nothing: wait until another run has brought the database to this release",
+        )
+        parser.add_argument(
+            "--wait",
+            type=float,
+            default=300.0,
+            metavar="SECONDS",
+            help="how long to wait, for the database and so on (default: 300)",
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -36,13 +49,17 @@ class Command(BaseCommand):
             return
         call_command("migrate", interactive=False, verbosity=options["verbosity"])
         if not settings.ADMIN_PASSWORD:
-            self.stdout.write("No ADMIN_PASSWORD: no user was made. `manage.py createsuperuser` makes one.")
+            self.stdout.write(
+                "No ADMIN_PASSWORD: no user was made. `manage.py createsuperuser` makes one."
+            )
         elif first_start(settings.ADMIN_PASSWORD, demo=options["demo"]):
             self.stdout.write(f"Made the user {ADMIN}.")
 
 
 def wait_while(problem: Callable[[], str], deadline: float) -> None:
-    """Until there is no problem; CommandError with its words when there still is one at ``deadline`` (monotonic seconds)."""
+    """Until there is no problem; CommandError with its words when there still is one at
+    ``deadline`` (monotonic seconds).
+    """
     while found := problem():
         if time.monotonic() >= deadline:
             raise CommandError(found)
@@ -50,7 +67,9 @@ def wait_while(problem: Callable[[], str], deadline: float) -> None:
 
 
 def database_is_away() -> str:
-    """Why it takes no connections, or "". The driver's own words name the host and the user, never the password."""
+    """Why it takes no connections, or "". The driver's own words name the host and the user,
+    never the password.
+    """
     try:
         connection.ensure_connection()
     except OperationalError as err:
@@ -69,4 +88,7 @@ def database_is_older() -> str:
         connection.close()
     if not missing:
         return ""
-    return f"The database lacks {len(missing)} migrations of this release: nobody has run `manage.py prepare`."
+    return (
+        f"The database lacks {len(missing)} migrations of this release: nobody has run `manage.py"
+        " prepare`."
+    )

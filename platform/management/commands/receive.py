@@ -31,32 +31,80 @@ from sightline.site.command_line import (
 
 
 class Command(BaseCommand):
-    help = "Receive records: one line of JSON for each, on standard output, from now on. Ctrl-C ends it, or --count, or --timeout."
+    help = (
+        "Receive records: one line of JSON for each, on standard output, from now on. Ctrl-C ends"
+        " it, or --count, or --timeout."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("topic", metavar="TOPIC", help="its name, or MODEL@VERSION for the outputs of a model, or MODEL@VERSION.errors")
+        parser.add_argument(
+            "topic",
+            metavar="TOPIC",
+            help="its name, or MODEL@VERSION for the outputs of a model, or MODEL@VERSION.errors",
+        )
         start = parser.add_mutually_exclusive_group()
-        start.add_argument("--from-beginning", dest="offset", action="store_const", const=OFFSET_BEGINNING, help="from the oldest record on")
-        start.add_argument("--latest", dest="offset", action="store_const", const=OFFSET_END, help="only what comes from now on (the default)")
+        start.add_argument(
+            "--from-beginning",
+            dest="offset",
+            action="store_const",
+            const=OFFSET_BEGINNING,
+            help="from the oldest record on",
+        )
+        start.add_argument(
+            "--latest",
+            dest="offset",
+            action="store_const",
+            const=OFFSET_END,
+            help="only what comes from now on (the default)",
+        )
         start.add_argument("--offset", type=whole, help="from this offset of each partition on")
-        start.add_argument("--last", type=whole, metavar="N", help="from the last N of each partition on")
-        start.add_argument("--since", type=moment, metavar="TIME", help="from this moment on, such as 2026-05-01T12:00 (UTC)")
+        start.add_argument(
+            "--last", type=whole, metavar="N", help="from the last N of each partition on"
+        )
+        start.add_argument(
+            "--since",
+            type=moment,
+            metavar="TIME",
+            help="from this moment on, such as 2026-05-01T12:00 (UTC)",
+        )
         parser.add_argument("--partition", type=int, help="only this one")
         parser.add_argument("--count", type=whole, help="end after so many records")
-        parser.add_argument("--timeout", type=float, help="end when none has come for so many seconds; with --count, that is an error")
+        parser.add_argument(
+            "--timeout",
+            type=float,
+            help="end when none has come for so many seconds; with --count, that is an error",
+        )
         form = parser.add_mutually_exclusive_group()
-        form.add_argument("--raw", action="store_true", help="values as they are: a picture alone, anything else with a line's end after it")
-        form.add_argument("--envelope", action="store_true", help="JSON with topic, partition, offset, timestamp, key and headers around the value")
-        parser.add_argument("--save", type=Path, metavar="DIR", help="write pictures to files there; their lines name the files")
+        form.add_argument(
+            "--raw",
+            action="store_true",
+            help="values as they are: a picture alone, anything else with a line's end after it",
+        )
+        form.add_argument(
+            "--envelope",
+            action="store_true",
+            help="JSON with topic, partition, offset, timestamp, key and headers around the value",
+        )
+        parser.add_argument(
+            "--save",
+            type=Path,
+            metavar="DIR",
+            help="write pictures to files there; their lines name the files",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with plain_errors():
             topic = existing(topic_of(options["topic"], "outputs")).name
             starts = starts_of(topic, options)
-            writer = Writer(raw=options["raw"], with_envelope=options["envelope"], folder=options["save"])
+            writer = Writer(
+                raw=options["raw"], with_envelope=options["envelope"], folder=options["save"]
+            )
             received = receive(topic, starts, writer, options["count"], options["timeout"])
             if options["count"] is not None and received < options["count"]:
-                raise CommandError(f"{received} of {options['count']} records came; none for {options['timeout']:g} s.")
+                raise CommandError(
+                    f"{received} of {options['count']} records came; none for"
+                    f" {options['timeout']:g} s."
+                )
 
 
 class Writer:
@@ -77,13 +125,18 @@ class Writer:
             return
         shown = self.saved(record) if picture and self.folder else plain(value)
         line = envelope(record, shown) if self.with_envelope else shown
-        self.output.write(json.dumps(line, ensure_ascii=False).encode(errors="backslashreplace") + b"\n")
+        self.output.write(
+            json.dumps(line, ensure_ascii=False).encode(errors="backslashreplace") + b"\n"
+        )
 
     def saved(self, record: Record) -> dict[str, Any]:
         """Write the picture to a file; what its line says."""
         assert self.folder is not None
         value = record.value or b""
-        path = self.folder / f"{record.topic}-{record.partition}-{record.offset}.{picture_suffix(value)}"
+        path = (
+            self.folder
+            / f"{record.topic}-{record.partition}-{record.offset}.{picture_suffix(value)}"
+        )
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             path.write_bytes(value)
@@ -96,7 +149,9 @@ class Writer:
         self.output.flush()
 
 
-def receive(topic: str, starts: dict[int, int], writer: Writer, count: int | None, timeout: float | None) -> int:
+def receive(
+    topic: str, starts: dict[int, int], writer: Writer, count: int | None, timeout: float | None
+) -> int:
     """Write records until there are enough or none comes any more; how many were written."""
     received = 0
     heard = time.monotonic()
@@ -107,7 +162,9 @@ def receive(topic: str, starts: dict[int, int], writer: Writer, count: int | Non
         if records:
             writer.flush()
             heard = time.monotonic()
-        if (count is not None and received >= count) or (timeout is not None and time.monotonic() - heard > timeout):
+        if (count is not None and received >= count) or (
+            timeout is not None and time.monotonic() - heard > timeout
+        ):
             break
     return received
 

@@ -11,7 +11,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 END_SECONDS = 8.0
 BEAT_SECONDS = 1.0
-# The limit holds in both directions, so it must let the largest frame out; the wall's consumer refuses what is too large for a client to say.
+# The limit holds in both directions, so it must let the largest frame out; the wall's consumer
+# refuses what is too large for a client to say.
 LARGEST_MESSAGE = settings.KAFKA_MAX_MESSAGE_BYTES + 64 * 1024
 # A frame of the protocol that a client sends; a larger one is not even read to its end.
 LARGEST_RECEIVED = 256 * 1024
@@ -21,7 +22,8 @@ class Command(BaseCommand):
     help = "Serve the web pages, video streams and WebSockets with Daphne."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        # Importing Daphne's server installs Twisted's asyncio reactor, so only the process that serves does it.
+        # Importing Daphne's server installs Twisted's asyncio reactor, so only the process that
+        # serves does it.
         from daphne.endpoints import build_endpoint_description_strings
         from daphne.server import Server
         from twisted.internet import reactor as installed
@@ -56,7 +58,10 @@ class Command(BaseCommand):
             stop_hub()
             tracing.stop()
         if not server.listening_addresses:
-            raise CommandError(f"Port {settings.PORT} of {settings.BIND} cannot be used: another program may be using it.")
+            raise CommandError(
+                f"Port {settings.PORT} of {settings.BIND} cannot be used: another program may be"
+                " using it."
+            )
 
 
 def _beat(reactor: Any) -> None:

@@ -14,12 +14,18 @@ from sightline.worker.worker import run, stopped_by_signals
 
 class Command(BaseCommand):
     help = (
-        "Run workers until SIGTERM. One role runs in this very process, which is what a container wants; "
-        "several, or none named for all, run in a supervised process each."
+        "Run workers until SIGTERM. One role runs in this very process, which is what a container"
+        " wants; several, or none named for all, run in a supervised process each."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("roles", nargs="*", metavar="ROLE", choices=[[], *ROLES], help=f"{', '.join(ROLES)}; none: all")
+        parser.add_argument(
+            "roles",
+            nargs="*",
+            metavar="ROLE",
+            choices=[[], *ROLES],
+            help=f"{', '.join(ROLES)}; none: all",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         roles = options["roles"] or list(ROLES)

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from sightline.kafka import NotCommitted, Outbox, Receipt
+from sightline.kafka import DeliveryReport, NotCommitted, ReliableProducer
 from sightline.site.command_line import (
     existing,
     header_of,
@@ -20,7 +20,10 @@ DELIVERY_SECONDS = 30
 
 
 class Command(BaseCommand):
-    help = "Send records: each line of standard input, or of files, is one; with --raw each file is one. Empty lines are left out."
+    help = (
+        "Send records: each line of standard input, or of files, is one; with --raw each file is"
+        " one. Empty lines are left out."
+    )
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
@@ -29,12 +32,31 @@ class Command(BaseCommand):
         return parser
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("topic", metavar="TOPIC", help="its name, or MODEL@VERSION for the inputs of a model")
-        parser.add_argument("files", nargs="*", type=Path, metavar="FILE", help="none: standard input")
-        parser.add_argument("--raw", action="store_true", help="a file (or all of standard input) is one record, as it is: a picture, for example")
+        parser.add_argument(
+            "topic", metavar="TOPIC", help="its name, or MODEL@VERSION for the inputs of a model"
+        )
+        parser.add_argument(
+            "files", nargs="*", type=Path, metavar="FILE", help="none: standard input"
+        )
+        parser.add_argument(
+            "--raw",
+            action="store_true",
+            help=(
+                "a file (or all of standard input) is one record, as it is: a picture, for example"
+            ),
+        )
         parser.add_argument("--key", help="the key of every record")
-        parser.add_argument("--header", action="append", default=[], type=header_of, metavar="NAME=VALUE", help="of every record; repeatable")
-        parser.add_argument("--partition", type=int, default=ANY_PARTITION, help="default: by the key, or any")
+        parser.add_argument(
+            "--header",
+            action="append",
+            default=[],
+            type=header_of,
+            metavar="NAME=VALUE",
+            help="of every record; repeatable",
+        )
+        parser.add_argument(
+            "--partition", type=int, default=ANY_PARTITION, help="default: by the key, or any"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         with plain_errors():
@@ -45,36 +67,48 @@ class Command(BaseCommand):
                 for value in values(options["files"], raw=options["raw"]):
                     sending.send(value)
             except OSError as err:
-                raise CommandError(f"{err.filename} cannot be read: {err.strerror}. {sending.finish()} records were sent.") from err
+                raise CommandError(
+                    f"{err.filename} cannot be read: {err.strerror}. {sending.finish()} records"
+                    " were sent."
+                ) from err
             self.stderr.write(f"{sending.finish()} records sent to {topic.name}")
 
 
 class Sending:
     """Records on their way to one topic."""
 
-    def __init__(self, topic: str, key: bytes | None, headers: list[tuple[str, bytes]], partition: int) -> None:
+    def __init__(
+        self, topic: str, key: bytes | None, headers: list[tuple[str, bytes]], partition: int
+    ) -> None:
         self.topic = topic
         self.key = key
         self.headers = headers
         self.partition = partition
-        self.outbox = Outbox()
-        self.receipt = Receipt()
+        self.outbox = ReliableProducer()
+        self.receipt = DeliveryReport()
         self.count = 0
 
     def send(self, value: bytes) -> None:
         """Queue one; wait while the queue is full."""
         try:
-            while not self.outbox.send(self.topic, value, self.key, self.headers, self.partition, self.receipt):
+            while not self.outbox.send(
+                self.topic, value, self.key, self.headers, self.partition, self.receipt
+            ):
                 self.outbox.poll(0.1)
         except NotCommitted as err:
-            raise CommandError(f"Record {self.count + 1} cannot be sent: {err}. {self.finish()} records were sent.") from err
+            raise CommandError(
+                f"Record {self.count + 1} cannot be sent: {err}. {self.finish()} records were sent."
+            ) from err
         self.count += 1
 
     def finish(self) -> int:
         """Wait until all have arrived; how many have. CommandError when some have not."""
         left = self.outbox.flush(DELIVERY_SECONDS)
         if left or self.receipt.error:
-            why = self.receipt.error or f"{left} are still not acknowledged after {DELIVERY_SECONDS} s"
+            why = (
+                self.receipt.error
+                or f"{left} are still not acknowledged after {DELIVERY_SECONDS} s"
+            )
             raise CommandError(f"Not all of {self.count} records have arrived: {why}.")
         self.outbox.close(0)
         return self.count

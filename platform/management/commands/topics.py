@@ -22,16 +22,35 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         actions = parser.add_subparsers(dest="action", required=True)
-        create = actions.add_parser("create", help="make topics; none named: all that the registered cameras and models need")
+        create = actions.add_parser(
+            "create",
+            help="make topics; none named: all that the registered cameras and models need",
+        )
         create.add_argument("topics", nargs="*", metavar="TOPIC")
-        create.add_argument("--partitions", type=int, help="default: 1, or as many as the model has")
-        create.add_argument("--replication", type=int, help="copies of each record; default: KAFKA_REPLICATION")
-        create.add_argument("--config", action="append", default=[], metavar="NAME=VALUE", help="a setting of the topic such as retention.ms=3600000")
+        create.add_argument(
+            "--partitions", type=int, help="default: 1, or as many as the model has"
+        )
+        create.add_argument(
+            "--replication", type=int, help="copies of each record; default: KAFKA_REPLICATION"
+        )
+        create.add_argument(
+            "--config",
+            action="append",
+            default=[],
+            metavar="NAME=VALUE",
+            help="a setting of the topic such as retention.ms=3600000",
+        )
         listing = actions.add_parser("list", help="names and numbers of partitions")
-        listing.add_argument("--all", action="store_true", help="also topics that are not Sightline's")
-        describe = actions.add_parser("describe", help="partitions, where their records begin and end, replicas, settings")
+        listing.add_argument(
+            "--all", action="store_true", help="also topics that are not Sightline's"
+        )
+        describe = actions.add_parser(
+            "describe", help="partitions, where their records begin and end, replicas, settings"
+        )
         describe.add_argument("topics", nargs="+", metavar="TOPIC")
-        peek = actions.add_parser("peek", help="the newest records: JSON in several lines, pictures as their size")
+        peek = actions.add_parser(
+            "peek", help="the newest records: JSON in several lines, pictures as their size"
+        )
         peek.add_argument("topic", metavar="TOPIC")
         peek.add_argument("-n", "--count", type=int, default=10, help="how many (default: 10)")
 
@@ -47,7 +66,9 @@ class Command(BaseCommand):
         admin = Admin()
         config = dict(split(setting) for setting in options["config"])
         for topic in (topic_of(text, "inputs") for text in options["topics"]):
-            wanted = Topic(topic.name, options["partitions"] or topic.partitions, topic.config | config)
+            wanted = Topic(
+                topic.name, options["partitions"] or topic.partitions, topic.config | config
+            )
             if not admin.create(wanted, options["replication"]):
                 raise CommandError(f"There is already a topic {topic.name}.")
             self.stdout.write(topic.name)
@@ -57,10 +78,15 @@ class Command(BaseCommand):
         """It gives each topic the same number of partitions and has no settings."""
         if settings.KAFKA_EMBEDDED:
             made = admin.partitions()[topic.name]
-            self.stderr.write(f"The embedded broker gives every topic {made} partitions and no settings; Kafka gives what you ask for.")
+            self.stderr.write(
+                f"The embedded broker gives every topic {made} partitions and no settings; Kafka"
+                " gives what you ask for."
+            )
 
     def create_needed(self) -> None:
-        """All topics that there should be; those of models are given the partitions that they lack."""
+        """All topics that there should be; those of models are given the partitions that they
+        lack.
+        """
         admin = Admin()
         wanted = needed()
         created = admin.ensure(wanted)
@@ -78,15 +104,22 @@ class Command(BaseCommand):
                 self.stdout.write(f"{name}\t{partitions}")
 
     def describe(self, options: dict[str, Any]) -> None:
-        """Print a line for each partition, and one for each setting that is not the broker's default."""
+        """Print a line for each partition, and one for each setting that is not the broker's
+        default.
+        """
         admin, consumer = Admin(), Consumer()
         try:
             for topic in (topic_of(text, "inputs") for text in options["topics"]):
                 self.stdout.write(topic.name)
                 for state in admin.describe(topic.name):
                     low, high = consumer.range(topic, state.number)
-                    brokers = f"leader {state.leader}  replicas {numbers(state.replicas)}  in sync {numbers(state.in_sync)}"
-                    self.stdout.write(f"  partition {state.number}  offsets {low} to {high}  {brokers}")
+                    brokers = (
+                        f"leader {state.leader}  replicas {numbers(state.replicas)}  in sync"
+                        f" {numbers(state.in_sync)}"
+                    )
+                    self.stdout.write(
+                        f"  partition {state.number}  offsets {low} to {high}  {brokers}"
+                    )
                 for name, value in sorted(admin.config(topic.name).items()):
                     self.stdout.write(f"  {name}={value}")
         finally:
@@ -100,11 +133,28 @@ class Command(BaseCommand):
 
 def needed() -> list[Topic]:
     """Every topic that the platform, its cameras and its models use."""
-    cameras = [topic for camera in Camera.objects.all() for topic in topics.camera_topics(camera.slug, imprint=camera.imprint)]
-    versions = [(version.model.slug, version.version) for version in ModelVersion.objects.select_related("model")]
-    models = [topic(*version) for version in versions for topic in (topics.errors, topics.model_history)]
-    streams = ModelVersion.objects.filter(deployments__in=Deployment.objects.filter(kind=Kind.RECORDS)).distinct().select_related("model")
-    records = [topic for item in streams for topic in topics.record_topics(item.model.slug, item.version, item.model.partitions)[:2]]
+    cameras = [
+        topic
+        for camera in Camera.objects.all()
+        for topic in topics.camera_topics(camera.slug, imprint=camera.imprint)
+    ]
+    versions = [
+        (version.model.slug, version.version)
+        for version in ModelVersion.objects.select_related("model")
+    ]
+    models = [
+        topic(*version) for version in versions for topic in (topics.errors, topics.model_history)
+    ]
+    streams = (
+        ModelVersion.objects.filter(deployments__in=Deployment.objects.filter(kind=Kind.RECORDS))
+        .distinct()
+        .select_related("model")
+    )
+    records = [
+        topic
+        for item in streams
+        for topic in topics.record_topics(item.model.slug, item.version, item.model.partitions)[:2]
+    ]
     return [*topics.platform_topics(), *cameras, *models, *records]
 
 
@@ -112,7 +162,9 @@ def split(setting: str) -> tuple[str, str]:
     """NAME=VALUE."""
     name, equals, value = setting.partition("=")
     if not (name and equals):
-        raise CommandError(f"{setting!r} is no setting: write NAME=VALUE, such as retention.ms=3600000.")
+        raise CommandError(
+            f"{setting!r} is no setting: write NAME=VALUE, such as retention.ms=3600000."
+        )
     return name, value
 
 

@@ -24,24 +24,33 @@ READY_SECONDS = 60
 
 
 class Command(BaseCommand):
-    help = "Start everything on this machine: broker (unless KAFKA_BOOTSTRAP_SERVERS is set), web, workers, jobs. Ctrl-C ends it all."
+    help = (
+        "Start everything on this machine: broker (unless KAFKA_BOOTSTRAP_SERVERS is set), web,"
+        " workers, jobs. Ctrl-C ends it all."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--verbose", action="store_true", help="show what every process logs, not only warnings")
+        parser.add_argument(
+            "--verbose", action="store_true", help="show what every process logs, not only warnings"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if not os.environ.get("LOG_LEVEL"):
             os.environ["LOG_LEVEL"] = "INFO" if options["verbose"] else "WARNING"
         logging.getLogger().setLevel(os.environ["LOG_LEVEL"].upper())
         if is_listening(settings.BIND, settings.PORT):
-            self.stderr.write(f"Port {settings.PORT} is taken. Choose another: PORT={settings.PORT + 1} make run")
+            self.stderr.write(
+                f"Port {settings.PORT} is taken. Choose another: PORT={settings.PORT + 1} make run"
+            )
             sys.exit(1)
         stopping = threading.Event()
         with stopped_by_signals(stopping):
             self.run(stopping)
 
     def run(self, stopping: threading.Event) -> None:
-        """Prepare the database, start all processes, tell where they are, and look after them until told to stop."""
+        """Prepare the database, start all processes, tell where they are, and look after them
+        until told to stop.
+        """
         started = time.monotonic()
         self.stdout.write("Sightline is starting …")
         os.environ.pop("ADMIN_PASSWORD", None)
@@ -74,9 +83,15 @@ class Command(BaseCommand):
             pid = child.process.pid if child.process else "-"
             state = self.style.SUCCESS("ready") if child.ready else self.style.WARNING("starting")
             self.stdout.write(f"  {child.spec.name:<8} {state:<10} pid {pid}")
-        self.stdout.write(f"\nReady in {seconds:.0f} s. Open {self.style.SUCCESS(f'http://localhost:{settings.PORT}/')}")
+        self.stdout.write(
+            f"\nReady in {seconds:.0f} s. Open"
+            f" {self.style.SUCCESS(f'http://localhost:{settings.PORT}/')}"
+        )
         if password is not None:
-            self.stdout.write(f"Log in as {ADMIN} with the password {self.style.SUCCESS(password)}   (shown only now)")
+            self.stdout.write(
+                f"Log in as {ADMIN} with the password {self.style.SUCCESS(password)}   (shown only"
+                " now)"
+            )
         self.stdout.write(f"Data is in {settings.DATA_DIR}. Ctrl-C ends everything.\n")
         self.stdout.flush()
 
@@ -93,13 +108,17 @@ def specs() -> list[Spec]:
 
 
 def broker_spec() -> Spec:
-    """The embedded broker on a free port, which stays the same through its restarts; all children and later commands are told of it."""
+    """The embedded broker on a free port, which stays the same through its restarts; all
+    children and later commands are told of it.
+    """
     port = free_port()
     address = f"127.0.0.1:{port}"
     kafka.address_file().write_text(address, encoding="utf-8")
     os.environ["KAFKA_BOOTSTRAP_SERVERS"] = address
     os.environ["KAFKA_EMBEDDED"] = "1"
-    return Spec("broker", [sys.executable, "-m", "sightline.kafka.broker", str(port)], heartbeat=False)
+    return Spec(
+        "broker", [sys.executable, "-m", "sightline.kafka.broker", str(port)], heartbeat=False
+    )
 
 
 def forget_broker() -> None:

@@ -11,11 +11,19 @@ from tests.support import Reader
 
 def statuses(reader: Reader, slug: str) -> list[CameraStatus]:
     """All that was said of a camera so far."""
-    return [CameraStatus.from_json(record.value) for record in reader.read() if record.key == f"camera/{slug}".encode() and record.value]
+    return [
+        CameraStatus.from_json(record.value)
+        for record in reader.read()
+        if record.key == f"camera/{slug}".encode() and record.value
+    ]
 
 
-def wait_for(reader: Reader, slug: str, state: CameraState, beside: Callable[[], object], detail: str = "") -> CameraStatus:
-    """The newest status of a camera, once it is of ``state`` and its detail holds ``detail``; ``beside`` is called again and again."""
+def wait_for(
+    reader: Reader, slug: str, state: CameraState, beside: Callable[[], object], detail: str = ""
+) -> CameraStatus:
+    """The newest status of a camera, once it is of ``state`` and its detail holds ``detail``;
+    ``beside`` is called again and again.
+    """
 
     def newest() -> CameraStatus | None:
         beside()

@@ -30,23 +30,40 @@ Picture = NDArray[np.uint8]
 
 SECOND = 1_000_000_000
 RANDOM = np.random.default_rng(1)
-HALL: Picture = cv2.resize(face_picture(), (640, 360), interpolation=cv2.INTER_AREA).astype(np.uint8)
+HALL: Picture = cv2.resize(face_picture(), (640, 360), interpolation=cv2.INTER_AREA).astype(
+    np.uint8
+)
 
 
 def noisy(picture: Picture, sigma: float = 1.0) -> Picture:
     """The picture as a sensor sees it: each pixel a little off."""
-    return np.clip(picture + RANDOM.normal(0, sigma, picture.shape[:2])[:, :, None], 0, 255).astype(np.uint8)
+    return np.clip(picture + RANDOM.normal(0, sigma, picture.shape[:2])[:, :, None], 0, 255).astype(
+        np.uint8
+    )
 
 
 def clocked(second: int) -> Picture:
-    return cv2.putText(HALL.copy(), f"12:00:{second:02d}", (12, 24), cv2.FONT_HERSHEY_SIMPLEX, 0.5, (255, 255, 255), 1).astype(np.uint8)
+    return cv2.putText(
+        HALL.copy(),
+        f"12:00:{second:02d}",
+        (12, 24),
+        cv2.FONT_HERSHEY_SIMPLEX,
+        0.5,
+        (255, 255, 255),
+        1,
+    ).astype(np.uint8)
 
 
 def jpeg_look(picture: Picture, second: int, quality: int = 80) -> Look:
-    return JpegGrab(second * SECOND, simplejpeg.encode_jpeg(np.ascontiguousarray(picture), quality, "rgb", "420")).look()
+    return JpegGrab(
+        second * SECOND,
+        simplejpeg.encode_jpeg(np.ascontiguousarray(picture), quality, "rgb", "420"),
+    ).look()
 
 
-def seen(looks: Iterable[Look], *, every: float = 1.0, frozen: float = 10, black: float = 5) -> list[Fault | None]:
+def seen(
+    looks: Iterable[Look], *, every: float = 1.0, frozen: float = 10, black: float = 5
+) -> list[Fault | None]:
     """What is said after each look."""
     watch = PictureWatch(frozen, black)
     return [watch.see(look, 100 + number * every) for number, look in enumerate(looks)]
@@ -107,7 +124,10 @@ def test_what_comes_and_goes_at_the_edge_does_not_flicker() -> None:
     dark = np.zeros_like(edge)
     shown = [dark] * 6 + [edge, dark] * 4
 
-    assert states(seen([Look(item, second) for second, item in enumerate(shown)])) == [""] * 5 + ["black"] * 9
+    assert (
+        states(seen([Look(item, second) for second, item in enumerate(shown)]))
+        == [""] * 5 + ["black"] * 9
+    )
 
 
 def test_few_pictures_say_nothing_however_long_they_take() -> None:
@@ -127,7 +147,14 @@ def test_it_counts_from_the_first_of_the_same_pictures() -> None:
 def film(path: Path, pictures: Iterable[Picture], *, key_frames: int) -> list[VideoGrab]:
     """What comes out of the decoder, a picture a second."""
     with av.open(str(path), "w") as container:
-        options = {"preset": "veryfast", "tune": "zerolatency", "g": str(key_frames), "qp": "32", "bf": "0", "sc_threshold": "0"}
+        options = {
+            "preset": "veryfast",
+            "tune": "zerolatency",
+            "g": str(key_frames),
+            "qp": "32",
+            "bf": "0",
+            "sc_threshold": "0",
+        }
         stream = container.add_stream("libx264", rate=1, options=options)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
@@ -135,7 +162,11 @@ def film(path: Path, pictures: Iterable[Picture], *, key_frames: int) -> list[Vi
             container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
         container.mux(stream.encode(None))
     with av.open(str(path)) as container:
-        return [grab for grab in grabs(container, container.streams.video[0]) if isinstance(grab, VideoGrab)]
+        return [
+            grab
+            for grab in grabs(container, container.streams.video[0])
+            if isinstance(grab, VideoGrab)
+        ]
 
 
 def test_noise_that_the_encoder_leaves_out_between_key_frames_is_no_freeze(tmp_path: Path) -> None:
@@ -144,7 +175,9 @@ def test_noise_that_the_encoder_leaves_out_between_key_frames_is_no_freeze(tmp_p
     assert not any(seen(grab.look() for grab in grabbed))
 
 
-def test_a_frozen_picture_is_found_in_video_once_the_encoder_has_come_to_rest(tmp_path: Path) -> None:
+def test_a_frozen_picture_is_found_in_video_once_the_encoder_has_come_to_rest(
+    tmp_path: Path,
+) -> None:
     grabbed = film(tmp_path / "frozen.mp4", (HALL for _ in range(40)), key_frames=4)
 
     assert states(seen(grab.look() for grab in grabbed))[-1] == "frozen"
@@ -153,7 +186,11 @@ def test_a_frozen_picture_is_found_in_video_once_the_encoder_has_come_to_rest(tm
 def test_black_video_is_black_in_limited_range_too(tmp_path: Path) -> None:
     path = write_video(tmp_path / "black.mp4", (np.zeros_like(HALL) for _ in range(7)))
     with av.open(str(path)) as container:
-        looks = [grab.look() for grab in grabs(container, container.streams.video[0]) if isinstance(grab, VideoGrab)]
+        looks = [
+            grab.look()
+            for grab in grabs(container, container.streams.video[0])
+            if isinstance(grab, VideoGrab)
+        ]
 
     assert looks[0].points.max() == 0
     assert states(seen(looks))[-1] == "black"
@@ -172,7 +209,9 @@ def test_every_form_of_video_shows_its_luma(form: str) -> None:
 def test_the_demo_scene_is_neither() -> None:
     scene = Conveyor(640, 360)
 
-    assert not any(seen(DemoGrab(scene, second * 10, second * SECOND).look() for second in range(15)))
+    assert not any(
+        seen(DemoGrab(scene, second * 10, second * SECOND).look() for second in range(15))
+    )
 
 
 def test_a_broken_jpeg_cannot_be_looked_at() -> None:

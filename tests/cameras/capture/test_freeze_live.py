@@ -13,7 +13,7 @@ from pytest_django import Settings
 
 from cameras.capture import freeze as picturewatch
 from cameras.capture.freeze import BLACK, FROZEN
-from cameras.capture.reader import Grabber, Plan
+from cameras.capture.reader import CameraReader, Plan
 from cameras.sources.base import SourceSettings
 from sightline.kafka import Producer, topics
 from sightline.messages import CameraState, CameraStatus
@@ -24,7 +24,7 @@ from tests.servers.video import picture_video, scene, scene_video
 from tests.servers.waiting import wait_until
 from tests.support import reading
 
-Watch = Callable[[str, str], Grabber]
+Watch = Callable[[str, str], CameraReader]
 
 
 @pytest.fixture
@@ -32,10 +32,14 @@ def watch(embedded: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
     """Starts a camera that is looked at often, so that a freeze is short."""
     settings.FROZEN_SECONDS = settings.BLACK_SECONDS = 1
     monkeypatch.setattr(picturewatch, "LOOK_SECONDS", 0.2)
-    grabbers: list[Grabber] = []
+    grabbers: list[CameraReader] = []
 
-    def start(kind: str, url: str) -> Grabber:
-        grabber = Grabber(Plan("dock", SourceSettings(kind, url, fps=10), 1280, 80, watch_picture=True), Producer(), "capture-1")
+    def start(kind: str, url: str) -> CameraReader:
+        grabber = CameraReader(
+            Plan("dock", SourceSettings(kind, url, fps=10), 1280, 80, watch_picture=True),
+            Producer(),
+            "capture-1",
+        )
         grabbers.append(grabber)
         grabber.start()
         return grabber
@@ -46,7 +50,7 @@ def watch(embedded: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) ->
         assert grabber.join(10)
 
 
-def until(grabber: Grabber, state: CameraState) -> CameraStatus:
+def until(grabber: CameraReader, state: CameraState) -> CameraStatus:
     """The camera's status once it is in that state."""
     wait_until(lambda: grabber.tracker.status().state == state, 30, f"the camera to be {state}")
     return grabber.tracker.status()
@@ -57,7 +61,9 @@ def test_an_mjpeg_camera_freezes_goes_dark_and_comes_back(watch: Watch) -> None:
     dark = simplejpeg.encode_jpeg(np.full((360, 640, 3), 6, np.uint8), colorspace="RGB")
     shown: list[bytes] = []
 
-    with MjpegServer(lambda number: shown[0] if shown else moving[number % len(moving)], fps=10) as server:
+    with MjpegServer(
+        lambda number: shown[0] if shown else moving[number % len(moving)], fps=10
+    ) as server:
         grabber = watch("mjpeg", server.url)
         until(grabber, CameraState.LIVE)
 
@@ -80,7 +86,10 @@ def test_an_mjpeg_camera_freezes_goes_dark_and_comes_back(watch: Watch) -> None:
 
 
 def test_an_rtsp_camera_freezes_and_goes_on(watch: Watch, tmp_path: Path) -> None:
-    videos = [scene_video(tmp_path / "moving.mp4", frames=75), picture_video(tmp_path / "still.mp4", scene(74), frames=125)]
+    videos = [
+        scene_video(tmp_path / "moving.mp4", frames=75),
+        picture_video(tmp_path / "still.mp4", scene(74), frames=125),
+    ]
     with RtspServer(*videos, log=tmp_path / "rtsp.log") as server:
         grabber = watch("rtsp", server.url)
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from cameras.capture import reader as module
-from cameras.capture.reader import Grabber, Plan
+from cameras.capture.reader import CameraReader, Plan
 from cameras.sources.base import CorruptFrame, Jpeg, SourceError, SourceSettings
 from sightline.base.backoff import Backoff
 from sightline.kafka import Producer, topics
@@ -35,7 +35,8 @@ class Grab:
 
 @dataclass
 class Script:
-    """A source that plays one script at each connection: grabs, and at last an error, or None: it waits to be stopped, as after all scripts.
+    """A source that plays one script at each connection: grabs, and at last an error, or None: it
+    waits to be stopped, as after all scripts.
 
     An error of a camera that did not answer is raised as the source is opened.
     """
@@ -71,16 +72,22 @@ class Script:
 
 
 class Play(Protocol):
-    def __call__(self, script: Script, backoff: Backoff | None = None, knocks: Backoff | None = None) -> Grabber: ...
+    def __call__(
+        self, script: Script, backoff: Backoff | None = None, knocks: Backoff | None = None
+    ) -> CameraReader: ...
 
 
 @pytest.fixture
 def play(embedded: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
-    grabbers: list[Grabber] = []
+    grabbers: list[CameraReader] = []
 
-    def start(script: Script, backoff: Backoff | None = None, knocks: Backoff | None = None) -> Grabber:
+    def start(
+        script: Script, backoff: Backoff | None = None, knocks: Backoff | None = None
+    ) -> CameraReader:
         monkeypatch.setattr(module, "open_source", script.open)
-        grabber = Grabber(Plan("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80), Producer(), "capture-1")
+        grabber = CameraReader(
+            Plan("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80), Producer(), "capture-1"
+        )
         grabber.backoff = backoff or Backoff(first=0.01, most=0.01)
         grabber.knocks = knocks or grabber.knocks
         grabbers.append(grabber)
@@ -109,7 +116,10 @@ def test_losses_are_explained_in_a_sentence(play: Play) -> None:
     wait_until(lambda: grabber.tracker.status().dropped == 3)
 
     assert grabber.tracker.status().state == CameraState.DEGRADED
-    assert grabber.tracker.status().detail == "3 of the last 3 pictures were lost. The last of them: the picture is not a whole JPEG."
+    assert (
+        grabber.tracker.status().detail
+        == "3 of the last 3 pictures were lost. The last of them: the picture is not a whole JPEG."
+    )
 
 
 def test_it_connects_again_and_numbers_go_on(play: Play) -> None:
@@ -136,7 +146,9 @@ def test_a_stream_that_ends_is_reported(play: Play) -> None:
     wait_until(lambda: grabber.tracker.status().detail == "The camera ended the stream.")
 
 
-def test_an_unforeseen_error_is_logged_and_tried_again(play: Play, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unforeseen_error_is_logged_and_tried_again(
+    play: Play, caplog: pytest.LogCaptureFixture
+) -> None:
     script = Script([[RuntimeError("boom")], [JPEG]])
     play(script)
 
@@ -156,8 +168,12 @@ def test_a_refused_password_is_not_tried_again_soon(play: Play) -> None:
     assert len(script.first_seqs) == 1
 
 
-def test_a_camera_that_does_not_answer_is_asked_again_soon_and_one_that_fails_is_not(play: Play) -> None:
-    away: list[Jpeg | Exception | None] = [SourceError(CameraState.UNREACHABLE, "Nobody answers.", answered=False)]
+def test_a_camera_that_does_not_answer_is_asked_again_soon_and_one_that_fails_is_not(
+    play: Play,
+) -> None:
+    away: list[Jpeg | Exception | None] = [
+        SourceError(CameraState.UNREACHABLE, "Nobody answers.", answered=False)
+    ]
     script = Script([*[away] * 10, [JPEG, SourceError(CameraState.UNREACHABLE, "It ends.")]])
     grabber = play(script, backoff=Backoff(first=3600), knocks=Backoff(first=0.01, most=0.01))
 
@@ -189,12 +205,16 @@ def test_only_unpaced_sources_are_thinned_out(play: Play) -> None:
     wait_until(lambda: grabber.seq == 20)
 
 
-def test_what_kafka_does_not_take_leaves_a_gap_and_degrades_the_camera(monkeypatch: pytest.MonkeyPatch, settings: Settings) -> None:
+def test_what_kafka_does_not_take_leaves_a_gap_and_degrades_the_camera(
+    monkeypatch: pytest.MonkeyPatch, settings: Settings
+) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = f"127.0.0.1:{free_port()}"
     script = Script([[JPEG] * 10])
     monkeypatch.setattr(module, "open_source", script.open)
     producer = Producer(**{"queue.buffering.max.messages": 4})
-    grabber = Grabber(Plan("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80), producer, "capture-1")
+    grabber = CameraReader(
+        Plan("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80), producer, "capture-1"
+    )
     monkeypatch.setattr(grabber, "_failed", lambda *_: 60.0)
 
     grabber.start()
@@ -203,7 +223,9 @@ def test_what_kafka_does_not_take_leaves_a_gap_and_degrades_the_camera(monkeypat
 
     assert grabber.join(5)
     assert grabber.tracker.status().state == CameraState.DEGRADED
-    assert grabber.tracker.status().detail.endswith("Kafka did not take them: the queue to Kafka is full.")
+    assert grabber.tracker.status().detail.endswith(
+        "Kafka did not take them: the queue to Kafka is full."
+    )
 
 
 def test_it_stops_at_once_also_before_it_started(play: Play) -> None:
@@ -211,5 +233,5 @@ def test_it_stops_at_once_also_before_it_started(play: Play) -> None:
     grabber.stop()
     assert grabber.join(5)
 
-    idle = Grabber(grabber.plan, grabber.producer, "capture-1")
+    idle = CameraReader(grabber.plan, grabber.producer, "capture-1")
     assert idle.join(0)

@@ -1,4 +1,6 @@
-"""Several capture workers share the cameras, and take over from one that ends. Rebalancing a group takes seconds."""
+"""Several capture workers share the cameras, and take over from one that ends. Rebalancing a
+group takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -27,18 +29,30 @@ def until(workers: list[CaptureWorker], condition: Callable[[], object], what: s
 
 def new_frame(reader: Reader, camera: str) -> bool:
     before = len(reader.records)
-    return len(reader.read()) > before and Frame.from_record(camera, reader.records[-1].value, reader.records[-1].header_map, 0).seq >= 0
+    return (
+        len(reader.read()) > before
+        and Frame.from_record(
+            camera, reader.records[-1].value, reader.records[-1].header_map, 0
+        ).seq
+        >= 0
+    )
 
 
 @pytest.mark.usefixtures("embedded")
 def test_two_workers_share_the_cameras_and_one_takes_over() -> None:
     slugs = {f"camera-{number}" for number in range(8)}
     for slug in slugs:
-        Camera.objects.create(slug=slug, name=slug, kind="demo", url="demo:conveyor?size=640x360", fps=2)
+        Camera.objects.create(
+            slug=slug, name=slug, kind="demo", url="demo:conveyor?size=640x360", fps=2
+        )
     first, second = CaptureWorker(), CaptureWorker()
 
     until([first], lambda: first.grabbers.keys() == slugs, "the first to run all")
-    until([first, second], lambda: second.grabbers and first.grabbers.keys() | second.grabbers.keys() == slugs, "the second to run some")
+    until(
+        [first, second],
+        lambda: second.grabbers and first.grabbers.keys() | second.grabbers.keys() == slugs,
+        "the second to run some",
+    )
 
     assert not first.grabbers.keys() & second.grabbers.keys()
     assert first.grabbers

@@ -41,7 +41,12 @@ def play(tracker: Tracker, clock: Clock, seconds: float, fps: float = 10) -> Non
 def test_it_begins_by_connecting(tracker: Tracker) -> None:
     status = tracker.status()
 
-    assert (status.camera, status.worker, status.state, status.detail) == ("dock", "capture-1", CameraState.CONNECTING, CONNECTING)
+    assert (status.camera, status.worker, status.state, status.detail) == (
+        "dock",
+        "capture-1",
+        CameraState.CONNECTING,
+        CONNECTING,
+    )
     assert status.fps == 0
 
 
@@ -52,7 +57,13 @@ def test_the_first_picture_makes_it_live_at_once(tracker: Tracker, clock: Clock)
 
     assert tracker.changed.is_set()
     assert (status.state, status.detail, status.since) == (CameraState.LIVE, "", clock.time_ns())
-    assert (status.width, status.height, status.codec, status.frames, status.bytes_sent) == (1280, 720, "h264", 1, 50_000)
+    assert (status.width, status.height, status.codec, status.frames, status.bytes_sent) == (
+        1280,
+        720,
+        "h264",
+        1,
+        50_000,
+    )
 
 
 def test_the_rate_is_that_of_the_last_seconds(tracker: Tracker, clock: Clock) -> None:
@@ -89,7 +100,11 @@ def test_many_lost_pictures_degrade_it_and_it_recovers(tracker: Tracker, clock: 
 
     assert degraded.state == CameraState.DEGRADED
     assert degraded.detail == "10 of the last 30 pictures were lost. They were broken."
-    assert (tracker.status().state, tracker.status().detail, tracker.status().dropped) == (CameraState.LIVE, "", 10)
+    assert (tracker.status().state, tracker.status().detail, tracker.status().dropped) == (
+        CameraState.LIVE,
+        "",
+        10,
+    )
 
 
 def test_a_camera_that_only_sends_broken_pictures_is_degraded(tracker: Tracker) -> None:
@@ -125,7 +140,11 @@ def test_a_failure_stays_in_view_while_it_is_tried_again(tracker: Tracker, clock
     tracker.enter(CameraState.UNREACHABLE, "It refuses.")
     status = tracker.status()
 
-    assert (status.state, status.detail, status.since) == (CameraState.UNREACHABLE, "It refuses.", since)
+    assert (status.state, status.detail, status.since) == (
+        CameraState.UNREACHABLE,
+        "It refuses.",
+        since,
+    )
 
 
 def test_pictures_end_a_failure(tracker: Tracker, clock: Clock) -> None:
@@ -137,7 +156,9 @@ def test_pictures_end_a_failure(tracker: Tracker, clock: Clock) -> None:
     assert tracker.changed.is_set()
 
 
-def test_late_news_of_undelivered_pictures_does_not_hide_a_failure(tracker: Tracker, clock: Clock) -> None:
+def test_late_news_of_undelivered_pictures_does_not_hide_a_failure(
+    tracker: Tracker, clock: Clock
+) -> None:
     play(tracker, clock, 1)
     tracker.enter(CameraState.UNREACHABLE, "It does not answer.")
     tracker.undelivered("Kafka did not take them.")

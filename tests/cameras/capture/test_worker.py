@@ -1,4 +1,6 @@
-"""The capture worker on the embedded broker. One worker serves all tests: joining its group takes seconds."""
+"""The capture worker on the embedded broker. One worker serves all tests: joining its group
+takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,12 @@ DEMO = "demo:conveyor?size=640x360"
 Commit = Callable[..., AbstractContextManager[Any]]
 
 
-def until(worker: CaptureWorker, condition: Callable[[], object], what: str = "the condition", timeout: float = 20) -> None:
+def until(
+    worker: CaptureWorker,
+    condition: Callable[[], object],
+    what: str = "the condition",
+    timeout: float = 20,
+) -> None:
     """Let the worker step until the condition holds."""
 
     def step() -> object:
@@ -75,7 +82,9 @@ def commit(django_capture_on_commit_callbacks: Commit) -> Commit:
 @pytest.fixture
 def add(commit: Commit) -> Callable[..., Camera]:
     def add(kind: str, url: str, password: str = "", **fields: Any) -> Camera:
-        camera = Camera(slug=f"camera-{next(_numbers)}", name="A camera", kind=kind, url=url, **fields)
+        camera = Camera(
+            slug=f"camera-{next(_numbers)}", name="A camera", kind=kind, url=url, **fields
+        )
         camera.password = password
         with commit():
             camera.save()
@@ -104,7 +113,9 @@ def test_a_demo_cameras_frames_arrive(worker: CaptureWorker, add: Callable[..., 
         assert jpeg_size(frame.jpeg) == (frame.width, frame.height) == (640, 360)
 
 
-def test_an_mjpeg_cameras_pictures_are_passed_on_untouched(worker: CaptureWorker, add: Callable[..., Camera]) -> None:
+def test_an_mjpeg_cameras_pictures_are_passed_on_untouched(
+    worker: CaptureWorker, add: Callable[..., Camera]
+) -> None:
     with MjpegServer(JPEGS, fps=20) as server:
         camera = add("mjpeg", server.url, fps=60)
         with reading(topics.frames(camera.slug)) as reader:
@@ -118,35 +129,54 @@ def test_the_frame_rate_is_capped(worker: CaptureWorker, add: Callable[..., Came
     with MjpegServer(JPEGS, fps=40) as server:
         camera = add("mjpeg", server.url, fps=10)
         with reading(topics.frames(camera.slug)) as reader:
-            frames = [frame_of(record, camera) for record in reader.wait(11, beside=worker.step)][:11]
+            frames = [frame_of(record, camera) for record in reader.wait(11, beside=worker.step)][
+                :11
+            ]
 
     assert (frames[-1].captured_at - frames[0].captured_at) / 1e9 == pytest.approx(1.0, abs=0.3)
 
 
-def test_states_are_published(worker: CaptureWorker, add: Callable[..., Camera], status: Reader) -> None:
+def test_states_are_published(
+    worker: CaptureWorker, add: Callable[..., Camera], status: Reader
+) -> None:
     camera = add("demo", DEMO, fps=20)
 
     live = wait_for(status, camera.slug, CameraState.LIVE, worker.step)
     until(worker, lambda: statuses(status, camera.slug)[-1].frames >= 20)
     later = statuses(status, camera.slug)[-1]
 
-    assert (live.detail, live.codec, live.width, live.height, live.worker) == ("", "demo", 640, 360, worker.name)
+    assert (live.detail, live.codec, live.width, live.height, live.worker) == (
+        "",
+        "demo",
+        640,
+        360,
+        worker.name,
+    )
     assert later.since == live.since
     assert later.at > live.at
     assert later.fps == pytest.approx(20, rel=0.5)
 
 
-def test_a_change_takes_effect(worker: CaptureWorker, add: Callable[..., Camera], commit: Commit) -> None:
+def test_a_change_takes_effect(
+    worker: CaptureWorker, add: Callable[..., Camera], commit: Commit
+) -> None:
     camera = add("demo", DEMO, fps=20)
     with reading(topics.frames(camera.slug)) as reader:
         reader.wait(1, beside=worker.step)
         camera.max_width = 320
         with commit():
             camera.save()
-        until(worker, lambda: frame_of(reader.read()[-1], camera).width == 320, "narrower frames", timeout=5)
+        until(
+            worker,
+            lambda: frame_of(reader.read()[-1], camera).width == 320,
+            "narrower frames",
+            timeout=5,
+        )
 
 
-def test_a_disabled_camera_ends_and_says_so(worker: CaptureWorker, add: Callable[..., Camera], commit: Commit, status: Reader) -> None:
+def test_a_disabled_camera_ends_and_says_so(
+    worker: CaptureWorker, add: Callable[..., Camera], commit: Commit, status: Reader
+) -> None:
     camera = add("demo", DEMO)
     wait_for(status, camera.slug, CameraState.LIVE, worker.step)
 
@@ -165,7 +195,9 @@ def test_a_disabled_camera_ends_and_says_so(worker: CaptureWorker, add: Callable
 
 
 @pytest.mark.parametrize("enabled", [True, False])
-def test_a_deleted_camera_is_forgotten(worker: CaptureWorker, add: Callable[..., Camera], commit: Commit, status: Reader, enabled: bool) -> None:
+def test_a_deleted_camera_is_forgotten(
+    worker: CaptureWorker, add: Callable[..., Camera], commit: Commit, status: Reader, enabled: bool
+) -> None:
     camera = add("demo", DEMO, enabled=enabled)
     slug = camera.slug
     wait_for(status, slug, CameraState.LIVE if enabled else CameraState.DISABLED, worker.step)
@@ -174,18 +206,24 @@ def test_a_deleted_camera_is_forgotten(worker: CaptureWorker, add: Callable[...,
         camera.delete()
 
     def last_word() -> bytes | None:
-        return [record.value for record in status.read() if record.key == f"camera/{slug}".encode()][-1]
+        return [
+            record.value for record in status.read() if record.key == f"camera/{slug}".encode()
+        ][-1]
 
     until(worker, lambda: last_word() is None, "its status to be deleted")
     assert slug not in worker.grabbers
     assert slug not in worker.disabled
 
 
-def test_corrupt_pictures_degrade_the_camera(worker: CaptureWorker, add: Callable[..., Camera], status: Reader) -> None:
+def test_corrupt_pictures_degrade_the_camera(
+    worker: CaptureWorker, add: Callable[..., Camera], status: Reader
+) -> None:
     with MjpegServer(JPEGS, fps=30) as server:
         server.faults.corrupt_every = 3
         camera = add("mjpeg", server.url, fps=60)
-        said = wait_for(status, camera.slug, CameraState.DEGRADED, worker.step, "pictures were lost")
+        said = wait_for(
+            status, camera.slug, CameraState.DEGRADED, worker.step, "pictures were lost"
+        )
         with reading(topics.frames(camera.slug)) as reader:
             frames = [frame_of(record, camera) for record in reader.wait(6, beside=worker.step)]
 
@@ -195,16 +233,26 @@ def test_corrupt_pictures_degrade_the_camera(worker: CaptureWorker, add: Callabl
     assert set(gaps) == {1, 2}
 
 
-def test_an_unreachable_camera_says_why_and_recovers(worker: CaptureWorker, add: Callable[..., Camera], status: Reader) -> None:
+def test_an_unreachable_camera_says_why_and_recovers(
+    worker: CaptureWorker, add: Callable[..., Camera], status: Reader
+) -> None:
     server = MjpegServer(JPEGS)
     camera = add("mjpeg", server.url)
-    wait_for(status, camera.slug, CameraState.UNREACHABLE, worker.step, f"refuses connections on port {server.port}")
+    wait_for(
+        status,
+        camera.slug,
+        CameraState.UNREACHABLE,
+        worker.step,
+        f"refuses connections on port {server.port}",
+    )
 
     with server:
         wait_for(status, camera.slug, CameraState.LIVE, worker.step)
 
 
-def test_a_wrong_password_is_told_apart(worker: CaptureWorker, add: Callable[..., Camera], status: Reader) -> None:
+def test_a_wrong_password_is_told_apart(
+    worker: CaptureWorker, add: Callable[..., Camera], status: Reader
+) -> None:
     with MjpegServer(JPEGS, login=Login("operator", "right")) as server:
         camera = add("mjpeg", server.url, "wr0ng", username="operator")
         said = wait_for(status, camera.slug, CameraState.AUTH_FAILED, worker.step)
@@ -217,7 +265,13 @@ def test_a_password_that_cannot_be_read_harms_its_camera_only(
     worker: CaptureWorker, add: Callable[..., Camera], status: Reader, settings: Settings
 ) -> None:
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
-    locked = Camera(slug="locked", name="Locked", kind="mjpeg", url=f"http://127.0.0.1:{free_port()}/", username="operator")
+    locked = Camera(
+        slug="locked",
+        name="Locked",
+        kind="mjpeg",
+        url=f"http://127.0.0.1:{free_port()}/",
+        username="operator",
+    )
     locked.password = "s3cret"
     locked.save()
     settings.CREDENTIAL_KEYS = [Fernet.generate_key().decode()]
@@ -227,7 +281,9 @@ def test_a_password_that_cannot_be_read_harms_its_camera_only(
     wait_for(status, "locked", CameraState.AUTH_FAILED, worker.step, "Enter it again")
 
 
-def test_no_camera_is_opened_where_none_should_be(worker: CaptureWorker, add: Callable[..., Camera], status: Reader, settings: Settings) -> None:
+def test_no_camera_is_opened_where_none_should_be(
+    worker: CaptureWorker, add: Callable[..., Camera], status: Reader, settings: Settings
+) -> None:
     settings.CAMERA_ALLOWED_NETWORKS = []
     with MjpegServer(JPEGS) as server:
         camera = add("mjpeg", server.url)
@@ -236,7 +292,9 @@ def test_no_camera_is_opened_where_none_should_be(worker: CaptureWorker, add: Ca
         assert server.connections == 0
 
 
-def test_a_kind_that_is_no_longer_allowed_is_not_opened(worker: CaptureWorker, add: Callable[..., Camera], status: Reader) -> None:
+def test_a_kind_that_is_no_longer_allowed_is_not_opened(
+    worker: CaptureWorker, add: Callable[..., Camera], status: Reader
+) -> None:
     camera = add("file", "/videos/dock.mp4")
 
     wait_for(status, camera.slug, CameraState.DISABLED, worker.step, "kind")
@@ -244,7 +302,9 @@ def test_a_kind_that_is_no_longer_allowed_is_not_opened(worker: CaptureWorker, a
 
 def test_its_counters_add_up(worker: CaptureWorker, add: Callable[..., Camera]) -> None:
     camera = add("demo", DEMO, fps=20)
-    until(worker, lambda: worker.grabbers.keys() == {camera.slug} and worker.counters()["frames"] > 3)
+    until(
+        worker, lambda: worker.grabbers.keys() == {camera.slug} and worker.counters()["frames"] > 3
+    )
 
     assert worker.counters()["cameras"] == 1
     assert worker.counters()["frames_dropped"] == 0

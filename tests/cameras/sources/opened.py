@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import threading
+from typing import Any
 
 import cv2
 import numpy as np
@@ -16,9 +17,13 @@ from cameras.sources.base import Grab, SourceError, SourceSettings
 SECONDS = 1.5
 
 
-def settings(kind: str, url: str, username: str = "", password: str = "", **more: object) -> SourceSettings:
+def settings(
+    kind: str, url: str, username: str = "", password: str = "", **more: Any
+) -> SourceSettings:
     """Settings with time-outs short enough for a test."""
-    return SourceSettings(kind, url, username, password, **{"open_timeout": SECONDS, "read_timeout": SECONDS, **more})  # type: ignore[arg-type]
+    return SourceSettings(
+        kind, url, username, password, **{"open_timeout": SECONDS, "read_timeout": SECONDS, **more}
+    )
 
 
 def take(count: int, of: SourceSettings) -> list[Grab]:
@@ -40,6 +45,8 @@ def jpeg(shade: int = 128, width: int = 320, height: int = 180) -> bytes:
     """A gradient of about this shade."""
     picture = np.empty((height, width, 3), np.uint8)
     picture[:] = np.linspace(shade // 2, shade, width, dtype=np.uint8)[None, :, None]
-    cv2.putText(picture, str(shade), (20, height // 2), cv2.FONT_HERSHEY_SIMPLEX, 2, (255, 255, 255), 3)
+    cv2.putText(
+        picture, str(shade), (20, height // 2), cv2.FONT_HERSHEY_SIMPLEX, 2, (255, 255, 255), 3
+    )
     data: bytes = simplejpeg.encode_jpeg(picture, 85, "bgr", "420")
     return data

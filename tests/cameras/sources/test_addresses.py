@@ -161,14 +161,34 @@ def test_it_refuses_what_is_not_a_plain_camera_address(kind: str, url: str) -> N
 
 
 @pytest.mark.parametrize(
-    "url", ["file:etc", "dock.mp4", "/videos/../etc/passwd", "/dev/sda", "/proc/self/environ", "//host/share", "file:///a%00b", "concat:/a|/b"]
+    "url",
+    [
+        "file:etc",
+        "dock.mp4",
+        "/videos/../etc/passwd",
+        "/dev/sda",
+        "/proc/self/environ",
+        "//host/share",
+        "file:///a%00b",
+        "concat:/a|/b",
+    ],
 )
 def test_where_files_are_allowed_only_plain_paths_are(url: str) -> None:
     with pytest.raises(AddressError):
         parse_address("file", url, allow_file=True)
 
 
-@pytest.mark.parametrize("url", ["/dev/video", "/dev/video0,x", "/dev/../etc/passwd", "video0", "/dev/video99999", "v4l2:/dev/video0"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/dev/video",
+        "/dev/video0,x",
+        "/dev/../etc/passwd",
+        "video0",
+        "/dev/video99999",
+        "v4l2:/dev/video0",
+    ],
+)
 def test_where_devices_are_allowed_only_video_devices_are(url: str) -> None:
     with pytest.raises(AddressError):
         parse_address("device", url, allow_device=True)
@@ -178,16 +198,36 @@ def test_where_devices_are_allowed_only_video_devices_are(url: str) -> None:
     ("kind", "url", "host", "port", "path"),
     [
         ("rtsp", "rtsp://192.168.1.20", "192.168.1.20", 554, ""),
-        ("rtsp", "rtsp://cam.local:8554/live/ch0?profile=1&res=hd", "cam.local", 8554, "/live/ch0?profile=1&res=hd"),
+        (
+            "rtsp",
+            "rtsp://cam.local:8554/live/ch0?profile=1&res=hd",
+            "cam.local",
+            8554,
+            "/live/ch0?profile=1&res=hd",
+        ),
         ("rtsp", "RTSPS://Cam.Example/live", "cam.example", 322, "/live"),
-        ("rtsp", "rtsp://cam_2.lan./user=op_channel=1_stream=0.sdp?real_stream", "cam_2.lan", 554, "/user=op_channel=1_stream=0.sdp?real_stream"),
+        (
+            "rtsp",
+            "rtsp://cam_2.lan./user=op_channel=1_stream=0.sdp?real_stream",
+            "cam_2.lan",
+            554,
+            "/user=op_channel=1_stream=0.sdp?real_stream",
+        ),
         ("rtsp", "rtsp://[FD00:0::20]:554/s", "fd00::20", 554, "/s"),
         ("rtsp", "rtsp://bücher.example/", "xn--bcher-kva.example", 554, "/"),
-        ("mjpeg", "https://10.0.0.7/axis-cgi/mjpg/video.cgi?camera=[1]", "10.0.0.7", 443, "/axis-cgi/mjpg/video.cgi?camera=[1]"),
+        (
+            "mjpeg",
+            "https://10.0.0.7/axis-cgi/mjpg/video.cgi?camera=[1]",
+            "10.0.0.7",
+            443,
+            "/axis-cgi/mjpg/video.cgi?camera=[1]",
+        ),
         ("snapshot", "http://cam/snap%20shot.jpg", "cam", 80, "/snap%20shot.jpg"),
     ],
 )
-def test_it_takes_camera_addresses_apart(kind: str, url: str, host: str, port: int, path: str) -> None:
+def test_it_takes_camera_addresses_apart(
+    kind: str, url: str, host: str, port: int, path: str
+) -> None:
     address = parse_address(kind, url)
     assert (address.host, address.port, address.path) == (host, port, path)
     assert parse_address(kind, address.url) == address
@@ -199,7 +239,10 @@ def test_it_reads_the_options_of_a_demo_address() -> None:
 
 
 def test_it_reads_paths_where_they_are_allowed() -> None:
-    assert parse_address("file", "file:///videos/my%20dock.mp4", allow_file=True).path == "/videos/my dock.mp4"
+    assert (
+        parse_address("file", "file:///videos/my%20dock.mp4", allow_file=True).path
+        == "/videos/my dock.mp4"
+    )
     assert parse_address("file", "/videos/dock.mp4", allow_file=True).path == "/videos/dock.mp4"
     assert parse_address("device", "/dev/video0", allow_device=True).path == "/dev/video0"
 
@@ -239,7 +282,18 @@ def test_no_camera_is_at_these_destinations(host: str) -> None:
         check_destination(host, 554)
 
 
-@pytest.mark.parametrize("host", ["192.168.1.20", "10.0.0.7", "172.16.3.4", "100.64.0.9", "8.8.8.8", "fd00::20", "2606:4700::1111"])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "192.168.1.20",
+        "10.0.0.7",
+        "172.16.3.4",
+        "100.64.0.9",
+        "8.8.8.8",
+        "fd00::20",
+        "2606:4700::1111",
+    ],
+)
 def test_cameras_live_in_private_and_public_networks(host: str) -> None:
     assert [str(address) for address in check_destination(host, 554)] == [host]
 
@@ -258,7 +312,10 @@ def test_the_platforms_own_services_are_no_cameras() -> None:
 
 def test_every_address_of_a_name_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     def resolve(host: str, port: int, **_: object) -> list[tuple[object, ...]]:
-        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port)) for ip in ("192.168.1.20", "127.0.0.1")]
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", (ip, port))
+            for ip in ("192.168.1.20", "127.0.0.1")
+        ]
 
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
     with pytest.raises(AddressError, match=r"cam\.example \(127\.0\.0\.1\) is this machine itself"):

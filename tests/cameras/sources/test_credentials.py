@@ -49,7 +49,9 @@ def test_a_wrong_key_says_what_to_do(sealed: str) -> None:
             attempt(sealed)
 
 
-@pytest.mark.parametrize("keys", [[], ["short"], ["not base64 at all, but forty-four letters long"]])
+@pytest.mark.parametrize(
+    "keys", [[], ["short"], ["not base64 at all, but forty-four letters long"]]
+)
 def test_a_wrong_key_is_refused_and_not_repeated(keys: list[str]) -> None:
     with pytest.raises(SecretError) as caught:
         SecretBox(keys)

@@ -36,18 +36,26 @@ def test_it_ends_at_once_when_stopped(tmp_path: Path) -> None:
 
 
 def test_a_missing_file_is_named() -> None:
-    assert failure(settings("file", "/nowhere/dock.mp4")).detail == "There is no file /nowhere/dock.mp4."
+    assert (
+        failure(settings("file", "/nowhere/dock.mp4")).detail
+        == "There is no file /nowhere/dock.mp4."
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "content"),
     [
         ("notes.txt", b"no video"),
-        ("list.m3u8", b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n"),
+        (
+            "list.m3u8",
+            b"#EXTM3U\n#EXT-X-TARGETDURATION:1\n#EXTINF:1,\nfile:///etc/passwd\n#EXT-X-ENDLIST\n",
+        ),
         ("list.ffconcat", b"ffconcat version 1.0\nfile '/etc/passwd'\n"),
     ],
 )
-def test_what_is_no_video_or_names_other_files_is_refused(tmp_path: Path, name: str, content: bytes) -> None:
+def test_what_is_no_video_or_names_other_files_is_refused(
+    tmp_path: Path, name: str, content: bytes
+) -> None:
     path = tmp_path / name
     path.write_bytes(content)
     assert "is not a video that can be played" in failure(settings("file", str(path))).detail

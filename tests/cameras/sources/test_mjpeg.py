@@ -61,7 +61,14 @@ def test_it_logs_in_the_way_the_camera_asks_for(scheme: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "challenge", ["Digest", "Digest ", "Digest x", 'Digest realm="a", opaque=, Negotiate', 'Digest realm="a", nonce="b", algorithm=NEW']
+    "challenge",
+    [
+        "Digest",
+        "Digest ",
+        "Digest x",
+        'Digest realm="a", opaque=, Negotiate',
+        'Digest realm="a", nonce="b", algorithm=NEW',
+    ],
 )
 def test_a_camera_that_asks_in_an_unknown_way_is_told(challenge: str) -> None:
     with MjpegServer(PICTURES, login=LOGIN) as camera:
@@ -72,7 +79,10 @@ def test_a_camera_that_asks_in_an_unknown_way_is_told(challenge: str) -> None:
 
 def test_a_name_that_http_cannot_carry_is_an_error_and_no_crash() -> None:
     with MjpegServer(PICTURES, login=LOGIN) as camera:
-        assert failure(settings("mjpeg", camera.url, "用户", "x")).state in (CameraState.AUTH_FAILED, CameraState.UNREACHABLE)
+        assert failure(settings("mjpeg", camera.url, "用户", "x")).state in (
+            CameraState.AUTH_FAILED,
+            CameraState.UNREACHABLE,
+        )
 
 
 def test_a_web_page_is_no_video(camera: MjpegServer) -> None:
@@ -92,7 +102,9 @@ def test_a_single_picture_is_no_video(camera: MjpegServer) -> None:
         (503, CameraState.UNREACHABLE, "error 503"),
     ],
 )
-def test_an_error_status_is_told(camera: MjpegServer, status: int, state: CameraState, words: str) -> None:
+def test_an_error_status_is_told(
+    camera: MjpegServer, status: int, state: CameraState, words: str
+) -> None:
     camera.faults.status = status
     error = failure(settings("mjpeg", camera.url))
     assert error.state is state
@@ -128,7 +140,10 @@ def test_a_camera_that_trickles_is_stalled() -> None:
         client, _ = listener.accept()
         with client:
             client.recv(4096)
-            client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=f\r\n\r\n--f\r\nContent-Length: 9999\r\n\r\n")
+            client.sendall(
+                b"HTTP/1.1 200 OK\r\nContent-Type: multipart/x-mixed-replace;"
+                b" boundary=f\r\n\r\n--f\r\nContent-Length: 9999\r\n\r\n"
+            )
             while not stop.wait(0.1):
                 client.sendall(b"\xff")
 
@@ -148,7 +163,10 @@ def test_a_camera_that_says_nothing_is_stalled() -> None:
 
 def test_a_camera_that_hangs_up_is_unreachable() -> None:
     with HangupServer() as rude:
-        assert "closes the connection" in failure(settings("mjpeg", f"http://{rude.authority}/")).detail
+        assert (
+            "closes the connection"
+            in failure(settings("mjpeg", f"http://{rude.authority}/")).detail
+        )
 
 
 def test_nobody_there_is_unreachable() -> None:
@@ -159,12 +177,17 @@ def test_nobody_there_is_unreachable() -> None:
 
 
 def test_an_unknown_name_is_unreachable() -> None:
-    assert "The name camera.invalid is not known here" in failure(settings("mjpeg", "http://camera.invalid/")).detail
+    assert (
+        "The name camera.invalid is not known here"
+        in failure(settings("mjpeg", "http://camera.invalid/")).detail
+    )
 
 
 def test_a_stream_without_a_picture_says_so(camera: MjpegServer) -> None:
     camera.faults.zero_frames = True
-    assert "ends the stream without a single picture" in failure(settings("mjpeg", camera.url)).detail
+    assert (
+        "ends the stream without a single picture" in failure(settings("mjpeg", camera.url)).detail
+    )
 
 
 def test_a_camera_that_is_unplugged_ends_the_stream(camera: MjpegServer) -> None:
@@ -191,13 +214,18 @@ def test_a_refused_destination_is_not_connected_to(camera: MjpegServer) -> None:
     def check(host: str, port: int) -> None:
         raise AddressError(f"{host}:{port} is not for cameras.")
 
-    with pytest.raises(SourceError) as caught, open_source(settings("mjpeg", camera.url), threading.Event(), check=check):
+    with (
+        pytest.raises(SourceError) as caught,
+        open_source(settings("mjpeg", camera.url), threading.Event(), check=check),
+    ):
         pass
     assert caught.value.detail == f"127.0.0.1:{camera.port} is not for cameras."
     assert camera.connections == 0
 
 
-def test_proxies_of_the_environment_are_not_used(camera: MjpegServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_not_used(
+    camera: MjpegServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     monkeypatch.setenv("no_proxy", "")
     assert take(1, settings("mjpeg", camera.url))
@@ -224,10 +252,22 @@ HEAD = b"Content-Type: image/jpeg\r\n"
     "stream",
     [
         b"--f\r\n" + HEAD + b"\r\none\r\n--f\r\n" + HEAD + b"\r\ntwo\r\n--f--\r\n",
-        b"--f\r\n" + HEAD + b"Content-Length: 3\r\n\r\none\r\n--f\r\n" + HEAD + b"content-length: 3\r\n\r\ntwo\r\n--f--",
+        b"--f\r\n"
+        + HEAD
+        + b"Content-Length: 3\r\n\r\none\r\n--f\r\n"
+        + HEAD
+        + b"content-length: 3\r\n\r\ntwo\r\n--f--",
         b"preamble\r\n\r\n--f\n" + HEAD + b"\none\n--f\n" + HEAD + b"\ntwo\n--f--\n",
-        b"--f\r\n" + HEAD + b"Content-Length: 3\r\n\r\none--f\r\n" + HEAD + b"Content-Length: 3\r\n\r\ntwo--f\r\n",
-        b"--f\r\n" + HEAD + b"Content-Length: x\r\n\r\none\r\n--f\r\n" + HEAD + b"Content-Length: -1\r\n\r\ntwo\r\n--f--\r\n",
+        b"--f\r\n"
+        + HEAD
+        + b"Content-Length: 3\r\n\r\none--f\r\n"
+        + HEAD
+        + b"Content-Length: 3\r\n\r\ntwo--f\r\n",
+        b"--f\r\n"
+        + HEAD
+        + b"Content-Length: x\r\n\r\none\r\n--f\r\n"
+        + HEAD
+        + b"Content-Length: -1\r\n\r\ntwo\r\n--f--\r\n",
     ],
     ids=["boundary", "length", "bare newlines", "no newlines", "wrong length"],
 )
@@ -235,7 +275,10 @@ def test_streams_are_read_in_all_the_ways_cameras_write_them(stream: bytes) -> N
     assert list(parts(io.BytesIO(stream))) == [b"one", b"two"]
 
 
-@pytest.mark.parametrize("stream", [b"", b"no boundary at all", b"--f\r\n" + HEAD, b"--f\r\n" + HEAD + b"\r\nhalf a pict"])
+@pytest.mark.parametrize(
+    "stream",
+    [b"", b"no boundary at all", b"--f\r\n" + HEAD, b"--f\r\n" + HEAD + b"\r\nhalf a pict"],
+)
 def test_a_stream_that_breaks_off_gives_no_half_picture(stream: bytes) -> None:
     assert list(parts(io.BytesIO(stream))) == []
 

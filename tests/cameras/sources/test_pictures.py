@@ -1,4 +1,6 @@
-"""Pictures on their way to JPEG: foreign JPEGs are checked, decoded video keeps its contrast and colours."""
+"""Pictures on their way to JPEG: foreign JPEGs are checked, decoded video keeps its contrast and
+colours.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,15 @@ def huge_header() -> bytes:
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff\xd8\xff\xd9", b"<html>", opened.jpeg()[:-400], opened.jpeg()[10:], huge_header(), b"\xff\xd8" + bytes(9 << 20) + b"\xff\xd9"],
+    [
+        b"",
+        b"\xff\xd8\xff\xd9",
+        b"<html>",
+        opened.jpeg()[:-400],
+        opened.jpeg()[10:],
+        huge_header(),
+        b"\xff\xd8" + bytes(9 << 20) + b"\xff\xd9",
+    ],
     ids=["empty", "hollow", "html", "cut", "headless", "huge", "heavy"],
 )
 def test_unusable_jpegs_are_refused_before_they_are_decoded(data: bytes) -> None:
@@ -75,7 +85,9 @@ def test_a_jpeg_with_damaged_content_is_corrupt_when_it_must_be_decoded() -> Non
         ((720, 1280), 360, (360, 640)),
     ],
 )
-def test_scaling_keeps_the_aspect_and_even_sides(size: tuple[int, int], cap: int | None, scaled: tuple[int, int]) -> None:
+def test_scaling_keeps_the_aspect_and_even_sides(
+    size: tuple[int, int], cap: int | None, scaled: tuple[int, int]
+) -> None:
     assert scaled_size(*size, cap) == scaled
 
 
@@ -91,7 +103,10 @@ def frame(pixel_format: str, picture: Picture) -> av.VideoFrame:
 
 
 @pytest.mark.parametrize("max_width", [None, 500, 320])
-@pytest.mark.parametrize("pixel_format", ["yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "nv12", "yuv420p10le", "rgb24"])
+@pytest.mark.parametrize(
+    "pixel_format",
+    ["yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "nv12", "yuv420p10le", "rgb24"],
+)
 def test_video_keeps_contrast_and_colour(pixel_format: str, max_width: int | None) -> None:
     got = VideoGrab(1, frame(pixel_format, card())).jpeg(90, max_width)
     shown = simplejpeg.decode_jpeg(got.data, "rgb")

@@ -159,13 +159,21 @@ def test_a_camera_that_says_nothing_is_stalled() -> None:
 
 def test_a_camera_that_hangs_up_is_unreachable() -> None:
     with HangupServer() as rude:
-        assert "closes the connection" in failure(settings("rtsp", f"rtsp://{rude.authority}/")).detail
+        assert (
+            "closes the connection" in failure(settings("rtsp", f"rtsp://{rude.authority}/")).detail
+        )
 
 
 def test_what_speaks_no_rtsp_is_told() -> None:
     with MjpegServer([b""]) as web:
-        assert "does not speak RTSP" in failure(settings("rtsp", f"rtsp://127.0.0.1:{web.port}/")).detail
-        assert "Try rtsp:// instead" in failure(settings("rtsp", f"rtsps://127.0.0.1:{web.port}/")).detail
+        assert (
+            "does not speak RTSP"
+            in failure(settings("rtsp", f"rtsp://127.0.0.1:{web.port}/")).detail
+        )
+        assert (
+            "Try rtsp:// instead"
+            in failure(settings("rtsp", f"rtsps://127.0.0.1:{web.port}/")).detail
+        )
 
 
 def test_nobody_there_is_unreachable() -> None:
@@ -176,7 +184,10 @@ def test_nobody_there_is_unreachable() -> None:
 
 
 def test_an_unknown_name_is_unreachable() -> None:
-    assert "The name camera.invalid is not known here" in failure(settings("rtsp", "rtsp://camera.invalid/")).detail
+    assert (
+        "The name camera.invalid is not known here"
+        in failure(settings("rtsp", "rtsp://camera.invalid/")).detail
+    )
 
 
 def test_a_redirect_is_named_and_not_followed() -> None:
@@ -200,7 +211,10 @@ def test_a_refused_destination_is_not_connected_to() -> None:
 
     with MuteServer() as server:
         wanted = settings("rtsp", f"rtsp://{server.authority}/")
-        with pytest.raises(SourceError) as caught, open_source(wanted, threading.Event(), check=check):
+        with (
+            pytest.raises(SourceError) as caught,
+            open_source(wanted, threading.Event(), check=check),
+        ):
             pass
         assert caught.value.detail == f"{server.authority} is not for cameras."
         assert server.connections == 0

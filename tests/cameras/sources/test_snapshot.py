@@ -30,7 +30,10 @@ def camera() -> Iterator[MjpegServer]:
 
 
 def test_pictures_are_passed_through_in_the_order_asked_for(camera: MjpegServer) -> None:
-    got = [grab.jpeg(80, None).data for grab in take(8, settings("snapshot", camera.snapshot_url, fps=100))]
+    got = [
+        grab.jpeg(80, None).data
+        for grab in take(8, settings("snapshot", camera.snapshot_url, fps=100))
+    ]
     assert got == PICTURES * 2
 
 
@@ -44,7 +47,17 @@ def test_it_is_paced_at_the_rate_asked_for(camera: MjpegServer) -> None:
 def test_it_logs_in_the_way_the_camera_asks_for(scheme: str) -> None:
     login = Login("admin", "p@ss:/ w%örd", "basic" if scheme == "basic" else "digest")
     with MjpegServer(PICTURES, login=login) as camera:
-        assert len(take(5, settings("snapshot", camera.snapshot_url, login.username, login.password, fps=100))) == 5
+        assert (
+            len(
+                take(
+                    5,
+                    settings(
+                        "snapshot", camera.snapshot_url, login.username, login.password, fps=100
+                    ),
+                )
+            )
+            == 5
+        )
         wrong = failure(settings("snapshot", camera.snapshot_url, login.username, "wrong"))
     assert wrong.state is CameraState.AUTH_FAILED
 
@@ -58,7 +71,10 @@ def test_an_empty_picture_is_corrupt(camera: MjpegServer) -> None:
 
 def test_a_web_page_is_no_picture(camera: MjpegServer) -> None:
     camera.faults.html = True
-    assert "answers with a web page, not a picture" in failure(settings("snapshot", camera.snapshot_url)).detail
+    assert (
+        "answers with a web page, not a picture"
+        in failure(settings("snapshot", camera.snapshot_url)).detail
+    )
 
 
 def test_a_stream_is_no_picture(camera: MjpegServer) -> None:
@@ -73,7 +89,9 @@ def test_a_redirect_is_not_followed(camera: MjpegServer) -> None:
 
 
 def test_a_camera_that_falls_silent_is_stalled(camera: MjpegServer) -> None:
-    with open_source(settings("snapshot", camera.snapshot_url, fps=50), threading.Event()) as source:
+    with open_source(
+        settings("snapshot", camera.snapshot_url, fps=50), threading.Event()
+    ) as source:
         grabs = iter(source)
         next(grabs)
         camera.faults.silent = True
@@ -84,7 +102,10 @@ def test_a_camera_that_falls_silent_is_stalled(camera: MjpegServer) -> None:
 
 
 def test_nobody_there_is_unreachable() -> None:
-    assert "refuses connections" in failure(settings("snapshot", f"http://127.0.0.1:{free_port()}/")).detail
+    assert (
+        "refuses connections"
+        in failure(settings("snapshot", f"http://127.0.0.1:{free_port()}/")).detail
+    )
 
 
 def test_it_ends_at_once_when_stopped(camera: MjpegServer) -> None:

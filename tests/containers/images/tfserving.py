@@ -1,4 +1,5 @@
-"""The gRPC services of TensorFlow Serving, with a model that doubles numbers, and a line for each call.
+"""The gRPC services of TensorFlow Serving, with a model that doubles numbers, and a line for each
+call.
 
 As the official image does it reads MODEL_NAME, and /models/<name> must hold a numbered version.
 """
@@ -58,7 +59,9 @@ class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
 class Models(model_service_pb2_grpc.ModelServiceServicer):
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         response = get_model_status_pb2.GetModelStatusResponse()
-        response.model_version_status.add(version=VERSION, state=get_model_status_pb2.ModelVersionStatus.AVAILABLE)
+        response.model_version_status.add(
+            version=VERSION, state=get_model_status_pb2.ModelVersionStatus.AVAILABLE
+        )
         return response
 
 

@@ -25,19 +25,39 @@ def dock() -> Camera:
 
 @pytest.fixture
 def version() -> ModelVersion:
-    return ModelVersion.objects.create(model=Model.objects.create(slug="qr", name="QR codes"), version="1", runtime="builtin-qr")
+    return ModelVersion.objects.create(
+        model=Model.objects.create(slug="qr", name="QR codes"), version="1", runtime="builtin-qr"
+    )
 
 
 def add_model(client: Client, **fields: Any) -> HttpResponse:
-    form = {"name": "QR codes", "slug": "qr", "description": "", "versions-TOTAL_FORMS": "1", "versions-INITIAL_FORMS": "0"}
-    first = {"versions-0-version": "1", "versions-0-runtime": "builtin-qr", "versions-0-options": "{}"}
+    form = {
+        "name": "QR codes",
+        "slug": "qr",
+        "description": "",
+        "versions-TOTAL_FORMS": "1",
+        "versions-INITIAL_FORMS": "0",
+    }
+    first = {
+        "versions-0-version": "1",
+        "versions-0-runtime": "builtin-qr",
+        "versions-0-options": "{}",
+    }
     response = client.post("/admin/inference/model/add/", {**form, **first, **fields})
     assert isinstance(response, HttpResponse)
     return response
 
 
-def add_deployment(client: Client, version: ModelVersion, *cameras: Camera, **fields: Any) -> HttpResponse:
-    form = {"version": version.pk, "cameras": [camera.pk for camera in cameras], "role": "live", "delivery": "latest", "threshold": "0.5"}
+def add_deployment(
+    client: Client, version: ModelVersion, *cameras: Camera, **fields: Any
+) -> HttpResponse:
+    form = {
+        "version": version.pk,
+        "cameras": [camera.pk for camera in cameras],
+        "role": "live",
+        "delivery": "latest",
+        "threshold": "0.5",
+    }
     response = client.post("/admin/inference/deployment/add/", {**form, "enabled": "on", **fields})
     assert isinstance(response, HttpResponse)
     return response
@@ -48,7 +68,12 @@ def test_a_model_is_added_with_its_version(admin_client: Client) -> None:
 
     assert response.status_code == 302
     version = ModelVersion.objects.get()
-    assert (version.model.slug, version.version, version.runtime, version.options) == ("qr", "1", "builtin-qr", {"width": 640})
+    assert (version.model.slug, version.version, version.runtime, version.options) == (
+        "qr",
+        "1",
+        "builtin-qr",
+        {"width": 640},
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,22 +106,33 @@ def test_the_slug_can_only_be_read_afterwards(admin_client: Client, version: Mod
     assert ">qr<" in page
 
 
-def test_the_list_tells_versions_and_cameras(admin_client: Client, version: ModelVersion, dock: Camera) -> None:
+def test_the_list_tells_versions_and_cameras(
+    admin_client: Client, version: ModelVersion, dock: Camera
+) -> None:
     add_deployment(admin_client, version, dock)
 
     page = admin_client.get("/admin/inference/model/").content.decode()
     assert '<td class="field-version_names">1</td>' in page
     assert '<td class="field-cameras_seen">1</td>' in page
-    assert '<td class="field-camera_names">Dock</td>' in admin_client.get("/admin/inference/deployment/").content.decode()
+    assert (
+        '<td class="field-camera_names">Dock</td>'
+        in admin_client.get("/admin/inference/deployment/").content.decode()
+    )
 
 
 def test_a_version_is_deployed(admin_client: Client, version: ModelVersion, dock: Camera) -> None:
     assert add_deployment(admin_client, version, dock).status_code == 302
     deployment = Deployment.objects.get()
-    assert (deployment.threshold, deployment.role, list(deployment.cameras.all())) == (0.5, "live", [dock])
+    assert (deployment.threshold, deployment.role, list(deployment.cameras.all())) == (
+        0.5,
+        "live",
+        [dock],
+    )
 
 
-def test_a_version_sees_a_camera_by_one_deployment(admin_client: Client, version: ModelVersion, dock: Camera) -> None:
+def test_a_version_sees_a_camera_by_one_deployment(
+    admin_client: Client, version: ModelVersion, dock: Camera
+) -> None:
     add_deployment(admin_client, version, dock)
 
     response = add_deployment(admin_client, version, dock, role="shadow")
@@ -107,7 +143,9 @@ def test_a_version_sees_a_camera_by_one_deployment(admin_client: Client, version
 
 
 @pytest.mark.parametrize("threshold", ["-0.1", "1.5", "nan", "much"])
-def test_a_threshold_is_a_score(admin_client: Client, version: ModelVersion, threshold: str) -> None:
+def test_a_threshold_is_a_score(
+    admin_client: Client, version: ModelVersion, threshold: str
+) -> None:
     response = add_deployment(admin_client, version, threshold=threshold)
 
     assert response.status_code == 200

@@ -1,4 +1,6 @@
-"""A model with two versions, its dead letters on the embedded broker, and people with and without permissions."""
+"""A model with two versions, its dead letters on the embedded broker, and people with and
+without permissions.
+"""
 
 from __future__ import annotations
 
@@ -51,19 +53,45 @@ class Graveyard:
     ) -> None:
         """A record from the version's inputs topic that failed."""
         topic = topics.inputs(self.model, self.version.version).name
-        self.bury(Record(topic, partition, self.written, 1_700_000_000_000, key, value, headers), err, attempt)
+        self.bury(
+            Record(topic, partition, self.written, 1_700_000_000_000, key, value, headers),
+            err,
+            attempt,
+        )
 
-    def frame(self, camera: str = "dock", jpeg: bytes = PICTURE, err: Exception | None = None) -> Frame:
+    def frame(
+        self, camera: str = "dock", jpeg: bytes = PICTURE, err: Exception | None = None
+    ) -> Frame:
         """A frame of a camera that failed."""
-        frame = Frame(camera, self.written + 1, time.time_ns(), 640, 360, jpeg, offset=40 + self.written)
+        frame = Frame(
+            camera, self.written + 1, time.time_ns(), 640, 360, jpeg, offset=40 + self.written
+        )
         headers = tuple(frame.headers().items())
-        self.bury(Record(topics.frames(camera).name, 0, frame.offset, frame.captured_at // 10**6, camera.encode(), jpeg, headers), err)
+        self.bury(
+            Record(
+                topics.frames(camera).name,
+                0,
+                frame.offset,
+                frame.captured_at // 10**6,
+                camera.encode(),
+                jpeg,
+                headers,
+            ),
+            err,
+        )
         return frame
 
     def bury(self, record: Record, err: Exception | None = None, attempt: int = 1) -> None:
         """A dead letter, and wait until it is in Kafka."""
         err = err or InferenceError("The field 'sepal_length' is missing.", permanent=True)
-        letter = dead_letter(record, err, group="own.records.iris.1", model=self.model, version=self.version.version, attempt=attempt)
+        letter = dead_letter(
+            record,
+            err,
+            group="own.records.iris.1",
+            model=self.model,
+            version=self.version.version,
+            attempt=attempt,
+        )
         assert send_dead_letter(self.producer, record, letter)
         assert self.producer.flush(5) == 0
         self.written += 1
@@ -75,7 +103,9 @@ class Graveyard:
 
 @pytest.fixture(autouse=True)
 def quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Passwords that cost nothing, jobs that are done at once, and a runtime that the tests decide about."""
+    """Passwords that cost nothing, jobs that are done at once, and a runtime that the tests
+    decide about.
+    """
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setitem(app.conf, "task_always_eager", True)
     monkeypatch.setitem(app.conf, "task_eager_propagates", True)
@@ -87,9 +117,17 @@ def quick(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
 def iris(db: None) -> ModelVersion:
     """Version 1 of a model that takes records; there is a version 2, too."""
     model = Model.objects.create(slug="iris", name="Iris")
-    schema = {"type": "object", "required": ["sepal_length"], "properties": {"sepal_length": {"type": "number"}}}
-    ModelVersion.objects.create(model=model, version="2", runtime="stub", options={"name": "eye"}, input_schema=schema)
-    return ModelVersion.objects.create(model=model, version="1", runtime="stub", options={"name": "eye"})
+    schema = {
+        "type": "object",
+        "required": ["sepal_length"],
+        "properties": {"sepal_length": {"type": "number"}},
+    }
+    ModelVersion.objects.create(
+        model=model, version="2", runtime="stub", options={"name": "eye"}, input_schema=schema
+    )
+    return ModelVersion.objects.create(
+        model=model, version="1", runtime="stub", options={"name": "eye"}
+    )
 
 
 @pytest.fixture

@@ -27,11 +27,18 @@ def run(*arguments: str) -> list[str]:
     return out.getvalue().splitlines()
 
 
-def test_list_prints_a_line_for_each_newest_first(graveyard: Graveyard, second: ModelVersion) -> None:
+def test_list_prints_a_line_for_each_newest_first(
+    graveyard: Graveyard, second: ModelVersion
+) -> None:
     graveyard.record(b"{}")
-    graveyard.record(b"{", InferenceError("line one\nline two \x1b[31mred", permanent=True), attempt=2)
+    graveyard.record(
+        b"{", InferenceError("line one\nline two \x1b[31mred", permanent=True), attempt=2
+    )
     lines = [line.split("\t") for line in run("list", "iris@1")]
-    assert [(line[0], line[1], line[3], line[4]) for line in lines] == [("1", "0:1", "2", "InferenceError"), ("1", "0:0", "1", "InferenceError")]
+    assert [(line[0], line[1], line[3], line[4]) for line in lines] == [
+        ("1", "0:1", "2", "InferenceError"),
+        ("1", "0:0", "1", "InferenceError"),
+    ]
     assert lines[0][5] == "line one line two  [31mred", "a terminal is told nothing by strangers"
     assert lines[0][6] == f"{topics.inputs('iris', '1').name} 0:1"
     assert len(run("list", "iris")) == 2, "all versions"
@@ -52,7 +59,10 @@ def test_list_prints_json_lines(graveyard: Graveyard) -> None:
 def test_retry_sends_the_named_ones(graveyard: Graveyard) -> None:
     for number in range(3):
         graveyard.record(b"%d" % number)
-    assert [line.split("\t")[:2] for line in run("retry", "iris@1", "--offset", "2", "0:0")] == [["0:2", "retried"], ["0:0", "retried"]]
+    assert [line.split("\t")[:2] for line in run("retry", "iris@1", "--offset", "2", "0:0")] == [
+        ["0:2", "retried"],
+        ["0:0", "retried"],
+    ]
     with reading(topics.inputs("iris", "1")) as inputs:
         assert [record.value for record in inputs.wait(2)] == [b"2", b"0"]
 
@@ -67,7 +77,9 @@ def test_retry_all_leaves_out_what_was_retried(graveyard: Graveyard, second: Mod
         assert [record.value for record in inputs.wait(2)] == [b"0", b"2"]
 
 
-def test_retry_all_gives_each_input_back_once(graveyard: Graveyard, capsys: pytest.CaptureFixture[str]) -> None:
+def test_retry_all_gives_each_input_back_once(
+    graveyard: Graveyard, capsys: pytest.CaptureFixture[str]
+) -> None:
     for value in (b"a", b"b", b"b"):  # two inputs are alike
         graveyard.record(value)
     graveyard.record(b"a", attempt=2)
@@ -76,10 +88,19 @@ def test_retry_all_gives_each_input_back_once(graveyard: Graveyard, capsys: pyte
     graveyard.written -= 1  # the same one, read again
     graveyard.record(b"b", attempt=2)
 
-    assert [line.split("\t")[0] for line in run("retry", "iris@1", "--all")] == ["0:2", "0:4", "0:6"]
-    assert capsys.readouterr().err == "3 retried, 0 failed. 2 of them had come back from a retry before.\n"
+    assert [line.split("\t")[0] for line in run("retry", "iris@1", "--all")] == [
+        "0:2",
+        "0:4",
+        "0:6",
+    ]
+    assert (
+        capsys.readouterr().err
+        == "3 retried, 0 failed. 2 of them had come back from a retry before.\n"
+    )
     with reading(topics.inputs("iris", "1")) as inputs:
-        assert [(record.value, record.header_map["dlt-delivery-attempt"]) for record in inputs.wait(3)] == [(b"b", b"2"), (b"a", b"4"), (b"b", b"3")]
+        assert [
+            (record.value, record.header_map["dlt-delivery-attempt"]) for record in inputs.wait(3)
+        ] == [(b"b", b"2"), (b"a", b"4"), (b"b", b"3")]
 
 
 def test_a_retry_that_fails_has_a_status(graveyard: Graveyard, dock: Camera) -> None:
@@ -111,14 +132,18 @@ def test_what_is_wrong_is_said(graveyard: Graveyard, arguments: list[str], said:
 
 
 @pytest.mark.parametrize("arguments", [["list", "iris"], ["retry", "iris@1", "--all"]])
-def test_kafka_away_is_said(graveyard: Graveyard, settings: Settings, monkeypatch: pytest.MonkeyPatch, arguments: list[str]) -> None:
+def test_kafka_away_is_said(
+    graveyard: Graveyard, settings: Settings, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
+) -> None:
     monkeypatch.setattr(deadletter_reader, "ASK_SECONDS", 0.3)
     settings.KAFKA_BOOTSTRAP_SERVERS = "127.0.0.1:9"
     with pytest.raises(CommandError, match="does not answer"):
         run(*arguments)
 
 
-def test_who_has_read_enough_is_not_complained_to(graveyard: Graveyard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_has_read_enough_is_not_complained_to(
+    graveyard: Graveyard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     class Closed(io.StringIO):
         def write(self, text: Any) -> int:
             raise BrokenPipeError

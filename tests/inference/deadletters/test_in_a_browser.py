@@ -1,4 +1,6 @@
-"""The pages in a real browser: nothing is refused by the security policy, and a click does what it says."""
+"""The pages in a real browser: nothing is refused by the security policy, and a click does what
+it says.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +42,18 @@ def page(browser: Browser, live_server: LiveServer, admin_user: User) -> Iterato
     context.close()
 
 
-def test_letters_are_looked_at_corrected_and_retried(graveyard: Graveyard, page: Page, pages: str, dock: Camera, iris: ModelVersion) -> None:
-    graveyard.frame(err=InferenceError("Expected a shape of [1, 3, 640, 640], got [1, 3, 320, 320].", permanent=True))
-    graveyard.record(b'{"sepal_length": "long"}', RecordError("The field 'sepal_length' must be a number; it is \"long\"."))
+def test_letters_are_looked_at_corrected_and_retried(
+    graveyard: Graveyard, page: Page, pages: str, dock: Camera, iris: ModelVersion
+) -> None:
+    graveyard.frame(
+        err=InferenceError(
+            "Expected a shape of [1, 3, 640, 640], got [1, 3, 320, 320].", permanent=True
+        )
+    )
+    graveyard.record(
+        b'{"sepal_length": "long"}',
+        RecordError("The field 'sepal_length' must be a number; it is \"long\"."),
+    )
     graveyard.record(b'{"sepal_length": 1.1', RecordError('<img src=x onerror="alert(1)">'))
     complaints = Complaints(page)
     page.goto(pages)
@@ -59,19 +70,33 @@ def test_letters_are_looked_at_corrected_and_retried(graveyard: Graveyard, page:
 
     page.goto(pages)
     page.get_by_label("Select 0:0").check()
-    page.locator(".dl-section", has=page.get_by_label("Select 0:0")).get_by_role("button", name="Retry selected").click()
+    page.locator(".dl-section", has=page.get_by_label("Select 0:0")).get_by_role(
+        "button", name="Retry selected"
+    ).click()
     expect(page.locator(".messagelist")).to_contain_text("The model sees thing 0.90.")
 
-    page.locator(".dl-section", has=page.get_by_label("Select 0:1")).get_by_role("button", name="Retry all of this kind").click()
+    page.locator(".dl-section", has=page.get_by_label("Select 0:1")).get_by_role(
+        "button", name="Retry all of this kind"
+    ).click()
     expect(page.locator(".messagelist")).to_contain_text("are being retried")
     with reading(topics.inputs("iris", "1")) as inputs:
-        assert [record.value for record in inputs.wait(2)] == [b'{"sepal_length": 1.1}', b'{"sepal_length": "long"}']
+        assert [record.value for record in inputs.wait(2)] == [
+            b'{"sepal_length": 1.1}',
+            b'{"sepal_length": "long"}',
+        ]
     assert not complaints.found
 
 
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_is_wider_than_the_window(graveyard: Graveyard, page: Page, pages: str, width: int) -> None:
-    graveyard.record(b"x" * 5000, InferenceError("y" * 900, permanent=True), key=b"k" * 300, headers=(("h" * 100, b"v" * 400),))
+def test_nothing_is_wider_than_the_window(
+    graveyard: Graveyard, page: Page, pages: str, width: int
+) -> None:
+    graveyard.record(
+        b"x" * 5000,
+        InferenceError("y" * 900, permanent=True),
+        key=b"k" * 300,
+        headers=(("h" * 100, b"v" * 400),),
+    )
     graveyard.frame()
     page.set_viewport_size({"width": width, "height": 800})
     for place in ("", "0/0/", "0/1/"):

@@ -7,7 +7,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from inference.models import ModelVersion
-from sightline.kafka import Admin, Consumer, Outbox, Receipt, topics
+from sightline.kafka import Admin, Consumer, DeliveryReport, ReliableProducer, topics
 from tests.inference.deadletters.conftest import Graveyard
 from tests.servers.kafka import KafkaServer
 from tests.servers.waiting import wait_until
@@ -25,10 +25,17 @@ def kafka(kafka_server: KafkaServer, settings: Settings) -> None:
 
 def bury_in_transactions(count: int) -> None:
     """A dead letter in each transaction; every third one is aborted."""
-    outbox, consumer = Outbox("letters"), Consumer("letters")
+    outbox, consumer = ReliableProducer("letters"), Consumer("letters")
     for number in range(count):
         outbox.begin()
-        outbox.send(topics.errors("iris", "1").name, b"%d" % number, None, [("dlt-exception-message", b"No.")], 0, Receipt())
+        outbox.send(
+            topics.errors("iris", "1").name,
+            b"%d" % number,
+            None,
+            [("dlt-exception-message", b"No.")],
+            0,
+            DeliveryReport(),
+        )
         if number % 3 == 2:
             outbox.client.flush(5)
             outbox.abort()
@@ -38,14 +45,24 @@ def bury_in_transactions(count: int) -> None:
     consumer.close()
 
 
-def test_letters_are_listed_and_retried(kafka: None, iris: ModelVersion, admin_client: Client, pages: str) -> None:
+def test_letters_are_listed_and_retried(
+    kafka: None, iris: ModelVersion, admin_client: Client, pages: str
+) -> None:
     assert "No dead letters" in admin_client.get(pages).text
     Admin().ensure([topics.errors("iris", "1")])
-    wait_until(lambda: "No dead letters" in admin_client.get(pages).text, 30, "the new topic's partition to have a leader")
+    wait_until(
+        lambda: "No dead letters" in admin_client.get(pages).text,
+        30,
+        "the new topic's partition to have a leader",
+    )
     bury_in_transactions(9)
     letters = Graveyard(iris).letters()
     assert [letter.content.text for letter in letters] == ["7", "6", "4", "3", "1", "0"]
-    admin_client.post(f"{pages}retry/", {"target": iris.pk, "action": "group", "group": letters[0].group})
+    admin_client.post(
+        f"{pages}retry/", {"target": iris.pk, "action": "group", "group": letters[0].group}
+    )
     with reading(topics.inputs("iris", "1")) as inputs:
         assert [record.value for record in inputs.wait(6)] == [b"0", b"1", b"3", b"4", b"6", b"7"]
-    assert admin_client.get(f"{pages}0/{letters[0].place.offset + 1}/").status_code == 404, "the mark of a transaction is no letter"
+    assert admin_client.get(f"{pages}0/{letters[0].place.offset + 1}/").status_code == 404, (
+        "the mark of a transaction is no letter"
+    )

@@ -22,7 +22,9 @@ def nothing_was_sent() -> bool:
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_who_is_not_staff_sees_nothing(graveyard: Graveyard, client: Client, pages: str, place: str) -> None:
+def test_who_is_not_staff_sees_nothing(
+    graveyard: Graveyard, client: Client, pages: str, place: str
+) -> None:
     graveyard.frame()
     for user in (None, User.objects.create_user("guest", password="guest")):
         if user is not None:
@@ -33,13 +35,17 @@ def test_who_is_not_staff_sees_nothing(graveyard: Graveyard, client: Client, pag
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_staff_without_a_permission_for_models_sees_nothing(graveyard: Graveyard, client: Client, pages: str, place: str) -> None:
+def test_staff_without_a_permission_for_models_sees_nothing(
+    graveyard: Graveyard, client: Client, pages: str, place: str
+) -> None:
     graveyard.frame()
     client.force_login(User.objects.create_user("clerk", password="clerk", is_staff=True))
     assert client.get(pages + place).status_code == 403
 
 
-def test_who_may_view_models_may_look_but_not_retry(graveyard: Graveyard, viewer: Client, pages: str) -> None:
+def test_who_may_view_models_may_look_but_not_retry(
+    graveyard: Graveyard, viewer: Client, pages: str
+) -> None:
     graveyard.record(b"{}")
     for place in ("", "0/0/"):
         page = viewer.get(pages + place)
@@ -48,7 +54,12 @@ def test_who_may_view_models_may_look_but_not_retry(graveyard: Graveyard, viewer
     target = {"target": graveyard.version.pk}
     assert viewer.post(f"{pages}0/0/", target).status_code == 403
     assert viewer.post(f"{pages}0/0/", {**target, "record": "{}"}).status_code == 403
-    assert viewer.post(f"{pages}retry/", {**target, "action": "selected", "letters": ["0:0"]}).status_code == 403
+    assert (
+        viewer.post(
+            f"{pages}retry/", {**target, "action": "selected", "letters": ["0:0"]}
+        ).status_code
+        == 403
+    )
     assert nothing_was_sent()
 
 
@@ -57,7 +68,13 @@ def test_a_retry_needs_the_csrf_token(graveyard: Graveyard, admin_user: User, pa
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
     assert client.post(f"{pages}0/0/", {"target": graveyard.version.pk}).status_code == 403
-    assert client.post(f"{pages}retry/", {"target": graveyard.version.pk, "action": "selected", "letters": ["0:0"]}).status_code == 403
+    assert (
+        client.post(
+            f"{pages}retry/",
+            {"target": graveyard.version.pk, "action": "selected", "letters": ["0:0"]},
+        ).status_code
+        == 403
+    )
     assert nothing_was_sent()
 
 
@@ -68,7 +85,11 @@ def test_a_link_retries_nothing(graveyard: Graveyard, admin_client: Client, page
 
 
 def test_frames_of_cameras_that_one_may_not_see_are_hidden(
-    graveyard: Graveyard, admin_client: Client, pages: str, dock: Camera, monkeypatch: pytest.MonkeyPatch
+    graveyard: Graveyard,
+    admin_client: Client,
+    pages: str,
+    dock: Camera,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     graveyard.frame("dock")
     graveyard.record(b"{}")
@@ -80,7 +101,9 @@ def test_frames_of_cameras_that_one_may_not_see_are_hidden(
         assert admin_client.get(pages + place).status_code == 404
 
 
-def test_another_models_version_is_no_target(graveyard: Graveyard, admin_client: Client, pages: str) -> None:
+def test_another_models_version_is_no_target(
+    graveyard: Graveyard, admin_client: Client, pages: str
+) -> None:
     other = type(graveyard.version.model).objects.create(slug="other", name="Other")
     target = type(graveyard.version).objects.create(model=other, version="1", runtime="stub")
     graveyard.record(b"{}")

@@ -14,7 +14,13 @@ def write(graveyard: Graveyard, count: int, partition: int = 0, first: int = 0) 
     """Letters with the values 0, 1, 2 and so on, each a millisecond younger than the one before."""
     for number in range(first, first + count):
         value, headers = str(number).encode(), {"dlt-exception-message": b"No."}
-        graveyard.producer.send(topics.errors("iris", "1"), value, headers=headers, timestamp=1_000_000 + number, partition=partition)
+        graveyard.producer.send(
+            topics.errors("iris", "1"),
+            value,
+            headers=headers,
+            timestamp=1_000_000 + number,
+            partition=partition,
+        )
     graveyard.producer.flush(5)
 
 
@@ -67,21 +73,41 @@ def test_a_place_where_nothing_lies_gives_nothing(graveyard: Graveyard, place: P
     assert letter_at(topics.errors("iris", "1"), place) is None
 
 
-def test_gaps_and_a_topic_that_ends_early_are_no_reason_to_wait(graveyard: Graveyard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_gaps_and_a_topic_that_ends_early_are_no_reason_to_wait(
+    graveyard: Graveyard, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write(graveyard, 3)
-    # Marks of transactions take up offsets that no reader sees: as if there were more behind the last record.
+    # Marks of transactions take up offsets that no reader sees: as if there were more behind the
+    # last record.
     monkeypatch.setattr(Consumer, "range", lambda *_: (0, 5))
     assert values(graveyard.letters()) == [2, 1, 0]
     assert letter_at(topics.errors("iris", "1"), Place(0, 4)) is None
 
 
 def test_a_letter_keeps_key_value_and_headers(graveyard: Graveyard) -> None:
-    record = Record("somewhere", 3, 41, 1_700_000_000_000, b"\xffkey", b"\x00value", (("trace", b"1"), ("trace", b"2")))
+    record = Record(
+        "somewhere",
+        3,
+        41,
+        1_700_000_000_000,
+        b"\xffkey",
+        b"\x00value",
+        (("trace", b"1"), ("trace", b"2")),
+    )
     graveyard.bury(record, ValueError("odd"), attempt=3)
     letter = letter_at(topics.errors("iris", "1"), Place(0, 0))
     assert letter is not None
     assert (letter.record.key, letter.record.value) == (b"\xffkey", b"\x00value")
     assert letter.own_headers == record.headers
-    assert (letter.why.topic, letter.why.partition, letter.why.offset, letter.why.timestamp) == ("somewhere", 3, 41, 1_700_000_000_000)
-    assert (letter.why.error, letter.why.message, letter.why.attempt) == ("builtins.ValueError", "odd", 3)
+    assert (letter.why.topic, letter.why.partition, letter.why.offset, letter.why.timestamp) == (
+        "somewhere",
+        3,
+        41,
+        1_700_000_000_000,
+    )
+    assert (letter.why.error, letter.why.message, letter.why.attempt) == (
+        "builtins.ValueError",
+        "odd",
+        3,
+    )
     assert "ValueError: odd" in letter.why.stacktrace

@@ -30,7 +30,9 @@ def flow(embedded: str, settings: Settings) -> Iterator[Flow]:
     flow.close()
 
 
-def test_a_broken_record_is_corrected_and_answered(flow: Flow, graveyard: Graveyard, admin_client: Client, pages: str, iris: ModelVersion) -> None:
+def test_a_broken_record_is_corrected_and_answered(
+    flow: Flow, graveyard: Graveyard, admin_client: Client, pages: str, iris: ModelVersion
+) -> None:
     flow.send(b'{"sepal_length": 1.1', key=b"flower-7", headers=[("trace", b"abc")])
     flow.letters(1)
     assert "The record is not JSON" in admin_client.get(pages).text
@@ -40,7 +42,9 @@ def test_a_broken_record_is_corrected_and_answered(flow: Flow, graveyard: Gravey
     assert (answer.key, answer.headers) == (b"flower-7", (("trace", b"abc"),))
 
 
-def test_attempts_are_counted_over_all_retries(flow: Flow, graveyard: Graveyard, admin_client: Client, pages: str, iris: ModelVersion) -> None:
+def test_attempts_are_counted_over_all_retries(
+    flow: Flow, graveyard: Graveyard, admin_client: Client, pages: str, iris: ModelVersion
+) -> None:
     flow.send(b"{}")
     for attempt in (1, 2, 3):
         flow.letters(attempt)
@@ -49,17 +53,36 @@ def test_attempts_are_counted_over_all_retries(flow: Flow, graveyard: Graveyard,
     assert [letter.why.attempt for letter in graveyard.letters()] == [4, 3, 2, 1]
 
 
-def test_a_frame_that_a_lane_gave_up_is_seen_by_the_mended_model(bench: Bench, admin_client: Client, dock: Camera) -> None:
+def test_a_frame_that_a_lane_gave_up_is_seen_by_the_mended_model(
+    bench: Bench, admin_client: Client, dock: Camera
+) -> None:
     def broken(picture: Picture) -> Seen:
         raise ValueError("not today")
 
     Stub.minds["eye"] = Mind(see=broken)
-    eye = ModelVersion.objects.create(model=Model.objects.create(slug="eye", name="Eye"), version="1", runtime="stub", options={"name": "eye"})
+    eye = ModelVersion.objects.create(
+        model=Model.objects.create(slug="eye", name="Eye"),
+        version="1",
+        runtime="stub",
+        options={"name": "eye"},
+    )
     bench.lane("eye", "dock")
-    wait_until(lambda: bench.show("dock") and bench.errors("eye"), 20, "a dead letter", interval=0.1)
+    wait_until(
+        lambda: bench.show("dock") and bench.errors("eye"), 20, "a dead letter", interval=0.1
+    )
     Stub.minds["eye"].see = one_thing
     pages = f"/admin/inference/model/{eye.model.pk}/deadletters/1/"
     assert "not today" in admin_client.get(pages).text
-    assert "The model sees thing 0.90." in admin_client.post(f"{pages}0/0/", {"target": eye.pk}, follow=True).text
+    assert (
+        "The model sees thing 0.90."
+        in admin_client.post(f"{pages}0/0/", {"target": eye.pk}, follow=True).text
+    )
     letter = bench.errors("eye")[0]
-    wait_until(lambda: int(letter.header_map["seq"]) in {said.frame.seq for said in bench.predictions("dock", "eye")}, 10, "its prediction")
+    wait_until(
+        lambda: (
+            int(letter.header_map["seq"])
+            in {said.frame.seq for said in bench.predictions("dock", "eye")}
+        ),
+        10,
+        "its prediction",
+    )

@@ -1,4 +1,6 @@
-"""The pages in a real browser: what is shown for each choice, and that the security policy refuses nothing."""
+"""The pages in a real browser: what is shown for each choice, and that the security policy
+refuses nothing.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def open_page(browser: Browser, live_server: LiveServer, admin_user: User) -> It
     contexts = []
 
     def opened(path: str, **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": 1440, "height": 1000}, base_url=live_server.url, **options)
+        context = browser.new_context(
+            viewport={"width": 1440, "height": 1000}, base_url=live_server.url, **options
+        )
         contexts.append(context)
         page = context.new_page()
         page.goto(path)
@@ -78,7 +82,9 @@ def test_a_model_is_read_tried_and_saved(open_page: Any, squares: Path, dock: Ca
     page.get_by_role("button", name="Read from the model").click()
     expect(page.locator("[data-told]")).to_contain_text("any × 3 × 128 × 128")
     expect(page.get_by_label("Adapter", exact=True)).to_have_value("yolo")
-    page.set_input_files("#try-picture", {"name": "a.png", "mimeType": "image/png", "buffer": picture()})
+    page.set_input_files(
+        "#try-picture", {"name": "a.png", "mimeType": "image/png", "buffer": picture()}
+    )
     page.get_by_role("button", name="Try it").click()
     expect(page.locator(".mf-picture rect")).to_have_count(2)
     expect(page.locator("[data-result]")).to_contain_text("red")
@@ -116,10 +122,16 @@ def test_what_a_model_says_is_text(open_page: Any, settings: Any, squares: Path)
     complaints = Complaints(page)
     page.set_input_files("#id_versions-0-file", str(squares))
     page.get_by_label("Adapter", exact=True).select_option("yolo")
-    page.locator("#id_versions-0-o-output-yolo-labels").fill('<img src=x onerror="alert(1)">\ngreen\nblue')
-    page.set_input_files("#try-picture", {"name": "a.png", "mimeType": "image/png", "buffer": picture()})
+    page.locator("#id_versions-0-o-output-yolo-labels").fill(
+        '<img src=x onerror="alert(1)">\ngreen\nblue'
+    )
+    page.set_input_files(
+        "#try-picture", {"name": "a.png", "mimeType": "image/png", "buffer": picture()}
+    )
     page.get_by_role("button", name="Try it").click()
-    expect(page.locator("[data-result] table").first).to_contain_text('<img src=x onerror="alert(1)">')
+    expect(page.locator("[data-result] table").first).to_contain_text(
+        '<img src=x onerror="alert(1)">'
+    )
     expect(page.locator("[data-result] img")).to_have_count(1)
     assert not complaints.found
 
@@ -151,6 +163,10 @@ def test_a_deployment_shows_the_fields_of_its_kind(open_page: Any, qr: ModelVers
 def test_nothing_is_wider_than_the_window(open_page: Any, qr: ModelVersion, width: int) -> None:
     page = open_page(ADD)
     page.set_viewport_size({"width": width, "height": 800})
-    for path in (ADD, f"/admin/inference/model/{qr.model_id}/change/", f"/admin/inference/modelversion/{qr.pk}/change/"):
+    for path in (
+        ADD,
+        f"/admin/inference/model/{qr.model_id}/change/",
+        f"/admin/inference/modelversion/{qr.pk}/change/",
+    ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width

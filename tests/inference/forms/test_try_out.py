@@ -28,8 +28,20 @@ from tests.servers.ports import free_port
 
 pytestmark = pytest.mark.django_db
 URL = "/admin/inference/model/try/"
-SQUARES = {"runtime": "onnx", "sees": "pictures", "options_as": "fields", "o-output-adapter": "yolo", "try-source": "picture"}
-IRIS = {"runtime": "python", "sees": "records", "options_as": "json", "options": '{"model": "iris_model"}', "try-source": "record"}
+SQUARES = {
+    "runtime": "onnx",
+    "sees": "pictures",
+    "options_as": "fields",
+    "o-output-adapter": "yolo",
+    "try-source": "picture",
+}
+IRIS = {
+    "runtime": "python",
+    "sees": "records",
+    "options_as": "json",
+    "options": '{"model": "iris_model"}',
+    "try-source": "record",
+}
 FLOWER = '{"sepal_length": 1, "sepal_width": 2, "petal_length": 1.5, "petal_width": 0.2}'
 
 
@@ -68,7 +80,10 @@ def test_a_detector_on_a_picture(admin_client: Client, squares: Path) -> None:
     answer = tried(admin_client, **SQUARES, file=upload(squares), **{"try-picture": image})
 
     assert answer["error"] == ""
-    found = {item["label"]: [round(side * 8, 2) for side in item["box"]] for item in answer["predictions"]}
+    found = {
+        item["label"]: [round(side * 8, 2) for side in item["box"]]
+        for item in answer["predictions"]
+    }
     assert found == {"red": [2, 1, 3, 2], "blue": [6, 5, 7, 6]}
     assert answer["inputs"] == [{"name": "images", "datatype": "FP32", "shape": [1, 3, 128, 128]}]
     assert answer["outputs"] == [{"name": "output0", "datatype": "FP32", "shape": [1, 7, 64]}]
@@ -77,8 +92,14 @@ def test_a_detector_on_a_picture(admin_client: Client, squares: Path) -> None:
     assert not ModelVersion.objects.exists()
 
 
-def test_a_wrong_adapter_shows_the_tensors_beside_the_sentence(admin_client: Client, squares: Path) -> None:
-    chosen = {**SQUARES, "o-output-adapter": "classification", "try-picture": SimpleUploadedFile("a.png", picture())}
+def test_a_wrong_adapter_shows_the_tensors_beside_the_sentence(
+    admin_client: Client, squares: Path
+) -> None:
+    chosen = {
+        **SQUARES,
+        "o-output-adapter": "classification",
+        "try-picture": SimpleUploadedFile("a.png", picture()),
+    }
     answer = tried(admin_client, **chosen, file=upload(squares))
     assert "shape" in answer["error"]
     assert answer["outputs"][0]["name"] == "output0"
@@ -102,7 +123,9 @@ def test_a_record_that_does_not_fit(admin_client: Client, record: str, said: str
     assert said in tried(admin_client, **IRIS, **{"try-record": record})["error"]
 
 
-def test_what_a_camera_sees_now(admin_client: Client, dock: Camera, embedded: str, mind: Mind) -> None:
+def test_what_a_camera_sees_now(
+    admin_client: Client, dock: Camera, embedded: str, mind: Mind
+) -> None:
     frame = Frame("dock", 7, time.time_ns(), 640, 360, encode(noise()))
     producer = Producer()
     producer.send(topics.frames("dock"), frame.jpeg, key="dock", headers=frame.headers())
@@ -110,29 +133,53 @@ def test_what_a_camera_sees_now(admin_client: Client, dock: Camera, embedded: st
 
     answer = stub(admin_client, **{"try-source": "camera", "try-camera": "dock"})
 
-    assert answer["predictions"] == [{"label": "thing", "score": 0.9, "box": [0.25, 0.25, 0.75, 0.75], "text": None}]
+    assert answer["predictions"] == [
+        {"label": "thing", "score": 0.9, "box": [0.25, 0.25, 0.75, 0.75], "text": None}
+    ]
     assert answer["picture"].startswith("data:image/jpeg;base64,")
     assert mind.calls[0][0].jpeg == frame.jpeg
 
 
-def test_a_camera_that_delivers_nothing(admin_client: Client, dock: Camera, embedded: str, mind: Mind, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_delivers_nothing(
+    admin_client: Client, dock: Camera, embedded: str, mind: Mind, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tryout.newest_frame, "__defaults__", (0.3,))
-    assert "delivers no pictures now" in stub(admin_client, **{"try-source": "camera", "try-camera": "dock"})["error"]
-    assert stub(admin_client, **{"try-source": "camera", "try-camera": "attic"})["error"] == "Choose a camera."
+    assert (
+        "delivers no pictures now"
+        in stub(admin_client, **{"try-source": "camera", "try-camera": "dock"})["error"]
+    )
+    assert (
+        stub(admin_client, **{"try-source": "camera", "try-camera": "attic"})["error"]
+        == "Choose a camera."
+    )
 
 
-def test_kafka_away_is_a_sentence(admin_client: Client, dock: Camera, mind: Mind, settings: Settings) -> None:
+def test_kafka_away_is_a_sentence(
+    admin_client: Client, dock: Camera, mind: Mind, settings: Settings
+) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
-    assert "No broker is running here" in stub(admin_client, **{"try-source": "camera", "try-camera": "dock"})["error"]
+    assert (
+        "No broker is running here"
+        in stub(admin_client, **{"try-source": "camera", "try-camera": "dock"})["error"]
+    )
 
 
-def test_a_model_that_hangs_is_left_after_the_deadline(admin_client: Client, mind: Mind, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_hangs_is_left_after_the_deadline(
+    admin_client: Client, mind: Mind, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tryout, "SECONDS", 0.2)
     go_on = threading.Event()
     mind.on_load = go_on.wait
     try:
-        assert stub(admin_client)["error"] == "It took longer than 0.2 s, so the trial was ended. Nothing was saved."
-        assert [stub(admin_client)["error"][:12] for _ in range(3)] == ["It took long", "It took long", "Other models"]
+        assert (
+            stub(admin_client)["error"]
+            == "It took longer than 0.2 s, so the trial was ended. Nothing was saved."
+        )
+        assert [stub(admin_client)["error"][:12] for _ in range(3)] == [
+            "It took long",
+            "It took long",
+            "Other models",
+        ]
     finally:
         go_on.set()
 
@@ -168,21 +215,35 @@ def test_predictions_are_bounded(admin_client: Client, mind: Mind) -> None:
         ({"runtime": "onnx", "options": "{}"}, "Choose the model's file first"),
     ],
 )
-def test_what_is_missing_is_said(admin_client: Client, mind: Mind, form: dict[str, Any], said: str) -> None:
+def test_what_is_missing_is_said(
+    admin_client: Client, mind: Mind, form: dict[str, Any], said: str
+) -> None:
     assert said in stub(admin_client, **form)["error"]
 
 
 def test_a_server_is_asked_only_where_one_may_be(admin_client: Client, settings: Settings) -> None:
     settings.MODEL_ALLOWED_NETWORKS = []
     options = json.dumps({"address": f"http://127.0.0.1:{free_port()}", "model": "x"})
-    form = {"runtime": "kserve-rest", "sees": "pictures", "options_as": "json", "options": options, "try-source": "picture"}
+    form = {
+        "runtime": "kserve-rest",
+        "sees": "pictures",
+        "options_as": "json",
+        "options": options,
+        "try-source": "picture",
+    }
     answer = tried(admin_client, **form, **{"try-picture": SimpleUploadedFile("a.png", picture())})
     assert "is this machine itself, so no model server is asked there" in answer["error"]
 
 
 def test_motion_needs_more_than_a_picture(admin_client: Client) -> None:
     image = SimpleUploadedFile("a.png", picture())
-    answer = tried(admin_client, runtime="builtin-motion", sees="pictures", options_as="fields", **{"try-source": "picture", "try-picture": image})
+    answer = tried(
+        admin_client,
+        runtime="builtin-motion",
+        sees="pictures",
+        options_as="fields",
+        **{"try-source": "picture", "try-picture": image},
+    )
     assert "one picture alone shows none" in answer["notes"][0]
 
 

@@ -29,7 +29,9 @@ def test_a_broken_frame_costs_only_itself_in_a_batch(bench: Bench) -> None:
     assert letter.header_map["seq"] == str(broken.seq).encode()
     assert b"JPEG" in letter.header_map["dlt-exception-message"]
     assert lane.failed == 1
-    assert lane.status().state is ModelState.RUNNING, "one broken frame says nothing about the model"
+    assert lane.status().state is ModelState.RUNNING, (
+        "one broken frame says nothing about the model"
+    )
 
 
 def test_frames_of_several_cameras_go_into_one_call(bench: Bench) -> None:
@@ -38,11 +40,19 @@ def test_frames_of_several_cameras_go_into_one_call(bench: Bench) -> None:
     mind = Stub.minds["eye"]
     mind.see = lambda picture: (Detection(f"{picture.camera} {picture.seq}", 1.0),)
     wait_until(
-        lambda: [bench.show(camera) for camera in cameras] and any(len(call) == 3 for call in mind.calls), SECONDS, "a batch of three", interval=0.1
+        lambda: (
+            [bench.show(camera) for camera in cameras]
+            and any(len(call) == 3 for call in mind.calls)
+        ),
+        SECONDS,
+        "a batch of three",
+        interval=0.1,
     )
     for camera in cameras:
         for said in bench.predictions(camera, "eye"):
-            assert [item.label for item in said.predictions] == [f"{camera} {said.frame.seq}"], "each answer went to its own camera"
+            assert [item.label for item in said.predictions] == [f"{camera} {said.frame.seq}"], (
+                "each answer went to its own camera"
+            )
 
 
 def test_a_single_camera_is_not_kept_waiting_for_others(bench: Bench) -> None:

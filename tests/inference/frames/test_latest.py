@@ -3,7 +3,7 @@ from __future__ import annotations
 import threading
 import time
 
-from inference.frames.latest import Slots, Waiting
+from inference.frames.latest import LatestFrames, Waiting
 from sightline.kafka import Record
 from sightline.messages import Detection
 from tests.support import frame
@@ -19,12 +19,12 @@ def names(items: list[Waiting]) -> list[tuple[str, int]]:
     return [(item.frame.camera, item.frame.seq) for item in items]
 
 
-def taken(slots: Slots, most: int = 1, timeout: float = 0) -> list[tuple[str, int]]:
+def taken(slots: LatestFrames, most: int = 1, timeout: float = 0) -> list[tuple[str, int]]:
     return names(slots.take(most, timeout))
 
 
 def test_only_the_newest_frame_waits_and_the_rest_are_counted() -> None:
-    slots = Slots()
+    slots = LatestFrames()
     for seq in range(5):
         slots.put(waiting("dock", seq))
 
@@ -34,7 +34,7 @@ def test_only_the_newest_frame_waits_and_the_rest_are_counted() -> None:
 
 
 def test_cameras_take_turns_whatever_their_rate() -> None:
-    slots = Slots()
+    slots = LatestFrames()
     for camera in ("fast", "slow", "third"):
         slots.put(waiting(camera, 0))
     turns = []
@@ -50,7 +50,7 @@ def test_cameras_take_turns_whatever_their_rate() -> None:
 
 
 def test_a_batch_holds_one_frame_a_camera() -> None:
-    slots = Slots()
+    slots = LatestFrames()
     for camera in ("a", "b", "c"):
         slots.put(waiting(camera, 1))
 
@@ -59,14 +59,14 @@ def test_a_batch_holds_one_frame_a_camera() -> None:
 
 
 def test_taking_waits_for_a_frame() -> None:
-    slots = Slots()
+    slots = LatestFrames()
     threading.Timer(0.05, slots.put, [waiting("dock", 1)]).start()
 
     assert taken(slots, timeout=10) == [("dock", 1)]
 
 
 def test_frames_of_other_cameras_are_forgotten() -> None:
-    slots = Slots()
+    slots = LatestFrames()
     slots.put(waiting("dock", 1))
     slots.put(waiting("gate", 1))
 
@@ -77,7 +77,7 @@ def test_frames_of_other_cameras_are_forgotten() -> None:
 
 
 def test_a_full_batch_is_not_kept_waiting() -> None:
-    slots = Slots()
+    slots = LatestFrames()
     for camera in ("gate", "yard"):
         slots.put(waiting(camera, 1))
     started = time.monotonic()
@@ -86,7 +86,7 @@ def test_a_full_batch_is_not_kept_waiting() -> None:
 
 
 def test_the_first_waits_for_the_others_but_not_longer_than_its_patience() -> None:
-    slots = Slots()
+    slots = LatestFrames()
     slots.put(waiting("gate", 1))
     timer = threading.Timer(0.05, slots.put, [waiting("yard", 1)])
     timer.start()
@@ -97,11 +97,11 @@ def test_the_first_waits_for_the_others_but_not_longer_than_its_patience() -> No
 
 
 def test_nothing_comes_of_nothing() -> None:
-    assert Slots().take(3, 0.01, patience=5) == []
+    assert LatestFrames().take(3, 0.01, patience=5) == []
 
 
 def test_it_knows_who_waits_and_counts_what_others_left_out() -> None:
-    slots = Slots()
+    slots = LatestFrames()
     slots.put(waiting("dock", 1))
     assert slots.cameras() == {"dock"}
     slots.put(waiting("dock", 2))

@@ -14,7 +14,7 @@ import pytest
 
 from inference import runtimes
 from inference.frames import pipeline as lane_module
-from inference.frames.pipeline import Lane
+from inference.frames.pipeline import FramePipeline
 from inference.plans import View
 from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError
@@ -35,10 +35,10 @@ def runtime() -> FakeRuntime:
 
 
 @pytest.fixture(scope="module")
-def lane(embedded_address: str, runtime: FakeRuntime) -> Iterator[Lane]:
+def lane(embedded_address: str, runtime: FakeRuntime) -> Iterator[FramePipeline]:
     with own_topics(embedded_address), pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtimes, "create", lambda *_, **__: runtime)
-        lane = Lane(plan(*CAMERAS), Producer())
+        lane = FramePipeline(plan(*CAMERAS), Producer())
         lane.start()
         wait_until(lambda: send(lane, "roof") and lane.predicted, 20, "the lane to join")
         yield lane
@@ -48,7 +48,7 @@ def lane(embedded_address: str, runtime: FakeRuntime) -> Iterator[Lane]:
 
 
 @pytest.fixture(autouse=True)
-def as_new(lane: Lane, runtime: FakeRuntime) -> None:
+def as_new(lane: FramePipeline, runtime: FakeRuntime) -> None:
     runtime.answer = lambda _: SEEN
     lane.update(plan(*CAMERAS))
 
@@ -56,7 +56,7 @@ def as_new(lane: Lane, runtime: FakeRuntime) -> None:
 _numbers = itertools.count(100)
 
 
-def send(lane: Lane, camera: str = "dock", jpeg: bytes = JPEG) -> Frame:
+def send(lane: FramePipeline, camera: str = "dock", jpeg: bytes = JPEG) -> Frame:
     sent = frame(camera, jpeg, seq=next(_numbers))
     send_frame(lane.producer, sent)
     return sent
@@ -82,7 +82,7 @@ def letter_of(sent: Frame) -> Record:
         return wait_until(lambda: list(filter(about, reader.read())), 15, "the dead letter")[0]
 
 
-def test_predictions_are_what_others_rely_on(lane: Lane) -> None:
+def test_predictions_are_what_others_rely_on(lane: FramePipeline) -> None:
     before = time.time_ns()
     sent = send(lane)
 
@@ -103,12 +103,18 @@ def test_predictions_are_what_others_rely_on(lane: Lane) -> None:
         ],
     }
     assert timing.keys() == {"consumed_at", "started_at", "finished_at"}
-    assert before < timing["consumed_at"] <= timing["started_at"] <= timing["finished_at"] < time.time_ns()
+    assert (
+        before
+        < timing["consumed_at"]
+        <= timing["started_at"]
+        <= timing["finished_at"]
+        < time.time_ns()
+    )
     with reading(topics.frames("dock")) as reader:
         assert reader.wait(offset + 1)[offset].header_map["seq"] == b"%d" % sent.seq
 
 
-def test_the_size_is_the_pictures_own_whatever_its_headers_say(lane: Lane) -> None:
+def test_the_size_is_the_pictures_own_whatever_its_headers_say(lane: FramePipeline) -> None:
     sent = send(lane, jpeg=encode(blank(128, 96)))
 
     said = json.loads(prediction_of(sent).value or b"")["frame"]
@@ -117,7 +123,7 @@ def test_the_size_is_the_pictures_own_whatever_its_headers_say(lane: Lane) -> No
     assert (said["width"], said["height"]) == (128, 96)
 
 
-def test_the_model_is_given_the_picture(lane: Lane, runtime: FakeRuntime) -> None:
+def test_the_model_is_given_the_picture(lane: FramePipeline, runtime: FakeRuntime) -> None:
     sent = send(lane)
     prediction_of(sent)
 
@@ -125,8 +131,17 @@ def test_the_model_is_given_the_picture(lane: Lane, runtime: FakeRuntime) -> Non
     assert (seen.camera, seen.captured_at, seen.jpeg) == ("dock", sent.captured_at, JPEG)
 
 
-def test_threshold_and_role_are_those_of_the_deployment(lane: Lane, runtime: FakeRuntime) -> None:
-    changed = replace(plan(*CAMERAS), views=(("dock", View("shadow", 0.5)), ("gate", View("live", 0.0)), ("roof", View("live", 0.95))))
+def test_threshold_and_role_are_those_of_the_deployment(
+    lane: FramePipeline, runtime: FakeRuntime
+) -> None:
+    changed = replace(
+        plan(*CAMERAS),
+        views=(
+            ("dock", View("shadow", 0.5)),
+            ("gate", View("live", 0.0)),
+            ("roof", View("live", 0.95)),
+        ),
+    )
     lane.update(changed)
 
     documents = [json.loads(prediction_of(send(lane, camera)).value or b"") for camera in CAMERAS]
@@ -137,7 +152,9 @@ def test_threshold_and_role_are_those_of_the_deployment(lane: Lane, runtime: Fak
 
 
 @pytest.mark.parametrize("jpeg", [b"\xff\xd8 cut off", b"no picture at all"])
-def test_a_corrupt_frame_goes_to_the_errors_unchanged_and_the_next_is_processed(lane: Lane, runtime: FakeRuntime, jpeg: bytes) -> None:
+def test_a_corrupt_frame_goes_to_the_errors_unchanged_and_the_next_is_processed(
+    lane: FramePipeline, runtime: FakeRuntime, jpeg: bytes
+) -> None:
     def decode(picture: Picture) -> tuple[Detection, ...]:
         picture.gray()
         return SEEN
@@ -164,7 +181,9 @@ def test_a_corrupt_frame_goes_to_the_errors_unchanged_and_the_next_is_processed(
 
 
 @pytest.mark.parametrize("value", [b"", None])
-def test_a_record_without_a_picture_goes_to_the_errors(lane: Lane, value: bytes | None) -> None:
+def test_a_record_without_a_picture_goes_to_the_errors(
+    lane: FramePipeline, value: bytes | None
+) -> None:
     sent = frame("dock", seq=next(_numbers))
     lane.producer.send(topics.frames("dock"), value, key="dock", headers=sent.headers())
 
@@ -175,7 +194,7 @@ def test_a_record_without_a_picture_goes_to_the_errors(lane: Lane, value: bytes 
     prediction_of(send(lane))
 
 
-def test_a_record_without_headers_goes_to_the_errors(lane: Lane) -> None:
+def test_a_record_without_headers_goes_to_the_errors(lane: FramePipeline) -> None:
     seq = b"%d" % next(_numbers)
     lane.producer.send(topics.frames("dock"), JPEG, key="dock", headers={"seq": seq})
 
@@ -205,13 +224,18 @@ def raising(error: BaseException) -> Callable[[Picture], tuple[Detection, ...]]:
         (ValueError("what?"), b"builtins.ValueError"),
         (MemoryError(), b"builtins.MemoryError"),
         (SystemExit(1), b"builtins.SystemExit"),
-        (InferenceError("The model server is away.", permanent=False), b"inference.runtimes.errors.InferenceError"),
+        (
+            InferenceError("The model server is away.", permanent=False),
+            b"inference.runtimes.errors.InferenceError",
+        ),
         (RuntimeError("bad \udcff text"), b"builtins.RuntimeError"),
         (OddError(), b"OddError"),
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_whatever_a_model_raises_costs_one_frame(lane: Lane, runtime: FakeRuntime, error: BaseException, name: bytes) -> None:
+def test_whatever_a_model_raises_costs_one_frame(
+    lane: FramePipeline, runtime: FakeRuntime, error: BaseException, name: bytes
+) -> None:
     runtime.answer = raising(error)
     letter = letter_of(send(lane))
     runtime.answer = lambda _: SEEN
@@ -221,11 +245,13 @@ def test_whatever_a_model_raises_costs_one_frame(lane: Lane, runtime: FakeRuntim
     prediction_of(send(lane))
 
 
-def has_failed(lane: Lane, times: int) -> bool:
+def has_failed(lane: FramePipeline, times: int) -> bool:
     return lane.failed >= times
 
 
-def test_a_model_that_fails_on_every_frame_does_not_flood_the_dead_letters(lane: Lane, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_fails_on_every_frame_does_not_flood_the_dead_letters(
+    lane: FramePipeline, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lane_module, "LETTERS_IN_A_ROW", 3)
     monkeypatch.setattr(lane_module, "LETTER_SECONDS", 1000.0)
     runtime.answer = raising(ValueError("always"))
@@ -236,11 +262,19 @@ def test_a_model_that_fails_on_every_frame_does_not_flood_the_dead_letters(lane:
             wait_until(partial(has_failed, lane, before + number), 15, "the failure")
         runtime.answer = lambda _: SEEN
         prediction_of(send(lane))
-        assert 1 <= sum(b"always" in record.header_map["dlt-exception-message"] for record in reader.read()) <= 3
+        assert (
+            1
+            <= sum(
+                b"always" in record.header_map["dlt-exception-message"] for record in reader.read()
+            )
+            <= 3
+        )
 
 
-def test_secrets_do_not_travel_with_dead_letters(lane: Lane, runtime: FakeRuntime) -> None:
-    runtime.answer = raising(ConnectionError("cannot reach https://operator:s3cret@models.example/v1?token=s3cret"))
+def test_secrets_do_not_travel_with_dead_letters(lane: FramePipeline, runtime: FakeRuntime) -> None:
+    runtime.answer = raising(
+        ConnectionError("cannot reach https://operator:s3cret@models.example/v1?token=s3cret")
+    )
     headers = letter_of(send(lane)).header_map
 
     assert b"models.example" in headers["dlt-exception-message"]
@@ -249,19 +283,21 @@ def test_secrets_do_not_travel_with_dead_letters(lane: Lane, runtime: FakeRuntim
 
 
 @pytest.mark.parametrize("score", [math.nan, math.inf])
-def test_a_score_that_is_no_number_is_an_error(lane: Lane, runtime: FakeRuntime, score: float) -> None:
+def test_a_score_that_is_no_number_is_an_error(
+    lane: FramePipeline, runtime: FakeRuntime, score: float
+) -> None:
     runtime.answer = lambda _: (Detection("person", score),)
 
     assert b"score" in letter_of(send(lane)).header_map["dlt-exception-message"]
 
 
-def test_a_box_that_is_no_number_is_an_error(lane: Lane, runtime: FakeRuntime) -> None:
+def test_a_box_that_is_no_number_is_an_error(lane: FramePipeline, runtime: FakeRuntime) -> None:
     runtime.answer = lambda _: (Detection("person", 0.5, (0.0, math.nan, 1.0, 1.0)),)
 
     assert b"box" in letter_of(send(lane)).header_map["dlt-exception-message"]
 
 
-def test_a_label_that_is_no_text_is_an_error(lane: Lane, runtime: FakeRuntime) -> None:
+def test_a_label_that_is_no_text_is_an_error(lane: FramePipeline, runtime: FakeRuntime) -> None:
     runtime.answer = lambda _: (Detection(object(), 0.5),)  # type: ignore[arg-type]
 
     assert letter_of(send(lane)).value == JPEG
@@ -269,20 +305,25 @@ def test_a_label_that_is_no_text_is_an_error(lane: Lane, runtime: FakeRuntime) -
     prediction_of(send(lane))
 
 
-def test_an_answer_that_is_none_is_an_error(lane: Lane, runtime: FakeRuntime) -> None:
+def test_an_answer_that_is_none_is_an_error(lane: FramePipeline, runtime: FakeRuntime) -> None:
     runtime.answer = lambda _: None  # type: ignore[assignment,return-value]
 
     assert letter_of(send(lane)).value == JPEG
 
 
-def test_a_slow_model_skips_frames_and_goes_on_with_the_newest(lane: Lane, runtime: FakeRuntime) -> None:
+def test_a_slow_model_skips_frames_and_goes_on_with_the_newest(
+    lane: FramePipeline, runtime: FakeRuntime
+) -> None:
     prediction_of(send(lane))  # what came before is done with
     skipped = lane.skipped
     runtime.free.clear()
     first = send(lane)
     wait_until(lambda: runtime.seen[-1].seq == first.seq, what="the model to be busy")
     frames = [send(lane, camera) for _ in range(20) for camera in ("dock", "gate")]
-    wait_until(lambda: lane.skipped - skipped + len(lane.prefetch._ready) + len(lane.slots._slots) == 40, what="all frames to be read")
+    wait_until(
+        lambda: lane.skipped - skipped + len(lane.prefetch._ready) + len(lane.slots._slots) == 40,
+        what="all frames to be read",
+    )
     wait_until(lambda: all(item.is_old() for item in lane.prefetch._ready), what="these to be old")
     runtime.free.set()
 
@@ -295,7 +336,9 @@ def test_a_slow_model_skips_frames_and_goes_on_with_the_newest(lane: Lane, runti
     assert sorted(tail[1:]) == [frames[-2].seq, frames[-1].seq]
 
 
-def test_frames_of_a_camera_that_is_taken_away_are_left_alone(lane: Lane, runtime: FakeRuntime) -> None:
+def test_frames_of_a_camera_that_is_taken_away_are_left_alone(
+    lane: FramePipeline, runtime: FakeRuntime
+) -> None:
     lane.update(plan("dock"))
     away = send(lane, "gate")
     prediction_of(send(lane, "dock"))
@@ -303,7 +346,9 @@ def test_frames_of_a_camera_that_is_taken_away_are_left_alone(lane: Lane, runtim
     assert away.seq not in {picture.seq for picture in runtime.seen}
 
 
-def test_a_model_that_does_not_load_is_tried_again(lane: Lane, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_does_not_load_is_tried_again(
+    lane: FramePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
     runtime = FakeRuntime()
     answers: list[FakeRuntime | None] = [None, runtime]
 
@@ -313,7 +358,7 @@ def test_a_model_that_does_not_load_is_tried_again(lane: Lane, monkeypatch: pyte
         return answer
 
     monkeypatch.setattr(runtimes, "create", create)
-    other = Lane(plan("dock", model="late"), lane.producer)
+    other = FramePipeline(plan("dock", model="late"), lane.producer)
     other.start()
     wait_until(lambda: other.status().detail == "The file is not there.")
     assert other.status().state is ModelState.FAILING

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from inference.frames.latest import Slots
+from inference.frames.latest import LatestFrames
 from inference.frames.prefetch import (
-    MOST_READY,
+    MAX_READY,
     OLD_SECONDS,
     Job,
     Prefetch,
@@ -24,12 +24,19 @@ JPEG = encode(blank(64, 36))
 
 
 class Rig:
-    """A prefetch with its thread, cameras that show when told to, and a model that takes as long as told to."""
+    """A prefetch with its thread, cameras that show when told to, and a model that takes as long
+    as told to.
+    """
 
     def __init__(self, plan: VersionPlan) -> None:
-        self.slots = Slots()
+        self.slots = LatestFrames()
         self.refused: list[Record] = []
-        self.prefetch = Prefetch(self.slots, lambda: plan, lambda: len(plan.cameras), lambda record, err: self.refused.append(record))
+        self.prefetch = Prefetch(
+            self.slots,
+            lambda: plan,
+            lambda: len(plan.cameras),
+            lambda record, err: self.refused.append(record),
+        )
         self.stopping = threading.Event()
         self.thread = threading.Thread(target=self.prefetch.run, args=(self.stopping,))
 
@@ -63,7 +70,9 @@ def test_the_next_frame_is_ready_when_the_model_is_done(rig: Rig) -> None:
     rig.show("dock", 1)
     assert rig.next() == [1]
     rig.show("dock", 2)
-    wait_until(lambda: rig.prefetch._ready, what="the second frame to be prepared while the model works")
+    wait_until(
+        lambda: rig.prefetch._ready, what="the second frame to be prepared while the model works"
+    )
     assert rig.next() == [2]
 
 
@@ -89,7 +98,10 @@ def test_a_frame_that_waited_long_for_the_model_makes_room_for_a_newer_one(rig: 
     rig.show("dock", 2)
     wait_until(lambda: rig.prefetch._ready, what="the second frame to be prepared")
     rig.show("dock", 3)
-    wait_until(lambda: time.monotonic() - rig.prefetch._ready[0].since > 2 * OLD_SECONDS, what="the second frame to be old")
+    wait_until(
+        lambda: time.monotonic() - rig.prefetch._ready[0].since > 2 * OLD_SECONDS,
+        what="the second frame to be old",
+    )
     assert rig.next() == [3]
     assert rig.slots.skipped == 1
 
@@ -100,8 +112,11 @@ def test_of_a_quick_model_several_are_made_ready(rig: Rig) -> None:
         assert rig.next() == [seq]
     for seq in range(20, 30):
         rig.show("dock", seq)
-        wait_until(lambda: not rig.slots._slots or len(rig.prefetch._ready) >= 2, what="the frame to be prepared")
-    assert 2 <= len(rig.prefetch._ready) <= MOST_READY
+        wait_until(
+            lambda: not rig.slots._slots or len(rig.prefetch._ready) >= 2,
+            what="the frame to be prepared",
+        )
+    assert 2 <= len(rig.prefetch._ready) <= MAX_READY
 
 
 def test_what_the_model_asked_of_pictures_is_decoded_beforehand(rig: Rig) -> None:

@@ -22,7 +22,12 @@ def test_a_server_that_is_away_is_no_fault_of_the_frames(bench: Bench) -> None:
     lane, other = bench.lane("far", "gate"), bench.lane("near", "gate")
     bench.predict("gate", "far")
     away.set()
-    wait_until(lambda: bench.show("gate") and lane.status().state is ModelState.FAILING, SECONDS, "the model to be failing", interval=0.05)
+    wait_until(
+        lambda: bench.show("gate") and lane.status().state is ModelState.FAILING,
+        SECONDS,
+        "the model to be failing",
+        interval=0.05,
+    )
     assert lane.status().detail == "The model server at 127.0.0.1:9 refuses the connection."
     assert lane.errors >= 1
     assert lane.failed == 0
@@ -31,13 +36,24 @@ def test_a_server_that_is_away_is_no_fault_of_the_frames(bench: Bench) -> None:
     assert other.status().state is ModelState.RUNNING, "the other model is not concerned"
     away.clear()
     bench.predict("gate", "far")
-    wait_until(lambda: bench.show("gate") and lane.status().state is ModelState.RUNNING, SECONDS, "the model to run again", interval=0.05)
+    wait_until(
+        lambda: bench.show("gate") and lane.status().state is ModelState.RUNNING,
+        SECONDS,
+        "the model to run again",
+        interval=0.05,
+    )
     states = [ModelState.RUNNING, ModelState.FAILING, ModelState.RUNNING]
-    wait_until(lambda: [status.state for status in bench.states("far")] == states, SECONDS, "all states to be reported")
+    wait_until(
+        lambda: [status.state for status in bench.states("far")] == states,
+        SECONDS,
+        "all states to be reported",
+    )
 
 
 def test_a_model_that_does_not_load_says_why_and_is_tried_again(bench: Bench) -> None:
-    failures = iter([InferenceError("The file is not there.", permanent=False), RuntimeError("odd")])
+    failures = iter(
+        [InferenceError("The file is not there.", permanent=False), RuntimeError("odd")]
+    )
 
     def load() -> None:
         for err in failures:
@@ -48,7 +64,11 @@ def test_a_model_that_does_not_load_says_why_and_is_tried_again(bench: Bench) ->
     bench.predict("gate", "eye")
     assert lane.status().state is ModelState.RUNNING
     details = ["The file is not there.", "The model does not load. RuntimeError: odd", ""]
-    wait_until(lambda: [status.detail for status in bench.states("eye")] == details, SECONDS, "all states to be reported")
+    wait_until(
+        lambda: [status.detail for status in bench.states("eye")] == details,
+        SECONDS,
+        "all states to be reported",
+    )
 
 
 def test_a_status_names_the_cameras_and_the_worker(bench: Bench) -> None:
@@ -65,9 +85,21 @@ def test_a_model_that_fails_on_frame_after_frame_is_failing_and_says_why(bench: 
 
     Stub.minds["eye"] = Mind(see=see)
     lane = bench.lane("eye", "gate")
-    wait_until(lambda: bench.show("gate") and lane.failed == 1, SECONDS, "the first failure", interval=0.1)
+    wait_until(
+        lambda: bench.show("gate") and lane.failed == 1, SECONDS, "the first failure", interval=0.1
+    )
     assert lane.status().state is ModelState.RUNNING, "one frame says nothing about the model"
-    wait_until(lambda: bench.show("gate") and lane.status().state is ModelState.FAILING, SECONDS, "the model to be failing", interval=0.05)
+    wait_until(
+        lambda: bench.show("gate") and lane.status().state is ModelState.FAILING,
+        SECONDS,
+        "the model to be failing",
+        interval=0.05,
+    )
     assert lane.status().detail == "The model has no input named 'image'."
     Stub.minds["eye"].see = one_thing
-    wait_until(lambda: bench.show("gate") and lane.status().state is ModelState.RUNNING, SECONDS, "the model to run again", interval=0.05)
+    wait_until(
+        lambda: bench.show("gate") and lane.status().state is ModelState.RUNNING,
+        SECONDS,
+        "the model to run again",
+        interval=0.05,
+    )

@@ -30,7 +30,11 @@ def scene() -> bytes:
 
 def find(picture: Picture) -> Seen:
     """The first stage: knows where things are."""
-    return (Detection("face", 0.9, LEFT, track=7), Detection("face", 0.8, RIGHT), Detection("hat", 0.7, (0.4, 0.4, 0.5, 0.5)))
+    return (
+        Detection("face", 0.9, LEFT, track=7),
+        Detection("face", 0.8, RIGHT),
+        Detection("hat", 0.7, (0.4, 0.4, 0.5, 0.5)),
+    )
 
 
 def judge(picture: Picture) -> Seen:
@@ -40,18 +44,31 @@ def judge(picture: Picture) -> Seen:
 
 def test_two_models_and_a_second_stage_on_one_camera(bench: Bench) -> None:
     Stub.minds |= {"faces": Mind(see=find), "mood": Mind(see=judge), "third": Mind()}
-    second = bench.plan("mood", {"gate": View("live", 0.0, crops_of="faces@1", crop_label="face")}, batch=8)
-    lanes = bench.start_on_kafka(bench.plan("faces", {"gate": LIVE}), second, bench.plan("third", {"gate": LIVE}))
+    second = bench.plan(
+        "mood", {"gate": View("live", 0.0, crops_of="faces@1", crop_label="face")}, batch=8
+    )
+    lanes = bench.start_on_kafka(
+        bench.plan("faces", {"gate": LIVE}), second, bench.plan("third", {"gate": LIVE})
+    )
     said = bench.predict("gate", "mood", scene())
-    assert [(item.label, item.score, item.box, item.track) for item in said.predictions] == [("bright", 0.6, LEFT, 7), ("dark", 0.6, RIGHT, None)]
+    assert [(item.label, item.score, item.box, item.track) for item in said.predictions] == [
+        ("bright", 0.6, LEFT, 7),
+        ("dark", 0.6, RIGHT, None),
+    ]
     first = next(item for item in bench.predictions("gate", "faces") if item.frame == said.frame)
-    assert [item.label for item in first.predictions] == ["face", "face", "hat"], "the first stage speaks for itself, too"
-    assert {len(call) for call in Stub.minds["mood"].calls} == {2}, "all crops of a frame in one call"
+    assert [item.label for item in first.predictions] == ["face", "face", "hat"], (
+        "the first stage speaks for itself, too"
+    )
+    assert {len(call) for call in Stub.minds["mood"].calls} == {2}, (
+        "all crops of a frame in one call"
+    )
     assert bench.predict("gate", "third", scene()).predictions[0].label == "thing"
 
     Stub.minds["faces"].see = lambda picture: (Detection("hat", 0.7, (0.4, 0.4, 0.5, 0.5)),)
     wait_until(
-        lambda: bench.show("gate", scene()) and bench.predictions("gate", "mood")[-1].predictions == (),
+        lambda: (
+            bench.show("gate", scene()) and bench.predictions("gate", "mood")[-1].predictions == ()
+        ),
         SECONDS,
         "a frame without faces",
         interval=0.1,
@@ -64,21 +81,36 @@ def test_two_models_and_a_second_stage_on_one_camera(bench: Bench) -> None:
     Stub.minds["faces"].see = refuse
     before = len(bench.predictions("gate", "mood"))
     wait_until(
-        lambda: bench.show("gate", scene()) and lanes[0].status().state is ModelState.FAILING, SECONDS, "the first stage to be failing", interval=0.1
+        lambda: bench.show("gate", scene()) and lanes[0].status().state is ModelState.FAILING,
+        SECONDS,
+        "the first stage to be failing",
+        interval=0.1,
     )
     assert bench.predict("gate", "third", scene()).predictions[0].label == "thing"
-    assert len(bench.predictions("gate", "mood")) <= before + 1, "nothing is made up for frames that the first stage did not answer"
+    assert len(bench.predictions("gate", "mood")) <= before + 1, (
+        "nothing is made up for frames that the first stage did not answer"
+    )
 
 
 def test_a_crop_is_the_box_and_a_little_more() -> None:
     (crop,) = cut(picture(scene()), REF, [Detection("face", 0.9, LEFT)])
     height, width = crop.picture.bgr().shape[:2]
     assert (width, height) == (round(128 * 1.2), round(144 * 1.2))
-    assert crop.picture.bgr()[height // 2, width // 2].tolist() == pytest.approx([250, 250, 250], abs=4)
+    assert crop.picture.bgr()[height // 2, width // 2].tolist() == pytest.approx(
+        [250, 250, 250], abs=4
+    )
     assert (crop.picture.camera, crop.picture.seq, crop.picture.captured_at) == ("dock", 1, 1)
 
 
-@pytest.mark.parametrize("box", [(-0.5, -0.5, 1.5, 1.5), (0.9999, 0.9999, 1.0, 1.0), (0.0, 0.0, 1e-9, 1e-9), (0.5, 0.0, 2.0, 0.1)])
+@pytest.mark.parametrize(
+    "box",
+    [
+        (-0.5, -0.5, 1.5, 1.5),
+        (0.9999, 0.9999, 1.0, 1.0),
+        (0.0, 0.0, 1e-9, 1e-9),
+        (0.5, 0.0, 2.0, 0.1),
+    ],
+)
 def test_a_crop_is_always_a_picture(box: tuple[float, float, float, float]) -> None:
     found = boxed([Detection("face", 0.9, box)], "")
     for crop in cut(picture(scene()), REF, found):
@@ -98,7 +130,9 @@ def test_boxes_that_cannot_be_cut_are_left_out() -> None:
 
 
 def test_only_boxes_with_the_label_are_cut_and_of_many_the_best() -> None:
-    found = [Detection("face", score / 100, LEFT) for score in range(90)] + [Detection("hat", 1.0, LEFT)]
+    found = [Detection("face", score / 100, LEFT) for score in range(90)] + [
+        Detection("hat", 1.0, LEFT)
+    ]
     kept = boxed(found, "face")
     assert len(kept) == 64
     assert min(item.score for item in kept) == pytest.approx(0.26)

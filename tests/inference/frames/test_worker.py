@@ -50,7 +50,10 @@ def plans(*items: VersionPlan) -> dict[str, VersionPlan]:
 
 
 def loaded(made: list[FakeRuntime], count: int) -> None:
-    wait_until(lambda: len(made) == count and all(runtime.loads for runtime in made), what=f"{count} models to be loaded")
+    wait_until(
+        lambda: len(made) == count and all(runtime.loads for runtime in made),
+        what=f"{count} models to be loaded",
+    )
 
 
 def test_each_model_version_gets_a_lane(worker: InferWorker, made: list[FakeRuntime]) -> None:
@@ -58,10 +61,18 @@ def test_each_model_version_gets_a_lane(worker: InferWorker, made: list[FakeRunt
 
     loaded(made, 2)
     assert worker.lanes.keys() == {"a@1", "b@1"}
-    assert worker.counters() == {"models": 2, "predicted": 0, "failed": 0, "errors": 0, "skipped": 0}
+    assert worker.counters() == {
+        "models": 2,
+        "predicted": 0,
+        "failed": 0,
+        "errors": 0,
+        "skipped": 0,
+    }
 
 
-def test_other_cameras_do_not_load_the_model_again(worker: InferWorker, made: list[FakeRuntime]) -> None:
+def test_other_cameras_do_not_load_the_model_again(
+    worker: InferWorker, made: list[FakeRuntime]
+) -> None:
     worker.follow(plans(plan("dock")))
     lane = worker.lanes["fake@1"]
     loaded(made, 1)
@@ -72,7 +83,9 @@ def test_other_cameras_do_not_load_the_model_again(worker: InferWorker, made: li
     assert len(made) == 1
 
 
-def test_other_options_load_it_again_once_the_old_one_has_ended(worker: InferWorker, made: list[FakeRuntime]) -> None:
+def test_other_options_load_it_again_once_the_old_one_has_ended(
+    worker: InferWorker, made: list[FakeRuntime]
+) -> None:
     worker.follow(plans(plan("dock")))
     loaded(made, 1)
     changed = plans(replace(plan("dock"), options='{"width": 320}'))
@@ -88,7 +101,9 @@ def test_other_options_load_it_again_once_the_old_one_has_ended(worker: InferWor
 
 
 @pytest.mark.django_db
-def test_each_model_is_reported_and_its_end_too(worker: InferWorker, made: list[FakeRuntime], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_model_is_reported_and_its_end_too(
+    worker: InferWorker, made: list[FakeRuntime], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lane_worker, "RECONCILE_SECONDS", 0.05)
     monkeypatch.setattr(infer, "version_plans", lambda: plans(plan("dock")))
 
@@ -97,7 +112,13 @@ def test_each_model_is_reported_and_its_end_too(worker: InferWorker, made: list[
         return states(reader)
 
     with reading(topics.status()) as reader:
-        wait_until(lambda: any(item and item.state is ModelState.RUNNING and item.worker == worker.name for item in stepped()), what="a report")
+        wait_until(
+            lambda: any(
+                item and item.state is ModelState.RUNNING and item.worker == worker.name
+                for item in stepped()
+            ),
+            what="a report",
+        )
         monkeypatch.setattr(infer, "version_plans", dict)
         wait_until(lambda: stepped()[-1] is None, what="the last report, without a value")
     assert len(made) == 1
@@ -105,7 +126,11 @@ def test_each_model_is_reported_and_its_end_too(worker: InferWorker, made: list[
 
 def states(reader: Reader) -> list[ModelStatus | None]:
     """What was reported of the model."""
-    return [ModelStatus.from_json(record.value) if record.value else None for record in reader.read() if record.key == b"model/fake@1"]
+    return [
+        ModelStatus.from_json(record.value) if record.value else None
+        for record in reader.read()
+        if record.key == b"model/fake@1"
+    ]
 
 
 def test_what_is_not_wanted_any_more_ends(worker: InferWorker, made: list[FakeRuntime]) -> None:
@@ -116,18 +141,26 @@ def test_what_is_not_wanted_any_more_ends(worker: InferWorker, made: list[FakeRu
     worker.follow(plans(plan("dock", model="b")))
 
     assert worker.lanes == {"b@1": kept}
-    wait_until(lambda: sorted(runtime.closes for runtime in made) == [0, 1], what="the other to be closed")
+    wait_until(
+        lambda: sorted(runtime.closes for runtime in made) == [0, 1], what="the other to be closed"
+    )
 
 
 @pytest.mark.django_db
-def test_a_step_follows_the_database(worker: InferWorker, made: list[FakeRuntime], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_follows_the_database(
+    worker: InferWorker, made: list[FakeRuntime], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lane_worker, "RECONCILE_SECONDS", 0.01)
-    version = ModelVersion.objects.create(model=Model.objects.create(slug="qr", name="QR"), version="1", runtime="builtin-qr")
+    version = ModelVersion.objects.create(
+        model=Model.objects.create(slug="qr", name="QR"), version="1", runtime="builtin-qr"
+    )
     deployment = Deployment.objects.create(version=version)
     worker.step()
     assert worker.lanes == {}
 
-    deployment.cameras.add(Camera.objects.create(slug="dock", name="Dock", kind="demo", url="demo:conveyor"))
+    deployment.cameras.add(
+        Camera.objects.create(slug="dock", name="Dock", kind="demo", url="demo:conveyor")
+    )
     worker.step()
     assert worker.lanes["qr@1"].plan.cameras == {"dock"}
 

@@ -103,13 +103,17 @@ def test_what_foreign_models_say_does_no_harm(detection: Detection) -> None:
 
 
 def test_the_work_for_one_picture_is_bounded() -> None:
-    boxes = [Detection(f"label {number}", 0.5, (0.1, 0.1, 0.9, 0.9)) for number in range(10 * MAX_BOXES)]
+    boxes = [
+        Detection(f"label {number}", 0.5, (0.1, 0.1, 0.9, 0.9)) for number in range(10 * MAX_BOXES)
+    ]
 
     assert draw(JPEG, [prediction(boxes)]) == draw(JPEG, [prediction(boxes[:MAX_BOXES])])
 
 
 def test_a_gray_picture_can_be_drawn_on() -> None:
-    assert drawn(Detection("cat", 0.9, (0.1, 0.1, 0.9, 0.9)), jpeg=encode(blank(320, 180))).shape == (180, 320, 3)
+    assert drawn(
+        Detection("cat", 0.9, (0.1, 0.1, 0.9, 0.9)), jpeg=encode(blank(320, 180))
+    ).shape == (180, 320, 3)
 
 
 @pytest.mark.parametrize(("label", "expected"), json.loads(COLOURS.read_text()).items())

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from inference.imprint.join import MOST_FRAMES, WAIT_SECONDS, Joiner
+from inference.imprint.join import MAX_FRAMES, WAIT_SECONDS, Joiner
 from sightline.messages import Frame, Prediction, Timing
 
 QR, MOTION = "qr@1", "motion@1"
@@ -86,7 +86,7 @@ def test_a_prediction_may_overtake_its_frame() -> None:
 
 def test_only_so_many_predictions_wait_for_their_frames() -> None:
     joiner = Joiner([QR])
-    for seq in range(MOST_FRAMES + 1):
+    for seq in range(MAX_FRAMES + 1):
         joiner.add_prediction(prediction(frame(seq)))
     for seq in (0, 1):
         joiner.add_frame(frame(seq), 0)
@@ -105,7 +105,7 @@ def test_models_that_are_not_awaited_are_not_drawn() -> None:
 
 def test_only_so_many_frames_wait() -> None:
     joiner = Joiner([QR])
-    for seq in range(MOST_FRAMES + 10):
+    for seq in range(MAX_FRAMES + 10):
         joiner.add_frame(frame(seq), 0)
 
-    assert [seq for seq, _ in ready(joiner, WAIT_SECONDS)] == list(range(10, MOST_FRAMES + 10))
+    assert [seq for seq, _ in ready(joiner, WAIT_SECONDS)] == list(range(10, MAX_FRAMES + 10))

@@ -1,4 +1,6 @@
-"""The imprint worker on the embedded broker. One worker serves all tests: joining its group takes seconds."""
+"""The imprint worker on the embedded broker. One worker serves all tests: joining its group
+takes seconds.
+"""
 
 from __future__ import annotations
 
@@ -42,10 +44,14 @@ def until(worker: ImprintWorker, condition: Callable[[], object], what: str) -> 
 @pytest.fixture
 def worker(only_worker: ImprintWorker, db: None) -> ImprintWorker:
     """The worker, with one imprinted camera that a live and a shadow model see."""
-    dock = Camera.objects.create(slug="dock", name="Dock", kind="demo", url="demo:conveyor", imprint=True)
+    dock = Camera.objects.create(
+        slug="dock", name="Dock", kind="demo", url="demo:conveyor", imprint=True
+    )
     Camera.objects.create(slug="plain", name="Plain", kind="demo", url="demo:conveyor")
     for slug, role in (("qr", "live"), ("trial", "shadow")):
-        version = ModelVersion.objects.create(model=Model.objects.create(slug=slug, name=slug), version="1", runtime="builtin-qr")
+        version = ModelVersion.objects.create(
+            model=Model.objects.create(slug=slug, name=slug), version="1", runtime="builtin-qr"
+        )
         Deployment.objects.create(version=version, role=role).cameras.add(dock)
     until(only_worker, lambda: only_worker.joiners, "the worker to join")
     return only_worker
@@ -80,7 +86,15 @@ def send(worker: ImprintWorker, jpeg: bytes = JPEG) -> Frame:
 
 def predict(worker: ImprintWorker, sent: Frame, model: str = "qr", *detections: Detection) -> None:
     now = time.time_ns()
-    said = Prediction("dock", model, "1", "live", sent.ref, detections or (Detection("qr", 0.9, BOX),), Timing(now, now, now))
+    said = Prediction(
+        "dock",
+        model,
+        "1",
+        "live",
+        sent.ref,
+        detections or (Detection("qr", 0.9, BOX),),
+        Timing(now, now, now),
+    )
     worker.producer.send(topics.predictions("dock"), said.to_json(), key=said.key)
 
 
@@ -89,7 +103,9 @@ def imprinted(worker: ImprintWorker, annotated: Reader, sent: Frame) -> Record:
     found: list[Record] = []
 
     def look() -> bool:
-        found[:] = [record for record in annotated.read() if record.header_map["seq"] == b"%d" % sent.seq]
+        found[:] = [
+            record for record in annotated.read() if record.header_map["seq"] == b"%d" % sent.seq
+        ]
         return bool(found)
 
     until(worker, look, "the annotated frame")
@@ -102,7 +118,9 @@ def changed(record: Record) -> Image:
     return np.asarray((np.abs(image.astype(int) - 120) > 25).any(axis=2), np.uint8)
 
 
-def test_boxes_are_drawn_into_the_frame_that_they_belong_to(worker: ImprintWorker, annotated: Reader) -> None:
+def test_boxes_are_drawn_into_the_frame_that_they_belong_to(
+    worker: ImprintWorker, annotated: Reader
+) -> None:
     sent = send(worker)
     predict(worker, sent)
 
@@ -118,7 +136,9 @@ def test_boxes_are_drawn_into_the_frame_that_they_belong_to(worker: ImprintWorke
     assert not marks[190:260, 330:470].any()
 
 
-def test_a_frame_that_no_model_spoke_of_passes_as_it_is(worker: ImprintWorker, annotated: Reader) -> None:
+def test_a_frame_that_no_model_spoke_of_passes_as_it_is(
+    worker: ImprintWorker, annotated: Reader
+) -> None:
     assert imprinted(worker, annotated, send(worker)).value == JPEG
 
 
@@ -129,7 +149,9 @@ def test_shadow_models_are_not_drawn(worker: ImprintWorker, annotated: Reader) -
     assert imprinted(worker, annotated, sent).value == JPEG
 
 
-def test_a_broken_frame_and_a_broken_prediction_cost_nothing_else(worker: ImprintWorker, annotated: Reader) -> None:
+def test_a_broken_frame_and_a_broken_prediction_cost_nothing_else(
+    worker: ImprintWorker, annotated: Reader
+) -> None:
     failed = worker.failed
     broken = send(worker, b"\xff\xd8 cut off")
     worker.producer.send(topics.frames("dock"), b"", key="dock")

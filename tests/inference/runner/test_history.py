@@ -17,7 +17,15 @@ MS = 1_000_000
 
 def prediction(camera: str, *labels: str) -> Prediction:
     found = tuple(Detection(label, 1.0) for label in labels)
-    return Prediction(camera, "eye", "1", "live", FrameRef(1, 100 * MS, 640, 360, 1), found, Timing(105 * MS, 107 * MS, 127 * MS))
+    return Prediction(
+        camera,
+        "eye",
+        "1",
+        "live",
+        FrameRef(1, 100 * MS, 640, 360, 1),
+        found,
+        Timing(105 * MS, 107 * MS, 127 * MS),
+    )
 
 
 def test_each_camera_has_its_own_and_all_are_added_up() -> None:
@@ -30,11 +38,33 @@ def test_each_camera_has_its_own_and_all_are_added_up() -> None:
     cameras, in_all = summary.take(["dock", "gate", "yard"], Counter(dock=3))
 
     dock, gate, yard = (cameras[name] for name in ("dock", "gate", "yard"))
-    assert (dock.predicted, dock.failed, dock.errors, dock.skipped, dock.labels) == (1, 0, 1, 3, {"face": 2})
-    assert (gate.predicted, gate.failed, gate.errors, gate.skipped, gate.labels) == (1, 1, 0, 0, {"face": 1})
+    assert (dock.predicted, dock.failed, dock.errors, dock.skipped, dock.labels) == (
+        1,
+        0,
+        1,
+        3,
+        {"face": 2},
+    )
+    assert (gate.predicted, gate.failed, gate.errors, gate.skipped, gate.labels) == (
+        1,
+        1,
+        0,
+        0,
+        {"face": 1},
+    )
     assert (yard.predicted, yard.model, yard.labels) == (0, None, {})
-    assert (dock.transport, dock.waiting, dock.model) == (Quantiles(5, 5), Quantiles(2, 2), Quantiles(20, 20))
-    assert (in_all.predicted, in_all.failed, in_all.errors, in_all.skipped, in_all.labels) == (2, 1, 1, 3, {"face": 3})
+    assert (dock.transport, dock.waiting, dock.model) == (
+        Quantiles(5, 5),
+        Quantiles(2, 2),
+        Quantiles(20, 20),
+    )
+    assert (in_all.predicted, in_all.failed, in_all.errors, in_all.skipped, in_all.labels) == (
+        2,
+        1,
+        1,
+        3,
+        {"face": 3},
+    )
 
 
 def test_each_event_is_told_once() -> None:
@@ -44,7 +74,11 @@ def test_each_event_is_told_once() -> None:
 
     cameras, in_all = summary.take(["dock"], Counter(dock=4, gate=1))
 
-    assert (cameras["dock"].predicted, cameras["dock"].skipped, cameras["gate"].skipped) == (0, 1, 1)
+    assert (cameras["dock"].predicted, cameras["dock"].skipped, cameras["gate"].skipped) == (
+        0,
+        1,
+        1,
+    )
     assert (in_all.predicted, in_all.skipped) == (0, 2)
 
 
@@ -54,7 +88,11 @@ def test_a_frame_without_boxes_for_a_second_stage_says_nothing_of_the_model() ->
 
     cameras, _ = summary.take([], {})
 
-    assert (cameras["dock"].predicted, cameras["dock"].model, cameras["dock"].transport) == (1, None, Quantiles(5, 5))
+    assert (cameras["dock"].predicted, cameras["dock"].model, cameras["dock"].transport) == (
+        1,
+        None,
+        Quantiles(5, 5),
+    )
 
 
 def test_labels_without_number_take_bounded_memory() -> None:
@@ -77,7 +115,13 @@ def test_records_are_told_of_by_what_their_tracker_counts() -> None:
 
     said = summary.take()
 
-    assert (said.predicted, said.failed, said.errors, said.skipped, said.model) == (40, 1, 0, 0, Quantiles(20, 20))
+    assert (said.predicted, said.failed, said.errors, said.skipped, said.model) == (
+        40,
+        1,
+        0,
+        0,
+        Quantiles(20, 20),
+    )
     assert (summary.take().predicted, summary.take().model) == (0, None)
 
 
@@ -92,5 +136,9 @@ def test_a_lane_tells_its_history_by_camera_and_in_all(bench: Bench) -> None:
     (gate,) = wait_until(lambda: bench.reader(topics.camera_history("gate")).read(), SECONDS)
     (in_all,) = wait_until(lambda: bench.reader(topics.model_history("eye", "1")).read(), SECONDS)
     assert (dock.key, in_all.key) == (b"eye@1", b"worker-1")
-    assert ModelHistory.from_json(dock.value).predicted == ModelHistory.from_json(in_all.value).predicted > 0
+    assert (
+        ModelHistory.from_json(dock.value).predicted
+        == ModelHistory.from_json(in_all.value).predicted
+        > 0
+    )
     assert ModelHistory.from_json(gate.value).predicted == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from inference.plans import VersionPlan
-from inference.runner.metrics import lane_metrics
+from inference.runner.metrics import runner_metrics
 from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError
 from tests.inference.pipelines import LIVE, SECONDS, Bench
@@ -14,8 +14,12 @@ Told = dict[tuple[str, ...], float]
 
 
 def told(*lanes: object) -> Told:
-    metrics = lane_metrics("infer", [lane.metrics() for lane in lanes])  # type: ignore[attr-defined]
-    return {(sample.name, *sample.labels.values()): sample.value for metric in metrics for sample in metric.samples}
+    metrics = runner_metrics("infer", [lane.metrics() for lane in lanes])  # type: ignore[attr-defined]
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for metric in metrics
+        for sample in metric.samples
+    }
 
 
 def sees_nothing_at_the_gate(picture: Picture) -> Seen:
@@ -60,4 +64,8 @@ def test_a_dead_letter_that_kafka_does_not_take_is_counted(bench: Bench) -> None
 
     bench.show("gate")
 
-    wait_until(lambda: told(lane)["sightline_dead_letters_unwritten_total", "eye", "1"] >= 1, SECONDS, "it to be counted")
+    wait_until(
+        lambda: told(lane)["sightline_dead_letters_unwritten_total", "eye", "1"] >= 1,
+        SECONDS,
+        "it to be counted",
+    )

@@ -15,7 +15,9 @@ BROKEN = InferenceError("Broken.", permanent=True)
 
 
 class Model:
-    """Says the number of a picture; raises for those in ``bad``. ``calls`` are the numbers of the pictures of each call."""
+    """Says the number of a picture; raises for those in ``bad``. ``calls`` are the numbers of
+    the pictures of each call.
+    """
 
     def __init__(self, bad: dict[int, BaseException] | None = None) -> None:
         self.bad = bad or {}
@@ -56,7 +58,9 @@ def test_no_pictures_are_no_call() -> None:
 @pytest.mark.parametrize("bad", [0, 1, 3])
 def test_a_bad_picture_costs_only_itself(bad: int) -> None:
     model = Model({bad: BROKEN})
-    assert words(ask(model, pictures(4), most=4)) == ["Broken." if number == bad else str(number) for number in range(4)]
+    assert words(ask(model, pictures(4), most=4)) == [
+        "Broken." if number == bad else str(number) for number in range(4)
+    ]
     assert model.calls == [[0, 1, 2, 3], [0], [1], [2], [3]]
 
 
@@ -68,10 +72,17 @@ def test_a_server_that_is_away_is_asked_once() -> None:
 
 def test_answers_before_a_server_went_away_are_kept() -> None:
     assert words(ask(Model({2: AWAY}), pictures(5), most=2)) == ["0", "1", *[str(AWAY)] * 3]
-    assert words(ask(Model({0: BROKEN, 2: AWAY}), pictures(4), most=2)) == ["Broken.", "1", str(AWAY), str(AWAY)]
+    assert words(ask(Model({0: BROKEN, 2: AWAY}), pictures(4), most=2)) == [
+        "Broken.",
+        "1",
+        str(AWAY),
+        str(AWAY),
+    ]
 
 
 def test_another_number_of_answers_is_an_error_of_the_model() -> None:
     model = Model()
     model.predict = lambda batch: []  # type: ignore[method-assign]
-    assert words(ask(model, pictures(2), most=2)) == ["The model gave 0 answers for 1 pictures."] * 2
+    assert (
+        words(ask(model, pictures(2), most=2)) == ["The model gave 0 answers for 1 pictures."] * 2
+    )

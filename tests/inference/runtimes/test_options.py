@@ -28,13 +28,23 @@ class Outer:
 
 
 def test_it_reads_all_kinds_of_options() -> None:
-    values = {"name": " a ", "order": "BGR", "labels": ["x", "y"], "on": False, "inner": {"size": 5, "mean": [1, 2.5, 3], "shape": [3]}}
+    values = {
+        "name": " a ",
+        "order": "BGR",
+        "labels": ["x", "y"],
+        "on": False,
+        "inner": {"size": 5, "mean": [1, 2.5, 3], "shape": [3]},
+    }
 
-    assert parse(Outer, values) == Outer("a", "none", "BGR", ("x", "y"), False, Inner(5, (1.0, 2.5, 3.0), (3,)))
+    assert parse(Outer, values) == Outer(
+        "a", "none", "BGR", ("x", "y"), False, Inner(5, (1.0, 2.5, 3.0), (3,))
+    )
 
 
 def test_it_has_defaults() -> None:
-    assert parse(Outer, {"name": "a"}) == Outer("a", "none", "RGB", (), True, Inner(224, (0.0,), (1, 2)))
+    assert parse(Outer, {"name": "a"}) == Outer(
+        "a", "none", "RGB", (), True, Inner(224, (0.0,), (1, 2))
+    )
 
 
 @pytest.mark.parametrize(
@@ -53,11 +63,17 @@ def test_it_has_defaults() -> None:
         ({"on": 1}, "The option 'on' must be true or false."),
         ({"inner": []}, "The option 'inner' must be an object"),
         ({"inner": {5: 1}}, "The option 'inner' must be an object"),
-        ({"inner": {"sice": 5}}, "The option 'inner.sice' is not known. Known: inner.size, inner.mean, inner.shape."),
+        (
+            {"inner": {"sice": 5}},
+            "The option 'inner.sice' is not known. Known: inner.size, inner.mean, inner.shape.",
+        ),
         ({"inner": {"size": 0}}, "The option 'inner.size' must be from 1 to 8192."),
         ({"inner": {"size": 10**400}}, "The option 'inner.size' must be from 1 to 8192."),
         ({"inner": {"mean": 5}}, "The option 'inner.mean' must be a list of numbers."),
-        ({"inner": {"mean": [1, 2]}}, "The option 'inner.mean' has 2 numbers; it must have 1 or 3."),
+        (
+            {"inner": {"mean": [1, 2]}},
+            "The option 'inner.mean' has 2 numbers; it must have 1 or 3.",
+        ),
         ({"inner": {"mean": [1e9]}}, "The option 'inner.mean' must be from -1000 to 1000."),
         ({"inner": {"mean": [10**400]}}, "The option 'inner.mean' must be from -1000 to 1000."),
         ({"inner": {"shape": [1.5]}}, "The option 'inner.shape' must be a whole number."),

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from inference.runtimes import PICTURES, RECORDS, RUNTIMES, InferenceError, check, create, create_backend, create_records
+from inference.runtimes import (
+    PICTURES,
+    RECORDS,
+    RUNTIMES,
+    InferenceError,
+    check,
+    create,
+    create_backend,
+    create_records,
+)
 
 REMOTE = {
     "tfserving-rest": "http://10.0.0.5:8501",

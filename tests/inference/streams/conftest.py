@@ -15,7 +15,11 @@ from tests.inference.streams.flows import Flow
 @pytest.fixture(autouse=True)
 def python_models(settings: Settings) -> None:
     """The classes that can be chosen."""
-    classes = [value for value in vars(models_for_tests).values() if isinstance(value, type) and not value.__name__.startswith("_")]
+    classes = [
+        value
+        for value in vars(models_for_tests).values()
+        if isinstance(value, type) and not value.__name__.startswith("_")
+    ]
     settings.PYTHON_MODELS = [f"tests.models_for_tests.{kind.__name__}" for kind in classes]
 
 

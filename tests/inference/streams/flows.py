@@ -27,7 +27,9 @@ class Eyes:
         overrides: dict[str, Any] = {"enable.partition.eof": True}
         self.consumer = Consumer(**overrides)
         self.records: list[Record] = []
-        self.partitions = {(topic.name, partition) for partition in range(admin.partitions()[topic.name])}
+        self.partitions = {
+            (topic.name, partition) for partition in range(admin.partitions()[topic.name])
+        }
         for _, partition in self.partitions:
             self.consumer.watch(topic, partition, 0)
 
@@ -47,31 +49,53 @@ class Eyes:
 
 
 class Alone(RecordStream):
-    """Reads all partitions itself: the embedded broker keeps every new group waiting for three seconds."""
+    """Reads all partitions itself: the embedded broker keeps every new group waiting for three
+    seconds.
+    """
 
     def open(self) -> None:
         self._ensure_topics()
-        partitions = [(self.inputs.name, partition) for partition in range(self.admin.partitions()[self.inputs.name])]
+        partitions = [
+            (self.inputs.name, partition)
+            for partition in range(self.admin.partitions()[self.inputs.name])
+        ]
         for _, number in partitions:
             committed = self.consumer.committed(self.inputs, number)
-            self.consumer.watch(self.inputs, number, OFFSET_BEGINNING if committed is None else committed)
+            self.consumer.watch(
+                self.inputs, number, OFFSET_BEGINNING if committed is None else committed
+            )
         self._assigned(partitions)
 
 
 class Flow:
-    """One model version at work in this thread. ``partitions`` are those of its inputs; ``in_group``: it reads as a member of its group."""
+    """One model version at work in this thread. ``partitions`` are those of its inputs;
+    ``in_group``: it reads as a member of its group.
+    """
 
-    def __init__(self, name: str, partitions: int = 1, *, in_group: bool = False, **plan: Any) -> None:
+    def __init__(
+        self, name: str, partitions: int = 1, *, in_group: bool = False, **plan: Any
+    ) -> None:
         self.kind = RecordStream if in_group else Alone
         options = plan.pop("options", {"model": name})
-        self.plan = RecordPlan(plan.pop("slug", "m"), "1", plan.pop("runtime", "python"), json.dumps(options), partitions=partitions, **plan)
-        self.inputs, self.outputs, self.errors = topics.record_topics(self.plan.model, "1", partitions)
+        self.plan = RecordPlan(
+            plan.pop("slug", "m"),
+            "1",
+            plan.pop("runtime", "python"),
+            json.dumps(options),
+            partitions=partitions,
+            **plan,
+        )
+        self.inputs, self.outputs, self.errors = topics.record_topics(
+            self.plan.model, "1", partitions
+        )
         self.stopping = threading.Event()
         self.tracker = ModelTracker(self.plan.model, "1")
         self.stream: RecordStream | None = None
         self.eyes: dict[str, Eyes] = {}
 
-    def send(self, *values: object, key: bytes | None = None, headers: Headers = (), partition: int = 0) -> None:
+    def send(
+        self, *values: object, key: bytes | None = None, headers: Headers = (), partition: int = 0
+    ) -> None:
         """Put records into the inputs: bytes and None as they are, all else as JSON."""
         Admin().ensure([self.inputs])
         producer = Producer(**{"message.max.bytes": 10_000_000})
@@ -105,7 +129,9 @@ class Flow:
         """At least so many records of a topic, while the worker works."""
         eyes = self.eyes.get(topic.name) or self.eyes.setdefault(topic.name, Eyes(topic))
 
-        self.work_until(lambda: len(eyes.look()) >= count, f"{count} records in {topic.name}", timeout)
+        self.work_until(
+            lambda: len(eyes.look()) >= count, f"{count} records in {topic.name}", timeout
+        )
         return eyes.records
 
     def results(self, count: int) -> list[Any]:

@@ -13,18 +13,35 @@ MakeFlow = Callable[..., Flow]
 WRONG: list[tuple[object, str]] = [
     (None, "The record is empty (null): there is nothing to predict on."),
     (b"", "The record is not JSON: Input is a zero-length, empty document at line 1, column 1."),
-    (b'{"sepal_length": 1.1,}', "The record is not JSON: trailing comma is not allowed at line 1, column 21."),
-    (b"\xff\xfe\x00", "The record is not JSON: str is not valid UTF-8: surrogates not allowed at line 1, column 1."),
+    (
+        b'{"sepal_length": 1.1,}',
+        "The record is not JSON: trailing comma is not allowed at line 1, column 21.",
+    ),
+    (
+        b"\xff\xfe\x00",
+        (
+            "The record is not JSON: str is not valid UTF-8: surrogates not allowed at line 1,"
+            " column 1."
+        ),
+    ),
     (b"\xff\xd8\xff\xe0\x00\x10JFIF", "The record is a picture, but the model takes JSON."),
-    (b"BMW", "The record is not JSON: unexpected character, expected a JSON value at line 1, column 1."),
+    (
+        b"BMW",
+        "The record is not JSON: unexpected character, expected a JSON value at line 1, column 1.",
+    ),
     (b"[1, 2]", "The record is JSON, but not an object with names and values."),
-    (b'{"sepal_length": NaN}', "The record is not JSON: unexpected character, expected a JSON value at line 1, column 18."),
+    (
+        b'{"sepal_length": NaN}',
+        "The record is not JSON: unexpected character, expected a JSON value at line 1, column 18.",
+    ),
     ({**IRIS, "petal_width": "wide"}, "The field 'petal_width' must be a number; it is \"wide\"."),
     ({name: 1.0 for name in IRIS if name != "petal_width"}, "The field 'petal_width' is missing."),
 ]
 
 
-def test_records_that_are_not_what_the_model_takes_are_never_tried_and_stop_nothing(flow: MakeFlow) -> None:
+def test_records_that_are_not_what_the_model_takes_are_never_tried_and_stop_nothing(
+    flow: MakeFlow,
+) -> None:
     iris = flow("iris_model")
     for value, _ in WRONG:
         iris.send(value, IRIS, key=b"k")
@@ -32,9 +49,14 @@ def test_records_that_are_not_what_the_model_takes_are_never_tried_and_stop_noth
     letters = iris.letters(len(WRONG))
 
     assert [reason(letter) for letter in letters] == [why for _, why in WRONG]
-    assert [letter.value for letter in letters] == [value if isinstance(value, bytes | None) else json.dumps(value).encode() for value, _ in WRONG]
+    assert [letter.value for letter in letters] == [
+        value if isinstance(value, bytes | None) else json.dumps(value).encode()
+        for value, _ in WRONG
+    ]
     assert {letter.header_map["dlt-delivery-attempt"] for letter in letters} == {b"1"}
-    assert {letter.header_map["dlt-exception-fqcn"] for letter in letters} == {b"inference.streams.codec.schema.RecordError"}
+    assert {letter.header_map["dlt-exception-fqcn"] for letter in letters} == {
+        b"inference.streams.codec.schema.RecordError"
+    }
     assert iris.results(len(WRONG)) == [{"species": "versicolor"}] * len(WRONG)
 
 
@@ -97,7 +119,9 @@ def test_a_record_as_large_as_may_be_fits_into_the_errors(flow: MakeFlow) -> Non
     assert iris.letters(1)[0].value == value
 
 
-def test_of_a_record_that_is_too_large_the_letter_keeps_what_fits(flow: MakeFlow, settings: Settings) -> None:
+def test_of_a_record_that_is_too_large_the_letter_keeps_what_fits(
+    flow: MakeFlow, settings: Settings
+) -> None:
     iris = flow("iris_model")
     large = b"x" * 200_000
     iris.send(large, key=b"k", headers=[("trace", b"1")])
@@ -114,5 +138,14 @@ def test_of_a_record_that_is_too_large_the_letter_keeps_what_fits(flow: MakeFlow
         (b"k", json.dumps(IRIS).encode(), None),
         (None, None, b"1"),
     ]
-    assert [letter.header_map["dlt-original-offset"] for letter in letters] == [b"0", b"1", b"2", b"3"]
-    assert reason(letters[2]) == "The answer has 200140 bytes with its key and headers; Kafka takes 65536 (KAFKA_MAX_MESSAGE_BYTES)."
+    assert [letter.header_map["dlt-original-offset"] for letter in letters] == [
+        b"0",
+        b"1",
+        b"2",
+        b"3",
+    ]
+    assert (
+        reason(letters[2])
+        == "The answer has 200140 bytes with its key and headers; Kafka takes 65536"
+        " (KAFKA_MAX_MESSAGE_BYTES)."
+    )

@@ -1,4 +1,6 @@
-"""A records worker ends in the middle of its work, in order or by kill -9, on a real Kafka: what its two deliveries promise."""
+"""A records worker ends in the middle of its work, in order or by kill -9, on a real Kafka: what
+its two deliveries promise.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,10 @@ SET_UP = """
 from inference.models import Deployment, Model, ModelVersion
 for slug, delivery in (("once", "exactly-once"), ("often", "every")):
     model = Model.objects.create(slug=slug, name=slug, partitions=2)
-    version = ModelVersion.objects.create(model=model, version="1", runtime="python", options={"model": "slow_model"})
+    options = {"model": "slow_model"}
+    version = ModelVersion.objects.create(
+        model=model, version="1", runtime="python", options=options
+    )
     Deployment.objects.create(version=version, kind="records", delivery=delivery)
 """
 
@@ -54,12 +59,19 @@ def database(kafka: KafkaServer, tmp_path_factory: pytest.TempPathFactory) -> di
         "PYTHON_MODELS": "tests.models_for_tests.SlowModel",
     }
     for command in (["migrate", "-v0"], ["shell", "--no-imports", "-c", SET_UP]):
-        subprocess.run([sys.executable, HOME / "manage.py", *command], env={**os.environ, **environment}, check=True, timeout=120)
+        subprocess.run(
+            [sys.executable, HOME / "manage.py", *command],
+            env={**os.environ, **environment},
+            check=True,
+            timeout=120,
+        )
     return environment
 
 
 @pytest.fixture
-def environment(database: dict[str, str], kafka: KafkaServer, settings: Settings, request: pytest.FixtureRequest) -> dict[str, str]:
+def environment(
+    database: dict[str, str], kafka: KafkaServer, settings: Settings, request: pytest.FixtureRequest
+) -> dict[str, str]:
     """What a worker is started with, to work on topics of the test's own."""
     settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED = kafka.bootstrap, False
     settings.TOPIC_PREFIX = f"ended{abs(hash(request.node.name)) % 10**6}"
@@ -71,7 +83,11 @@ def send(model: str, seconds: float = 0.001) -> None:
     Admin().ensure(topics.record_topics(model, "1", 2))
     producer, topic = Producer(**{"acks": "all", "linger.ms": 20}), topics.inputs(model, "1")
     for number in range(COUNT):
-        value = b"{" if number % (COUNT // BAD) == 0 else json.dumps({"id": number, "seconds": seconds}).encode()
+        value = (
+            b"{"
+            if number % (COUNT // BAD) == 0
+            else json.dumps({"id": number, "seconds": seconds}).encode()
+        )
         producer.send(topic, value, key=str(number), partition=number % 2)
     assert producer.flush(20) == 0
 
@@ -82,19 +98,31 @@ def seen(*found: Topic) -> list[Eyes]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["sigterm", "kill-9"])
-def test_nothing_is_lost_and_exactly_once_is_once(environment: dict[str, str], tmp_path: Path, number: signal.Signals) -> None:
-    once, often = (seen(topics.outputs(model, "1", 2), topics.errors(model, "1")) for model in ("once", "often"))
+def test_nothing_is_lost_and_exactly_once_is_once(
+    environment: dict[str, str], tmp_path: Path, number: signal.Signals
+) -> None:
+    once, often = (
+        seen(topics.outputs(model, "1", 2), topics.errors(model, "1"))
+        for model in ("once", "often")
+    )
     send("once", 0.002)
 
     def answered(eyes: list[Eyes]) -> int:
         return len({record.key for each in eyes for record in each.look()})
 
-    worker = Child([sys.executable, HOME / "manage.py", "runworkers", "records"], tmp_path / "worker.log", env=environment, cwd=HOME)
+    worker = Child(
+        [sys.executable, HOME / "manage.py", "runworkers", "records"],
+        tmp_path / "worker.log",
+        env=environment,
+        cwd=HOME,
+    )
     with worker:
         # The first transaction of a broker takes a while.
         worker.wait_until(lambda: answered(once), 60, "the first record")
         send("often")
-        worker.wait_until(lambda: min(answered(once), answered(often)) > COUNT // 10, 60, "a part of the records")
+        worker.wait_until(
+            lambda: min(answered(once), answered(often)) > COUNT // 10, 60, "a part of the records"
+        )
         worker.send_signal(number)
         assert worker.wait(20) == (0 if number == signal.SIGTERM else -signal.SIGKILL)
     assert max(answered(once), answered(often)) < COUNT, "it was not in the middle"
@@ -115,7 +143,9 @@ def test_nothing_is_lost_and_exactly_once_is_once(environment: dict[str, str], t
         eyes.close()
 
 
-def test_a_second_worker_takes_its_share_and_nothing_is_done_twice(environment: dict[str, str], tmp_path: Path) -> None:
+def test_a_second_worker_takes_its_share_and_nothing_is_done_twice(
+    environment: dict[str, str], tmp_path: Path
+) -> None:
     once = seen(topics.outputs("once", "1", 2), topics.errors("once", "1"))
     send("once", 0.003)
 
@@ -123,11 +153,18 @@ def test_a_second_worker_takes_its_share_and_nothing_is_done_twice(environment: 
         return len({record.key for each in once for record in each.look()})
 
     command = [sys.executable, str(HOME / "manage.py"), "runworkers", "records"]
-    first, second = (Child(command, tmp_path / f"{name}.log", env=environment, cwd=HOME) for name in ("first", "second"))
+    first, second = (
+        Child(command, tmp_path / f"{name}.log", env=environment, cwd=HOME)
+        for name in ("first", "second")
+    )
     with first:
         first.wait_until(lambda: answered() > COUNT // 20, 60, "a part of the records")
         with second:
-            second.wait_until(lambda: b"model running model=once@1" in second.log.read_bytes(), 60, "the second worker to load")
+            second.wait_until(
+                lambda: b"model running model=once@1" in second.log.read_bytes(),
+                60,
+                "the second worker to load",
+            )
             assert answered() < COUNT // 2, "it came too late to share the work"
             second.wait_until(lambda: answered() == COUNT, 90, "all records")
             for worker in (first, second):
@@ -141,14 +178,21 @@ def test_a_second_worker_takes_its_share_and_nothing_is_done_twice(environment: 
 
 
 @pytest.mark.parametrize("outage", [0, 12], ids=["short", "longer-than-a-session"])
-def test_a_broker_that_is_killed_in_the_middle_costs_nothing(environment: dict[str, str], kafka: KafkaServer, tmp_path: Path, outage: int) -> None:
+def test_a_broker_that_is_killed_in_the_middle_costs_nothing(
+    environment: dict[str, str], kafka: KafkaServer, tmp_path: Path, outage: int
+) -> None:
     once = seen(topics.outputs("once", "1", 2), topics.errors("once", "1"))
     send("once")
 
     def answered() -> int:
         return len({record.key for each in once for record in each.look()})
 
-    worker = Child([sys.executable, HOME / "manage.py", "runworkers", "records"], tmp_path / "worker.log", env=environment, cwd=HOME)
+    worker = Child(
+        [sys.executable, HOME / "manage.py", "runworkers", "records"],
+        tmp_path / "worker.log",
+        env=environment,
+        cwd=HOME,
+    )
     with worker:
         worker.wait_until(lambda: answered() > COUNT // 10, 60, "a part of the records")
         kafka.kill()

@@ -1,4 +1,6 @@
-"""What goes on while a transaction ends: of the outbox only that its transactions take time and may fail."""
+"""What goes on while a transaction ends: of the outbox only that its transactions take time and
+may fail.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,15 @@ from typing import cast
 import pytest
 
 from inference.streams.delivery import ExactlyOnce
-from sightline.kafka import Consumer, NotCommitted, Outbox, Outgoing, Partition, Receipt, Record
+from sightline.kafka import (
+    Consumer,
+    DeliveryReport,
+    NotCommitted,
+    Outgoing,
+    Partition,
+    Record,
+    ReliableProducer,
+)
 from sightline.kafka.topics import Topic
 
 PLACE: Partition = ("inputs", 0)
@@ -32,7 +42,7 @@ class SlowOutbox:
         assert not self.open, "the last transaction has not ended"
         self.open = True
 
-    def send_some(self, records: Sequence[Outgoing], _receipt: Receipt | None) -> int:
+    def send_some(self, records: Sequence[Outgoing], _receipt: DeliveryReport | None) -> int:
         self.sent += [value for _, value, *_ in records]
         return len(records)
 
@@ -65,7 +75,7 @@ def outbox() -> SlowOutbox:
 @pytest.fixture
 def delivery(outbox: SlowOutbox) -> ExactlyOnce:
     """After a first round: the next do not wait for their transactions."""
-    made = ExactlyOnce(cast(Consumer, Group()), cast(Outbox, outbox), threading.Event())
+    made = ExactlyOnce(cast(Consumer, Group()), cast(ReliableProducer, outbox), threading.Event())
     made.answered.update({PLACE: 0, OTHER: 0})
     answer(made, 0)
     outbox.over.clear()
@@ -79,7 +89,9 @@ def answer(delivery: ExactlyOnce, offset: int, partition: int = 0) -> None:
     delivery.settle()
 
 
-def test_a_round_goes_on_while_the_transaction_of_the_last_one_ends(delivery: ExactlyOnce, outbox: SlowOutbox) -> None:
+def test_a_round_goes_on_while_the_transaction_of_the_last_one_ends(
+    delivery: ExactlyOnce, outbox: SlowOutbox
+) -> None:
     answer(delivery, 1)
     delivery.settle()
     assert outbox.open
@@ -93,7 +105,9 @@ def test_a_round_goes_on_while_the_transaction_of_the_last_one_ends(delivery: Ex
     assert delivery.answered[PLACE] == 3
 
 
-def test_a_transaction_that_failed_takes_the_next_round_with_it(delivery: ExactlyOnce, outbox: SlowOutbox) -> None:
+def test_a_transaction_that_failed_takes_the_next_round_with_it(
+    delivery: ExactlyOnce, outbox: SlowOutbox
+) -> None:
     answer(delivery, 1)
     outbox.error = "the coordinator is away"
     outbox.over.set()
@@ -108,7 +122,9 @@ def test_a_transaction_that_failed_takes_the_next_round_with_it(delivery: Exactl
     assert delivery.answered[PLACE] == 6
 
 
-def test_a_partition_is_given_up_when_its_transaction_has_ended(delivery: ExactlyOnce, outbox: SlowOutbox) -> None:
+def test_a_partition_is_given_up_when_its_transaction_has_ended(
+    delivery: ExactlyOnce, outbox: SlowOutbox
+) -> None:
     answer(delivery, 1)
     outbox.error = "the group has moved on"
     threading.Timer(0.05, outbox.over.set).start()

@@ -19,7 +19,10 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def worker(embedded: str) -> Iterator[RecordsWorker]:
     version = ModelVersion.objects.create(
-        model=Model.objects.create(slug="iris", name="Iris"), version="1", runtime="python", options={"model": "iris_model"}
+        model=Model.objects.create(slug="iris", name="Iris"),
+        version="1",
+        runtime="python",
+        options={"model": "iris_model"},
     )
     Deployment.objects.create(version=version, kind=Kind.RECORDS, delivery=Delivery.EVERY)
     worker = RecordsWorker()
@@ -29,17 +32,38 @@ def worker(embedded: str) -> Iterator[RecordsWorker]:
 
 
 def test_records_sent_with_the_tool_come_back_by_the_tool(
-    worker: RecordsWorker, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+    worker: RecordsWorker,
+    capsysbinary: pytest.CaptureFixture[bytes],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    lines = json.dumps(IRIS).encode() + b'\n{"sepal_length": 1.1,\n' + json.dumps({**IRIS, "petal_length": 1}).encode() + b"\n"
+    lines = (
+        json.dumps(IRIS).encode()
+        + b'\n{"sepal_length": 1.1,\n'
+        + json.dumps({**IRIS, "petal_length": 1}).encode()
+        + b"\n"
+    )
     monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(lines)))
 
     call_command("send", "iris@1", "--key", "garden", "--partition", "0")
     worker.step()
     call_command("receive", "iris@1", "--from-beginning", "--count", "2", "--timeout", "20")
-    call_command("receive", "iris@1.errors", "--from-beginning", "--count", "1", "--timeout", "20", "--envelope")
+    call_command(
+        "receive",
+        "iris@1.errors",
+        "--from-beginning",
+        "--count",
+        "1",
+        "--timeout",
+        "20",
+        "--envelope",
+    )
 
-    first, second, letter = (json.loads(line) for line in capsysbinary.readouterr().out.splitlines())
+    first, second, letter = (
+        json.loads(line) for line in capsysbinary.readouterr().out.splitlines()
+    )
     assert (first, second) == ({"species": "versicolor"}, {"species": "setosa"})
     assert (letter["value"], letter["key"]) == ('{"sepal_length": 1.1,', "garden")
-    assert dict(letter["headers"])["dlt-exception-message"] == "The record is not JSON: unexpected end of data at line 1, column 22."
+    assert (
+        dict(letter["headers"])["dlt-exception-message"]
+        == "The record is not JSON: unexpected end of data at line 1, column 22."
+    )

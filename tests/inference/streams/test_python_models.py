@@ -36,7 +36,8 @@ class Typed:
 
         @classmethod
         def model_json_schema(cls):
-            return {"type": "object", "properties": {"length": {"type": "number"}}, "required": ["length"]}
+            properties = {"length": {"type": "number"}}
+            return {"type": "object", "properties": properties, "required": ["length"]}
 
         @classmethod
         def model_validate(cls, data):
@@ -66,7 +67,9 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings)
     metadata = tmp_path / f"{name}-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-    (metadata / "entry_points.txt").write_text(f"[sightline.models]\nlazy = {name}:Lazy\nbroken = {name}_missing:Model\n")
+    (metadata / "entry_points.txt").write_text(
+        f"[sightline.models]\nlazy = {name}:Lazy\nbroken = {name}_missing:Model\n"
+    )
     monkeypatch.syspath_prepend(str(tmp_path))
     settings.PYTHON_MODELS = [f"{name}.Typed", f"{name}:not_a_class"]
     python_models._available.cache_clear()
@@ -77,19 +80,32 @@ def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings)
 
 def test_installed_packages_offer_models_by_entry_point(package: str) -> None:
     found = python_models.find("lazy_model")
-    assert (found.display_name, found.description, found.version, found.source) == ("Lazy", "Loads late", "2.5", f"{package}:Lazy")
+    assert (found.display_name, found.description, found.version, found.source) == (
+        "Lazy",
+        "Loads late",
+        "2.5",
+        f"{package}:Lazy",
+    )
 
 
 def test_a_broken_package_harms_only_itself(package: str) -> None:
     errors = {found.source: found.error for found in python_models.available() if found.error}
-    assert errors[f"{package}_missing:Model"].startswith(f"{package}_missing:Model cannot be imported. ModuleNotFoundError")
-    assert errors[f"{package}:not_a_class"] == f"{package}:not_a_class is not a class with a method predict."
+    assert errors[f"{package}_missing:Model"].startswith(
+        f"{package}_missing:Model cannot be imported. ModuleNotFoundError"
+    )
+    assert (
+        errors[f"{package}:not_a_class"]
+        == f"{package}:not_a_class is not a class with a method predict."
+    )
     with pytest.raises(InferenceError, match="cannot be used"):
         python_models.find(f"{package}_missing:Model")
 
 
 def test_a_form_refuses_what_is_not_there_and_names_what_is(package: str) -> None:
-    with pytest.raises(InferenceError, match=r"There is no Python model 'os.system'. There are: .*lazy_model, typed_model"):
+    with pytest.raises(
+        InferenceError,
+        match=r"There is no Python model 'os.system'. There are: .*lazy_model, typed_model",
+    ):
         runtimes.check("python", {"model": "os.system"})
     with pytest.raises(InferenceError, match="The option 'model' is missing"):
         runtimes.check("python", {})
@@ -126,11 +142,16 @@ def test_numbers_deep_inside_become_floats_too() -> None:
         {
             "properties": {
                 "rows": {"type": "array", "items": {"type": "array", "items": {"type": "number"}}},
-                "inner": {"type": "object", "properties": {"x": {"type": "number"}, "n": {"type": "integer"}}},
+                "inner": {
+                    "type": "object",
+                    "properties": {"x": {"type": "number"}, "n": {"type": "integer"}},
+                },
             }
         }
     )
     assert convert
     converted = convert({"rows": [[1, 2.5], [True]], "inner": {"x": 3, "n": 4}, "other": 5})
-    assert repr(converted) == "{'rows': [[1.0, 2.5], [True]], 'inner': {'x': 3.0, 'n': 4}, 'other': 5}"
+    assert (
+        repr(converted) == "{'rows': [[1.0, 2.5], [True]], 'inner': {'x': 3.0, 'n': 4}, 'other': 5}"
+    )
     assert convert({"rows": "text", "inner": None}) == {"rows": "text", "inner": None}

@@ -63,7 +63,11 @@ def test_order_is_kept_in_each_partition(flow: MakeFlow) -> None:
     records = free.records(free.outputs, 400)
 
     for partition in range(4):
-        ids = [json.loads(record.value or b"")["id"] for record in records if record.partition == partition]
+        ids = [
+            json.loads(record.value or b"")["id"]
+            for record in records
+            if record.partition == partition
+        ]
         assert ids == list(range(partition, 400, 4))
 
 
@@ -81,14 +85,18 @@ def test_one_bad_record_costs_its_batch_nothing(flow: MakeFlow) -> None:
     batches = flow("batch_model", batch=16)
     batches.send(*({"id": number, "bad": number == 5} for number in range(12)))
 
-    assert [result["id"] for result in batches.results(11)] == [number for number in range(12) if number != 5]
+    assert [result["id"] for result in batches.results(11)] == [
+        number for number in range(12) if number != 5
+    ]
     (letter,) = batches.letters(1)
     assert json.loads(letter.value or b"")["id"] == 5
     assert reason(letter) == "ValueError: a bad one"
 
 
 def test_its_own_schema_goes_before_the_models(flow: MakeFlow) -> None:
-    free = flow("free_model", input_schema='{"type": "object", "properties": {"id": {"type": "integer"}}}')
+    free = flow(
+        "free_model", input_schema='{"type": "object", "properties": {"id": {"type": "integer"}}}'
+    )
     free.send({"id": "seven"}, {"id": 7})
 
     assert free.results(1) == [{"id": 7}]
@@ -97,14 +105,19 @@ def test_its_own_schema_goes_before_the_models(flow: MakeFlow) -> None:
 
 def test_a_result_that_json_cannot_hold_is_a_dead_letter(flow: MakeFlow) -> None:
     odd = flow("odd_model")
-    odd.send({"give": "nan"}, {"give": "list"}, {"give": "object"}, {"give": "large"}, {"give": "numpy"})
+    odd.send(
+        {"give": "nan"}, {"give": "list"}, {"give": "object"}, {"give": "large"}, {"give": "numpy"}
+    )
 
     assert odd.results(1) == [{"number": 1.5, "list": [1, 2]}]
     assert [reason(letter) for letter in odd.letters(4)] == [
         "The model's result holds a number that is not one (NaN or infinite).",
         "The model gave a list; a result is an object with names and values.",
         "The model's result cannot be written as JSON: a object has no form in JSON.",
-        "The answer has 9000111 bytes with its key and headers; Kafka takes 8388608 (KAFKA_MAX_MESSAGE_BYTES).",
+        (
+            "The answer has 9000111 bytes with its key and headers; Kafka takes 8388608"
+            " (KAFKA_MAX_MESSAGE_BYTES)."
+        ),
     ]
 
 
@@ -114,7 +127,9 @@ def test_pictures_are_records_where_the_class_takes_them(flow: MakeFlow) -> None
 
     bright, dark = pictures.results(2)
 
-    assert bright == {"predictions": [{"label": "bright", "score": 1.0, "box": [0.0, 0.0, 1.0, 1.0]}]}
+    assert bright == {
+        "predictions": [{"label": "bright", "score": 1.0, "box": [0.0, 0.0, 1.0, 1.0]}]
+    }
     assert dark["predictions"][0]["label"] == "dark"
 
 
@@ -127,7 +142,13 @@ def test_builtin_models_take_pictures_as_records(flow: MakeFlow) -> None:
 
 def test_what_is_no_picture_is_said_plainly(flow: MakeFlow) -> None:
     pictures = flow("picture_model")
-    pictures.send(b"GIF89a...", picture(9)[:60], None, b"{}", b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\xff" * 20)
+    pictures.send(
+        b"GIF89a...",
+        picture(9)[:60],
+        None,
+        b"{}",
+        b"\x89PNG\r\n\x1a\n" + b"\0\0\0\rIHDR" + b"\xff" * 20,
+    )
 
     assert [reason(letter) for letter in pictures.letters(5)] == [
         "The record is no picture that can be read here: it must be a JPEG or a PNG.",
@@ -151,5 +172,7 @@ def test_the_state_is_told(flow: MakeFlow) -> None:
 
 
 def test_a_class_that_cannot_be_made_says_why(flow: MakeFlow) -> None:
-    with pytest.raises(InferenceError, match=r"HeavyModel cannot be loaded. FileNotFoundError: the weights"):
+    with pytest.raises(
+        InferenceError, match=r"HeavyModel cannot be loaded. FileNotFoundError: the weights"
+    ):
         flow("heavy_model").start()

@@ -1,4 +1,6 @@
-"""What is not the records' fault: a server that is away, a broker that is away, a worker that is to end."""
+"""What is not the records' fault: a server that is away, a broker that is away, a worker that is
+to end.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import pytest
 from pytest_django import Settings
 
 from inference.streams import stream as record_stream
-from sightline.kafka import Outgoing, Receipt
+from sightline.kafka import DeliveryReport, Outgoing
 from sightline.messages import ModelState
 from tests.conftest import HOME
 from tests.inference.streams.flows import Flow
@@ -35,7 +37,10 @@ def test_a_server_that_is_away_is_waited_for(flow: MakeFlow, away: type[AwayMode
 
     model.work_until(lambda: away.asked >= 3, "three tries")
     status = model.tracker.status()
-    assert (status.state, status.detail) == (ModelState.FAILING, "The model's server does not answer.")
+    assert (status.state, status.detail) == (
+        ModelState.FAILING,
+        "The model's server does not answer.",
+    )
     away.back = True
 
     assert [result["id"] for result in model.results(5)] == list(range(5))
@@ -47,9 +52,9 @@ class SilentOutbox:
 
     def __init__(self) -> None:
         self.well = False
-        self.receipts: list[Receipt] = []
+        self.receipts: list[DeliveryReport] = []
 
-    def send_some(self, records: Sequence[Outgoing], receipt: Receipt) -> int:
+    def send_some(self, records: Sequence[Outgoing], receipt: DeliveryReport) -> int:
         receipt.left += len(records)
         self.receipts += [receipt] * len(records)
         return len(records)
@@ -61,7 +66,9 @@ class SilentOutbox:
     def close(self, _timeout: float) -> None: ...
 
 
-def test_what_kafka_does_not_acknowledge_is_said_and_nothing_follows_it(flow: MakeFlow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_kafka_does_not_acknowledge_is_said_and_nothing_follows_it(
+    flow: MakeFlow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(record_stream, "LATE_SECONDS", 0.1)
     model, silent = flow("free_model"), SilentOutbox()
     stream = model.start()
@@ -123,7 +130,9 @@ def test_a_slow_model_stops_after_the_record_it_is_at(flow: MakeFlow) -> None:
     assert len(model.stream.waiting) > 10
 
 
-def test_exactly_once_is_as_every_on_the_embedded_broker(flow: MakeFlow, caplog: pytest.LogCaptureFixture) -> None:
+def test_exactly_once_is_as_every_on_the_embedded_broker(
+    flow: MakeFlow, caplog: pytest.LogCaptureFixture
+) -> None:
     model = flow("free_model", exactly_once=True)
     model.send({"id": 1})
 
@@ -134,8 +143,16 @@ def test_exactly_once_is_as_every_on_the_embedded_broker(flow: MakeFlow, caplog:
 @pytest.mark.slow
 def test_it_goes_on_after_the_broker_was_killed(settings: Settings, tmp_path: Path) -> None:
     port = free_port()
-    broker = Child([sys.executable, HOME / "manage.py", "runbroker", str(port)], tmp_path / "broker.log", cwd=HOME)
-    settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED, settings.TOPIC_PREFIX = f"{LOOPBACK}:{port}", True, "killed"
+    broker = Child(
+        [sys.executable, HOME / "manage.py", "runbroker", str(port)],
+        tmp_path / "broker.log",
+        cwd=HOME,
+    )
+    settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED, settings.TOPIC_PREFIX = (
+        f"{LOOPBACK}:{port}",
+        True,
+        "killed",
+    )
     with broker:
         broker.wait_until(lambda: is_listening(port))
         model = Flow("free_model", in_group=True)

@@ -59,18 +59,37 @@ def told(results: Sequence[object]) -> list[Any]:
 
 
 def test_each_input_is_a_field_and_each_output_too() -> None:
-    echo = Echo(TensorSpec("x", "FP32", (-1, 2)), TensorSpec("name", "BYTES", (-1,)), TensorSpec("n", "INT64", (-1, 1)))
+    echo = Echo(
+        TensorSpec("x", "FP32", (-1, 2)),
+        TensorSpec("name", "BYTES", (-1,)),
+        TensorSpec("n", "INT64", (-1, 1)),
+    )
 
-    results = model(echo).predict_records([{"x": [1, 2.5], "name": "ä", "n": 7}, {"x": [3, 4], "name": "b", "n": [8]}])
+    results = model(echo).predict_records(
+        [{"x": [1, 2.5], "name": "ä", "n": 7}, {"x": [3, 4], "name": "b", "n": [8]}]
+    )
 
-    assert results == [{"x": [1.0, 2.5], "name": "ä", "n": [7]}, {"x": [3.0, 4.0], "name": "b", "n": [8]}]
+    assert results == [
+        {"x": [1.0, 2.5], "name": "ä", "n": [7]},
+        {"x": [3.0, 4.0], "name": "b", "n": [8]},
+    ]
 
 
 def test_one_record_that_does_not_fit_costs_only_itself() -> None:
     echo = Echo(TensorSpec("x", "INT32", (-1, 2)))
 
     results = told(
-        model(echo).predict_records([{"x": [1, 2]}, {"x": [1]}, {"x": [1.5, 2]}, {"x": ["a", "b"]}, {"y": 1}, {"x": [2**40, 1]}, {"x": [3, 4]}])
+        model(echo).predict_records(
+            [
+                {"x": [1, 2]},
+                {"x": [1]},
+                {"x": [1.5, 2]},
+                {"x": ["a", "b"]},
+                {"y": 1},
+                {"x": [2**40, 1]},
+                {"x": [3, 4]},
+            ]
+        )
     )
 
     assert results == [
@@ -85,15 +104,22 @@ def test_one_record_that_does_not_fit_costs_only_itself() -> None:
 
 
 def test_features_are_stacked_in_their_order() -> None:
-    echo = Echo(TensorSpec("input", "FP32", (-1, 4)), outputs={"label": np.array([0, 2]), "scores": np.array([[0.9, 0.1, 0.0], [0.0, 0.2, 0.8]])})
+    echo = Echo(
+        TensorSpec("input", "FP32", (-1, 4)),
+        outputs={"label": np.array([0, 2]), "scores": np.array([[0.9, 0.1, 0.0], [0.0, 0.2, 0.8]])},
+    )
     records: list[dict[str, Any]] = [
         dict.fromkeys(FEATURES, 1) | {"petal_width": 4, "note": "kept out"},
         dict(zip(reversed(FEATURES), range(4), strict=True)),
     ]
 
-    results = model(echo, features=FEATURES, labels=["setosa", "versicolor"], label_field="species").predict_records(records)
+    results = model(
+        echo, features=FEATURES, labels=["setosa", "versicolor"], label_field="species"
+    ).predict_records(records)
 
-    np.testing.assert_array_equal(echo.asked[0]["input"], np.array([[1, 1, 1, 4], [3, 2, 1, 0]], np.float32))
+    np.testing.assert_array_equal(
+        echo.asked[0]["input"], np.array([[1, 1, 1, 4], [3, 2, 1, 0]], np.float32)
+    )
     assert echo.asked[0]["input"].dtype == np.float32
     assert results == [
         {"label": 0, "scores": [0.9, 0.1, 0.0], "species": "setosa"},
@@ -102,31 +128,53 @@ def test_features_are_stacked_in_their_order() -> None:
 
 
 def test_labels_can_come_from_scores() -> None:
-    echo = Echo(TensorSpec("x", "FP32", (-1,)), outputs={"id": np.array([b"a"], object), "scores": np.array([[0.1, 0.7]])})
+    echo = Echo(
+        TensorSpec("x", "FP32", (-1,)),
+        outputs={"id": np.array([b"a"], object), "scores": np.array([[0.1, 0.7]])},
+    )
     (result,) = model(echo, labels=["no", "yes"], label_from="scores").predict_records([{"x": 1}])
     assert result == {"id": "a", "scores": [0.1, 0.7], "label": "yes"}
-    with pytest.raises(InferenceError, match="The model has no output 'score' to take the label from; it has id, scores"):
+    with pytest.raises(
+        InferenceError,
+        match="The model has no output 'score' to take the label from; it has id, scores",
+    ):
         model(echo, labels=["no"], label_from="score").predict_records([{"x": 1}])
 
 
 def test_the_schema_comes_from_the_model() -> None:
-    schema = Schema(model(Echo(TensorSpec("x", "FP32", (-1, 2)), TensorSpec("n", "INT64", (-1, 1)), TensorSpec("s", "BYTES", (-1,)))).input_schema)
+    schema = Schema(
+        model(
+            Echo(
+                TensorSpec("x", "FP32", (-1, 2)),
+                TensorSpec("n", "INT64", (-1, 1)),
+                TensorSpec("s", "BYTES", (-1,)),
+            )
+        ).input_schema
+    )
 
     schema.check({"x": [1, 2], "n": 1, "s": "a"})
     schema.check({"x": [1, 2], "n": [1], "s": "a", "more": 1})
-    for wrong in ({"x": [1], "n": 1, "s": "a"}, {"x": [1, 2], "n": 1.5, "s": "a"}, {"x": [1, 2], "n": 1}):
+    for wrong in (
+        {"x": [1], "n": 1, "s": "a"},
+        {"x": [1, 2], "n": 1.5, "s": "a"},
+        {"x": [1, 2], "n": 1},
+    ):
         with pytest.raises(RecordError):
             schema.check(wrong)
 
 
 def test_a_model_that_does_not_say_what_it_takes_is_given_all_fields() -> None:
     echo = Echo()
-    assert model(echo).predict_records([{"a": 1.5, "b": [1, 2], "c": "x"}]) == [{"a": 1.5, "b": [1, 2], "c": "x"}]
+    assert model(echo).predict_records([{"a": 1.5, "b": [1, 2], "c": "x"}]) == [
+        {"a": 1.5, "b": [1, 2], "c": "x"}
+    ]
 
 
 def test_too_few_results_are_said() -> None:
     echo = Echo(TensorSpec("x", "FP32", (-1,)), outputs={"y": np.array([1.0])})
-    with pytest.raises(InferenceError, match="The model's output 'y' is for 1 records; it was asked about 2"):
+    with pytest.raises(
+        InferenceError, match="The model's output 'y' is for 1 records; it was asked about 2"
+    ):
         model(echo).predict_records([{"x": 1}, {"x": 2}])
 
 
@@ -138,12 +186,18 @@ def test_a_classifier_from_scikit_learn_answers_records_as_onnx(tmp_path: Path) 
     iris = load_iris()
     classifier = LogisticRegression(max_iter=500).fit(iris.data, iris.target)
     file = tmp_path / "iris.onnx"
-    exported = to_onnx(classifier, iris.data[:1].astype(np.float32), options={"zipmap": False}, target_opset=15)
+    exported = to_onnx(
+        classifier, iris.data[:1].astype(np.float32), options={"zipmap": False}, target_opset=15
+    )
     file.write_bytes(exported.SerializeToString())
     options = {"features": FEATURES, "labels": list(iris.target_names), "label_field": "species"}
-    answers = Answers(RecordPlan("iris", "1", "onnx", json.dumps(options), str(file)), threading.Event())
+    answers = Answers(
+        RecordPlan("iris", "1", "onnx", json.dumps(options), str(file)), threading.Event()
+    )
     answers.load()
-    values = [json.dumps(dict(zip(FEATURES, row, strict=True))).encode() for row in iris.data.tolist()]
+    values = [
+        json.dumps(dict(zip(FEATURES, row, strict=True))).encode() for row in iris.data.tolist()
+    ]
 
     found = answers.ask([record(value) for value in [JPEG, *values]])
 

@@ -16,9 +16,13 @@ from tests.servers.waiting import wait_until
 pytestmark = pytest.mark.django_db
 
 
-def deploy(slug: str, runtime: str = "python", delivery: str = Delivery.EVERY, **options: object) -> Deployment:
+def deploy(
+    slug: str, runtime: str = "python", delivery: str = Delivery.EVERY, **options: object
+) -> Deployment:
     model, _ = Model.objects.get_or_create(slug=slug, defaults={"name": slug, "partitions": 3})
-    version = ModelVersion.objects.create(model=model, version="1", runtime=runtime, options=options)
+    version = ModelVersion.objects.create(
+        model=model, version="1", runtime=runtime, options=options
+    )
     return Deployment.objects.create(version=version, kind=Kind.RECORDS, delivery=delivery, batch=8)
 
 
@@ -40,19 +44,32 @@ def send(model: str, *documents: object) -> None:
 
 
 def told(worker: RecordsWorker) -> dict[tuple[str, ...], float]:
-    return {(sample.name, *sample.labels.values()): sample.value for metric in worker.metrics() for sample in metric.samples}
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for metric in worker.metrics()
+        for sample in metric.samples
+    }
 
 
 def test_a_plan_says_what_the_deployment_asks_for() -> None:
     deploy("iris", delivery=Delivery.EXACTLY_ONCE, model="iris_model")
-    Deployment.objects.create(version=deploy("frames", model="picture_model").version, kind=Kind.PICTURES)
-    Deployment.objects.filter(version__model__slug="frames", kind=Kind.RECORDS).update(enabled=False)
+    Deployment.objects.create(
+        version=deploy("frames", model="picture_model").version, kind=Kind.PICTURES
+    )
+    Deployment.objects.filter(version__model__slug="frames", kind=Kind.RECORDS).update(
+        enabled=False
+    )
 
     plans = record_plans()
 
     assert set(plans) == {"iris@1"}
     plan = plans["iris@1"]
-    assert (plan.exactly_once, plan.batch, plan.partitions, plan.option_values) == (True, 8, 3, {"model": "iris_model"})
+    assert (plan.exactly_once, plan.batch, plan.partitions, plan.option_values) == (
+        True,
+        8,
+        3,
+        {"model": "iris_model"},
+    )
 
 
 def test_any_number_of_models_in_one_worker_come_and_go(worker: RecordsWorker) -> None:
@@ -65,9 +82,17 @@ def test_any_number_of_models_in_one_worker_come_and_go(worker: RecordsWorker) -
 
     worker.step()
     wait_until(lambda: iris_eyes.look() and free_eyes.look(), 30, "an output of each model")
-    assert [json.loads(record.value or b"") for record in (*iris_eyes.records, *free_eyes.records)] == [{"species": "versicolor"}, {"id": 7}]
+    assert [
+        json.loads(record.value or b"") for record in (*iris_eyes.records, *free_eyes.records)
+    ] == [{"species": "versicolor"}, {"id": 7}]
     assert worker.counters()["models"] == 2
-    wait_until(lambda: told(worker)["sightline_consumer_lag_records", topics.records_group("iris", "1")] == 0, 30, "the answer to be settled")
+    wait_until(
+        lambda: (
+            told(worker)["sightline_consumer_lag_records", topics.records_group("iris", "1")] == 0
+        ),
+        30,
+        "the answer to be settled",
+    )
     told_now = told(worker)
     assert told_now["sightline_model_records_total", "iris", "1", "predicted"] == 1
     assert told_now["sightline_model_state", "free", "1", "running"] == 1
@@ -90,8 +115,10 @@ def test_exactly_once_with_a_server_is_refused_in_plain_words(worker: RecordsWor
 
     lane = worker.lanes["remote@1"]
     wait_until(lambda: lane.tracker.status().state is ModelState.FAILING)
-    assert lane.tracker.status().detail == (
-        "Exactly once is for models that run in the worker itself: what a server does cannot be undone. Choose the delivery “every”."
+    assert (
+        lane.tracker.status().detail
+        == "Exactly once is for models that run in the worker itself: what a server does cannot be"
+        " undone. Choose the delivery “every”."
     )
 
 
@@ -102,10 +129,16 @@ def test_the_state_of_each_model_is_published(worker: RecordsWorker) -> None:
 
     def told() -> ModelStatus | None:
         worker.step()
-        states = [ModelStatus.from_json(record.value) for record in eyes.look() if record.key == model_key("heavy", "1").encode()]
+        states = [
+            ModelStatus.from_json(record.value)
+            for record in eyes.look()
+            if record.key == model_key("heavy", "1").encode()
+        ]
         return states[-1] if states and states[-1].state is ModelState.FAILING else None
 
     status = wait_until(told, 30, "the state")
     assert status
-    assert status.detail.endswith("cannot be loaded. FileNotFoundError: the weights are not where they should be")
+    assert status.detail.endswith(
+        "cannot be loaded. FileNotFoundError: the weights are not where they should be"
+    )
     eyes.close()

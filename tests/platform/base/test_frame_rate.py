@@ -5,14 +5,14 @@ import random
 
 import pytest
 
-from sightline.base.frame_rate import Pace
+from sightline.base.frame_rate import FrameRateLimiter
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
 
 
 def taken(fps: float, times: list[int]) -> list[int]:
-    pace = Pace(fps)
+    pace = FrameRateLimiter(fps)
     return [time for time in times if pace.takes(START + time)]
 
 
@@ -20,7 +20,9 @@ def steady(fps: float, seconds: float) -> list[int]:
     return [round(number * SECOND / fps) for number in range(round(fps * seconds))]
 
 
-@pytest.mark.parametrize(("camera", "wanted"), [(25, 10), (30, 10), (30, 7), (50, 12.5), (15, 10), (60, 0.5)])
+@pytest.mark.parametrize(
+    ("camera", "wanted"), [(25, 10), (30, 10), (30, 7), (50, 12.5), (15, 10), (60, 0.5)]
+)
 def test_it_takes_the_wanted_rate_on_average_without_drift(camera: float, wanted: float) -> None:
     times = taken(wanted, steady(camera, 100))
 

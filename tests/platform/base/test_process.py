@@ -30,7 +30,9 @@ def arenas(call: str) -> int:
     """How many pools of memory a process with 16 threads has, by glibc's own count."""
     variables = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
     command = [sys.executable, "-c", MANY_THREADS.format(call=call)]
-    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        command, env=variables, capture_output=True, text=True, check=True, timeout=60
+    )
     return done.stderr.count("Arena ")
 
 
@@ -63,8 +65,16 @@ print(gc.get_stats()[2]["collections"] - before, len(old), end="")
 
 
 def full_collections(call: str) -> int:
-    """How often a process with a million old objects looks through all, while it makes and drops a million cycles."""
-    done = subprocess.run([sys.executable, "-c", BUSY.format(call=call)], capture_output=True, text=True, check=True, timeout=60)
+    """How often a process with a million old objects looks through all, while it makes and drops
+    a million cycles.
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", BUSY.format(call=call)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
     return int(done.stdout.split()[0])
 
 
@@ -75,7 +85,8 @@ def test_what_is_old_does_not_keep_what_is_new_from_being_collected() -> None:
 HOLES = """
 from sightline.base.process import tidy
 def anonymous():
-    return next(int(line.split()[1]) for line in open("/proc/self/smaps_rollup") if line.startswith("Anonymous"))
+    lines = open("/proc/self/smaps_rollup")
+    return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous"))
 kept = [bytearray(20_000) for _ in range(4000)]
 del kept[:-1:2], kept[:-1:2], kept[:-1:2]
 before = anonymous()
@@ -84,8 +95,13 @@ print(before, anonymous())
 """
 
 
-@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only glibc keeps what is free between what is used")
+@pytest.mark.skipif(
+    not sys.platform.startswith("linux"),
+    reason="only glibc keeps what is free between what is used",
+)
 def test_what_is_free_between_what_is_used_is_given_back() -> None:
-    done = subprocess.run([sys.executable, "-c", HOLES], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(
+        [sys.executable, "-c", HOLES], capture_output=True, text=True, check=True, timeout=60
+    )
     before, after = map(int, done.stdout.split())
     assert after < before / 2

@@ -11,7 +11,10 @@ def test_a_dns_label_is_a_slug(slug: str) -> None:
     validate_slug(slug)
 
 
-@pytest.mark.parametrize("slug", ["", "-a", "a-", "Dock", "a b", "a.b", "a/b", "a_b", "dück", "x" * 64, "a\n", "..", "%2e"])
+@pytest.mark.parametrize(
+    "slug",
+    ["", "-a", "a-", "Dock", "a b", "a.b", "a/b", "a_b", "dück", "x" * 64, "a\n", "..", "%2e"],
+)
 def test_anything_else_is_none(slug: str) -> None:
     with pytest.raises(ValidationError, match="lower-case letters, digits and hyphens"):
         validate_slug(slug)

@@ -29,7 +29,9 @@ def prepare(**options: object) -> str:
 def run(database: str, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {**os.environ, "DATABASE_URL": database, "DATA_DIR": str(folder)}
     command = [sys.executable, "manage.py", "prepare", "--wait", "0", *arguments]
-    return subprocess.run(command, cwd=HOME, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, cwd=HOME, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 @pytest.mark.django_db

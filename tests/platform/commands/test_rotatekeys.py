@@ -30,9 +30,15 @@ def test_passwords_change_over_to_the_newest_key(settings: Settings) -> None:
     settings.CREDENTIAL_KEYS = [new, old]
     said = io.StringIO()
 
-    with pytest.raises(CommandError, match=r"None of the keys fits the passwords of roof\. Enter those again"):
+    with pytest.raises(
+        CommandError, match=r"None of the keys fits the passwords of roof\. Enter those again"
+    ):
         call_command("rotatekeys", stdout=said)
 
     assert said.getvalue() == "2 camera passwords are now encrypted with the newest key.\n"
     settings.CREDENTIAL_KEYS = [new]
-    assert [Camera.objects.get(slug=slug).password for slug in ("dock", "gate", "open")] == ["d0ck", "g@te", ""]
+    assert [Camera.objects.get(slug=slug).password for slug in ("dock", "gate", "open")] == [
+        "d0ck",
+        "g@te",
+        "",
+    ]

@@ -32,7 +32,9 @@ class Done(NamedTuple):
 
 
 @pytest.fixture
-def run(embedded: str, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch) -> Run:
+def run(
+    embedded: str, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: pytest.MonkeyPatch
+) -> Run:
     """Runs a command in this process. ``status`` is the exit status that it must have."""
 
     def run(command: str, *arguments: object, stdin: bytes = b"", status: int = 0) -> Done:
@@ -50,10 +52,25 @@ def run(embedded: str, capsysbinary: pytest.CaptureFixture[bytes], monkeypatch: 
     return run
 
 
-def manage(*command: object, embedded: str = "", stdin: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:
+def manage(
+    *command: object, embedded: str = "", stdin: bytes = b"", **environment: str
+) -> subprocess.CompletedProcess[bytes]:
     """A process of its own, as a shell runs it."""
-    found = {**os.environ, "KAFKA_BOOTSTRAP_SERVERS": embedded, "KAFKA_EMBEDDED": "1", **environment}
-    return subprocess.run(list(map(str, command)), input=stdin, env=found, cwd=HOME, capture_output=True, timeout=60, check=False)
+    found = {
+        **os.environ,
+        "KAFKA_BOOTSTRAP_SERVERS": embedded,
+        "KAFKA_EMBEDDED": "1",
+        **environment,
+    }
+    return subprocess.run(
+        list(map(str, command)),
+        input=stdin,
+        env=found,
+        cwd=HOME,
+        capture_output=True,
+        timeout=60,
+        check=False,
+    )
 
 
 @pytest.fixture
@@ -82,11 +99,23 @@ def all_of(topic: Topic, count: int) -> list[Record]:
 
 
 def test_lines_are_sent_with_key_and_headers(run: Run, topic: Topic) -> None:
-    done = run("send", topic.name, "--key", "k", "--header", "a=1", "--header", "b=x=y", stdin=b'{"id": 1}\r\n\n{"id": 2}')
+    done = run(
+        "send",
+        topic.name,
+        "--key",
+        "k",
+        "--header",
+        "a=1",
+        "--header",
+        "b=x=y",
+        stdin=b'{"id": 1}\r\n\n{"id": 2}',
+    )
 
     records = all_of(topic, 2)
     assert [record.value for record in records] == [b'{"id": 1}', b'{"id": 2}']
-    assert {(record.key, record.headers) for record in records} == {(b"k", (("a", b"1"), ("b", b"x=y")))}
+    assert {(record.key, record.headers) for record in records} == {
+        (b"k", (("a", b"1"), ("b", b"x=y")))
+    }
     assert done.stdout == b""
     assert done.stderr.decode().strip() == f"2 records sent to {topic.name}"
 
@@ -142,9 +171,17 @@ def test_values_that_are_no_json_are_lines_of_json_all_the_same(run: Run, topic:
 
 
 def test_an_envelope_shows_all_of_a_record(run: Run, topic: Topic) -> None:
-    put(topic, b'{"id": 1}', key=b"k\xff", headers=[("a", b"1"), ("a", b"2")], timestamp=1_700_000_000_123)
+    put(
+        topic,
+        b'{"id": 1}',
+        key=b"k\xff",
+        headers=[("a", b"1"), ("a", b"2")],
+        timestamp=1_700_000_000_123,
+    )
 
-    (line,) = run("receive", topic.name, "--from-beginning", "--count", 1, "--envelope").stdout.splitlines()
+    (line,) = run(
+        "receive", topic.name, "--from-beginning", "--count", 1, "--envelope"
+    ).stdout.splitlines()
 
     assert json.loads(line) == {
         "topic": topic.name,
@@ -159,7 +196,12 @@ def test_an_envelope_shows_all_of_a_record(run: Run, topic: Topic) -> None:
 
 def test_records_are_received_from_a_moment_on(run: Run, topic: Topic) -> None:
     for hour, partition in ((10, 0), (11, 0), (12, 0), (9, 1), (13, 1)):
-        put(topic, b"%d" % hour, partition=partition, timestamp=int(datetime(2026, 5, 1, hour, tzinfo=UTC).timestamp() * 1000))
+        put(
+            topic,
+            b"%d" % hour,
+            partition=partition,
+            timestamp=int(datetime(2026, 5, 1, hour, tzinfo=UTC).timestamp() * 1000),
+        )
 
     done = run("receive", topic.name, "--since", "2026-05-01T11:00", "--count", 3)
     assert sorted(done.stdout.split()) == [b"11", b"12", b"13"]
@@ -169,14 +211,28 @@ def test_records_are_received_from_a_moment_on(run: Run, topic: Topic) -> None:
 def test_raw_values_come_as_they_are(run: Run, topic: Topic) -> None:
     put(topic, b"one", b'{"id":  2}', JPEG)
 
-    assert run("receive", topic.name, "--offset", 0, "--count", 2, "--raw").stdout == b'one\n{"id":  2}\n'
-    assert run("receive", topic.name, "--last", 1, "--partition", 0, "--count", 1, "--raw").stdout == JPEG
+    assert (
+        run("receive", topic.name, "--offset", 0, "--count", 2, "--raw").stdout
+        == b'one\n{"id":  2}\n'
+    )
+    assert (
+        run("receive", topic.name, "--last", 1, "--partition", 0, "--count", 1, "--raw").stdout
+        == JPEG
+    )
 
 
 def test_pictures_are_saved_to_files(run: Run, topic: Topic, tmp_path: Path) -> None:
     put(topic, JPEG, b"{}")
 
-    done = run("receive", topic.name, "--from-beginning", "--count", 2, "--save", tmp_path / "new" / "folder")
+    done = run(
+        "receive",
+        topic.name,
+        "--from-beginning",
+        "--count",
+        2,
+        "--save",
+        tmp_path / "new" / "folder",
+    )
 
     first, second = (json.loads(line) for line in done.stdout.splitlines())
     assert Path(first["file"]).name == f"{topic.name}-0-0.jpg"
@@ -219,7 +275,15 @@ def test_a_reader_that_goes_is_no_trouble(embedded: str, topic: Topic, tmp_path:
 
 
 def test_a_missing_broker_is_said_plainly(tmp_path: Path) -> None:
-    done = manage(sys.executable, "manage.py", "send", "x", stdin=b"1\n", DATA_DIR=str(tmp_path), KAFKA_EMBEDDED="")
+    done = manage(
+        sys.executable,
+        "manage.py",
+        "send",
+        "x",
+        stdin=b"1\n",
+        DATA_DIR=str(tmp_path),
+        KAFKA_EMBEDDED="",
+    )
     assert done.returncode == 1
     assert b"start `manage.py up`, or set KAFKA_BOOTSTRAP_SERVERS" in done.stderr
     assert done.stdout == b""

@@ -23,7 +23,11 @@ def said(*arguments: str) -> str:
 
 
 def iris(partitions: int = 3) -> None:
-    version = ModelVersion.objects.create(model=Model.objects.create(slug="iris", name="Iris", partitions=partitions), version="1", runtime="onnx")
+    version = ModelVersion.objects.create(
+        model=Model.objects.create(slug="iris", name="Iris", partitions=partitions),
+        version="1",
+        runtime="onnx",
+    )
     Deployment.objects.create(version=version, kind=Kind.RECORDS)
 
 
@@ -33,7 +37,9 @@ def topic(embedded: str, request: pytest.FixtureRequest) -> Topic:
 
 
 @pytest.fixture
-def kafka(kafka_server: KafkaServer, settings: Settings, request: pytest.FixtureRequest) -> KafkaServer:
+def kafka(
+    kafka_server: KafkaServer, settings: Settings, request: pytest.FixtureRequest
+) -> KafkaServer:
     settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED = kafka_server.bootstrap, False
     settings.TOPIC_PREFIX = f"tools{abs(hash(request.node.nodeid))}"
     return kafka_server
@@ -49,7 +55,13 @@ def test_create_makes_the_topics_of_models_that_take_records() -> None:
 def test_peek_shows_the_newest_records_of_all_partitions(topic: Topic) -> None:
     producer = Producer()
     for number in range(30):
-        producer.send(topic, json.dumps({"id": number}).encode(), key=f"k{number}", partition=number % 3, timestamp=1_700_000_000_000 + number)
+        producer.send(
+            topic,
+            json.dumps({"id": number}).encode(),
+            key=f"k{number}",
+            partition=number % 3,
+            timestamp=1_700_000_000_000 + number,
+        )
     producer.flush(10)
 
     shown = said("peek", topic.name, "-n", "2")
@@ -86,7 +98,19 @@ def test_a_topic_that_is_not_there_is_said_plainly() -> None:
 @pytest.mark.slow
 @pytest.mark.usefixtures("kafka")
 def test_create_takes_partitions_replication_and_settings() -> None:
-    assert said("create", "orders", "--partitions", "3", "--replication", "1", "--config", "retention.ms=3600000") == "orders\n"
+    assert (
+        said(
+            "create",
+            "orders",
+            "--partitions",
+            "3",
+            "--replication",
+            "1",
+            "--config",
+            "retention.ms=3600000",
+        )
+        == "orders\n"
+    )
 
     assert said("describe", "orders") == (
         "orders\n"
@@ -97,7 +121,9 @@ def test_create_takes_partitions_replication_and_settings() -> None:
     )
     with pytest.raises(CommandError, match="There is already a topic orders"):
         said("create", "orders")
-    with pytest.raises(CommandError, match="Kafka does not create orders2: Unknown topic config name: nonsense"):
+    with pytest.raises(
+        CommandError, match="Kafka does not create orders2: Unknown topic config name: nonsense"
+    ):
         said("create", "orders2", "--config", "nonsense=1")
     with pytest.raises(CommandError, match=r"Kafka does not create orders3: .*replication"):
         said("create", "orders3", "--replication", "3")

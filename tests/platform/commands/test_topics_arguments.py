@@ -24,7 +24,9 @@ def said(*arguments: str) -> list[str]:
 def test_create_makes_what_is_missing_and_list_shows_it() -> None:
     Camera.objects.create(slug="dock", name="Dock", kind="demo", url="demo:conveyor", imprint=True)
     Camera.objects.create(slug="gate", name="Gate", kind="demo", url="demo:conveyor")
-    ModelVersion.objects.create(model=Model.objects.create(slug="qr", name="QR"), version="1", runtime="builtin-qr")
+    ModelVersion.objects.create(
+        model=Model.objects.create(slug="qr", name="QR"), version="1", runtime="builtin-qr"
+    )
     wanted = [
         *topics.platform_topics(),
         *topics.camera_topics("dock", imprint=True),
@@ -49,11 +51,15 @@ def test_list_leaves_out_what_is_not_ours(settings: Settings) -> None:
     producer.flush(10)
 
     assert said("list") == []
-    assert any(line.startswith(f"{settings.TOPIC_PREFIX}x.stranger\t") for line in said("list", "--all"))
+    assert any(
+        line.startswith(f"{settings.TOPIC_PREFIX}x.stranger\t") for line in said("list", "--all")
+    )
 
 
 def test_a_missing_broker_is_said_plainly(settings: Settings) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
 
-    with pytest.raises(CommandError, match=r"start `manage\.py up`, or set KAFKA_BOOTSTRAP_SERVERS"):
+    with pytest.raises(
+        CommandError, match=r"start `manage\.py up`, or set KAFKA_BOOTSTRAP_SERVERS"
+    ):
         call_command("topics", "list")

@@ -17,7 +17,11 @@ COUNT = 300
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Connection]:
-    folders = {"data_folder_in": str(tmp_path), "data_folder_out": str(tmp_path), "control_folder": str(tmp_path / "control")}
+    folders = {
+        "data_folder_in": str(tmp_path),
+        "data_folder_out": str(tmp_path),
+        "control_folder": str(tmp_path / "control"),
+    }
     with Connection("filesystem://", transport=Transport, transport_options=folders) as opened:
         yield opened
 

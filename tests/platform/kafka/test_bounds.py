@@ -87,7 +87,9 @@ def test_without_any_broker_the_way_out_is_named(settings: Settings) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
     producer = Producer()
 
-    with pytest.raises(KafkaUnavailable, match=r"start `manage\.py up`, or set KAFKA_BOOTSTRAP_SERVERS"):
+    with pytest.raises(
+        KafkaUnavailable, match=r"start `manage\.py up`, or set KAFKA_BOOTSTRAP_SERVERS"
+    ):
         bootstrap_servers()
     assert producer.send(TOPIC, b"x") is False
     assert "manage.py up" in producer.last_error
@@ -95,7 +97,9 @@ def test_without_any_broker_the_way_out_is_named(settings: Settings) -> None:
     assert producer.flush(1) == 0
 
 
-def test_the_broker_of_this_machine_is_found_by_its_file(settings: Settings, tmp_path: object) -> None:
+def test_the_broker_of_this_machine_is_found_by_its_file(
+    settings: Settings, tmp_path: object
+) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
     settings.DATA_DIR = tmp_path
     (settings.DATA_DIR / "broker.address").write_text("127.0.0.1:5\n", encoding="utf-8")
@@ -104,7 +108,12 @@ def test_the_broker_of_this_machine_is_found_by_its_file(settings: Settings, tmp
 
 
 def test_security_settings_are_passed_through() -> None:
-    variables = {"PROTOCOL": "SASL_SSL", "SASL_MECHANISM": "SCRAM-SHA-512", "SASL_USERNAME": "sightline", "SSL_CA_LOCATION": "/etc/ca.pem"}
+    variables = {
+        "PROTOCOL": "SASL_SSL",
+        "SASL_MECHANISM": "SCRAM-SHA-512",
+        "SASL_USERNAME": "sightline",
+        "SSL_CA_LOCATION": "/etc/ca.pem",
+    }
 
     assert security(variables) == {
         "security.protocol": "SASL_SSL",
@@ -120,7 +129,9 @@ def test_a_security_setting_that_does_not_exist_is_named(settings: Settings) -> 
     producer = Producer()
 
     for question in (lambda: Consumer().poll(0), lambda: Admin().partitions()):
-        with pytest.raises(KafkaUnavailable, match=r'cannot be reached with these settings: .*"sasl\.mechansim"'):
+        with pytest.raises(
+            KafkaUnavailable, match=r'cannot be reached with these settings: .*"sasl\.mechansim"'
+        ):
             question()
     assert producer.send(TOPIC, b"x") is False
     assert "sasl.mechansim" in producer.last_error

@@ -62,12 +62,18 @@ def test_everybody_goes_on_when_the_broker_was_killed(broker: BrokerProcess) -> 
         producer.send(TOPIC, b"lost")
         member.turn()
         watcher.turn()
-        return not any(client.health.reachable for client in (producer, member.consumer, watcher.consumer))
+        return not any(
+            client.health.reachable for client in (producer, member.consumer, watcher.consumer)
+        )
 
     wait_until(lambda: both_read(b"before"), 20, "both to read")
     broker.child.kill()
     wait_until(all_notice, 20, "all to notice")
-    wait_until(lambda: not producer.send(TOPIC, b"lost") or producer.failed, 20, "lost records to be counted")
+    wait_until(
+        lambda: not producer.send(TOPIC, b"lost") or producer.failed,
+        20,
+        "lost records to be counted",
+    )
     broker.start()
     wait_until(lambda: both_read(b"after"), 30, "both to read again")
     producer.flush(10)
@@ -80,12 +86,22 @@ def test_everybody_goes_on_when_the_broker_was_killed(broker: BrokerProcess) -> 
 
 
 @pytest.mark.slow
-def test_who_waits_to_join_a_group_while_the_broker_stands_still_gets_in(broker: BrokerProcess, tmp_path: Path) -> None:
-    """The embedded broker takes both for dead then, the one that is and the one that waits until this is certain, and never answers it."""
+def test_who_waits_to_join_a_group_while_the_broker_stands_still_gets_in(
+    broker: BrokerProcess, tmp_path: Path
+) -> None:
+    """The embedded broker takes both for dead then, the one that is and the one that waits until
+    this is certain, and never answers it.
+    """
     producer, member = Producer(), Reading(Consumer("restart.group"))
     producer.send(TOPIC, b"before")
-    here = {"KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{broker.port}", "KAFKA_EMBEDDED": "1", "DJANGO_SETTINGS_MODULE": "sightline.settings"}
-    with Child([sys.executable, "-c", OTHER_MEMBER], tmp_path / "other.log", env=here, cwd=HOME) as other:
+    here = {
+        "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{broker.port}",
+        "KAFKA_EMBEDDED": "1",
+        "DJANGO_SETTINGS_MODULE": "sightline.settings",
+    }
+    with Child(
+        [sys.executable, "-c", OTHER_MEMBER], tmp_path / "other.log", env=here, cwd=HOME
+    ) as other:
         other.wait_until(lambda: "mine" in other.tail(), 30, "the other to have the partitions")
         other.kill()
     member.consumer.subscribe([TOPIC])
@@ -105,5 +121,8 @@ def test_who_waits_to_join_a_group_while_the_broker_stands_still_gets_in(broker:
 
 
 def test_a_port_in_use_is_said_plainly() -> None:
-    with MuteServer() as mute, pytest.raises(CommandError, match=f"Port {mute.port} cannot be used: .*in use"):
+    with (
+        MuteServer() as mute,
+        pytest.raises(CommandError, match=f"Port {mute.port} cannot be used: .*in use"),
+    ):
         call_command("runbroker", mute.port)

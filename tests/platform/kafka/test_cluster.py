@@ -1,4 +1,6 @@
-"""The same code on a real Apache Kafka: topics as asked for, logins, and a group that shares partitions."""
+"""The same code on a real Apache Kafka: topics as asked for, logins, and a group that shares
+partitions.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 from pytest_django import Settings
 
-from sightline.kafka import Admin, Consumer, KafkaUnavailable, Producer, TopicKeeper, topics
+from sightline.kafka import Admin, Consumer, KafkaUnavailable, Producer, TopicWatchdog, topics
 from tests.servers.kafka import KafkaServer
 from tests.servers.waiting import wait_until
 from tests.support import frame, reading, send_frame
@@ -20,7 +22,9 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def cluster(kafka_server: KafkaServer, settings: Settings, request: pytest.FixtureRequest) -> KafkaServer:
+def cluster(
+    kafka_server: KafkaServer, settings: Settings, request: pytest.FixtureRequest
+) -> KafkaServer:
     settings.KAFKA_BOOTSTRAP_SERVERS = kafka_server.bootstrap
     settings.KAFKA_EMBEDDED = False
     settings.TOPIC_PREFIX = request.node.name.replace("[", "-").replace("]", "")[:60]
@@ -36,7 +40,11 @@ def config(server: KafkaServer, topic: str) -> dict[str, str | None]:
 
 def test_topics_are_made_as_asked_for(cluster: KafkaServer, settings: Settings) -> None:
     settings.CAPTURE_PARTITIONS = 12
-    wanted = [*topics.platform_topics(), *topics.camera_topics("dock", imprint=True), topics.errors("qr", "1")]
+    wanted = [
+        *topics.platform_topics(),
+        *topics.camera_topics("dock", imprint=True),
+        topics.errors("qr", "1"),
+    ]
     admin = Admin()
 
     created = admin.ensure(wanted)
@@ -45,7 +53,9 @@ def test_topics_are_made_as_asked_for(cluster: KafkaServer, settings: Settings) 
     assert admin.ensure(wanted) == Admin().ensure(wanted) == []
     wait_until(lambda: {topic.name for topic in wanted} <= Admin().partitions().keys())
     partitions = Admin().partitions()
-    assert {topic.name: partitions[topic.name] for topic in wanted} == {topic.name: topic.partitions for topic in wanted}
+    assert {topic.name: partitions[topic.name] for topic in wanted} == {
+        topic.name: topic.partitions for topic in wanted
+    }
     for topic in wanted:
         assert topic.config.items() <= config(cluster, topic.name).items()
 
@@ -89,7 +99,9 @@ def test_the_right_login_works(cluster: KafkaServer, settings: Settings) -> None
     assert producer.delivered == 1
 
 
-def test_a_wrong_login_is_said_plainly(cluster: KafkaServer, settings: Settings, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_wrong_login_is_said_plainly(
+    cluster: KafkaServer, settings: Settings, caplog: pytest.LogCaptureFixture
+) -> None:
     login(settings, cluster, "wr0ng")
     producer = Producer(**{"message.timeout.ms": 1000})
     producer.send(topics.status(), b"{}")
@@ -106,7 +118,7 @@ def test_a_topic_that_somebody_deleted_is_made_anew(cluster: KafkaServer) -> Non
     topic = topics.frames("dock")
     Admin().ensure([topic])
     producer = Producer()
-    keeper = TopicKeeper(producer)
+    keeper = TopicWatchdog(producer)
     client = AdminClient({"bootstrap.servers": cluster.bootstrap})
 
     def keep() -> list[str]:
@@ -121,8 +133,12 @@ def test_a_topic_that_somebody_deleted_is_made_anew(cluster: KafkaServer) -> Non
     assert topic.config.items() <= config(cluster, topic.name).items()
 
 
-def test_the_garbage_collector_may_drop_an_admin_in_librdkafkas_own_thread(cluster: KafkaServer) -> None:
-    """While that hands over an answer that nobody waits for any more: it used to crash the process."""
+def test_the_garbage_collector_may_drop_an_admin_in_librdkafkas_own_thread(
+    cluster: KafkaServer,
+) -> None:
+    """While that hands over an answer that nobody waits for any more: it used to crash the
+    process.
+    """
     admin = Admin()
     admin.partitions()
     dropped = weakref.ref(admin)
@@ -147,7 +163,11 @@ def test_the_garbage_collector_may_drop_an_admin_in_librdkafkas_own_thread(clust
 
     assert dropped() is None
     assert collecting != [threading.current_thread().name]
-    wait_until(lambda: not any(thread.name == "kafka-close" for thread in threading.enumerate()), 20, "the client to be closed")
+    wait_until(
+        lambda: not any(thread.name == "kafka-close" for thread in threading.enumerate()),
+        20,
+        "the client to be closed",
+    )
 
 
 def test_a_group_may_be_asked_about_that_nobody_knows(cluster: KafkaServer) -> None:
@@ -160,7 +180,9 @@ def test_a_group_may_be_asked_about_that_nobody_knows(cluster: KafkaServer) -> N
     assert admin.lag("unseen-0", {name: 1}) == {(name, 0): 0}
 
 
-def test_a_group_is_asked_about_again_after_the_broker_was_away(cluster: KafkaServer, settings: Settings) -> None:
+def test_a_group_is_asked_about_again_after_the_broker_was_away(
+    cluster: KafkaServer, settings: Settings
+) -> None:
     topic = topics.frames("dock")
     Admin().ensure([topic])
     member = Consumer(settings.TOPIC_PREFIX)
@@ -173,5 +195,8 @@ def test_a_group_is_asked_about_again_after_the_broker_was_away(cluster: KafkaSe
         admin.committed(settings.TOPIC_PREFIX, [(topic.name, 0)], timeout=0.5)
     cluster.resume()
 
-    wait_until(lambda: admin.committed(settings.TOPIC_PREFIX, [(topic.name, 0)]) == {(topic.name, 0): 7}, 30)
+    wait_until(
+        lambda: admin.committed(settings.TOPIC_PREFIX, [(topic.name, 0)]) == {(topic.name, 0): 7},
+        30,
+    )
     member.close()

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from sightline.kafka import Admin, Consumer, Producer, TopicKeeper, topics
+from sightline.kafka import Admin, Consumer, Producer, TopicWatchdog, topics
 from sightline.kafka.topics import Topic
 from tests.servers.kafka import KafkaServer
 from tests.servers.waiting import wait_until
@@ -22,11 +22,17 @@ def come_back_empty(server: KafkaServer) -> None:
     server.start()
 
 
-@pytest.mark.parametrize("others", [[], [topics.predictions("dock")]], ids=["alone", "beside a topic that others make anew"])
-def test_a_producer_makes_its_topic_anew_and_delivers_again(server: KafkaServer, others: list[Topic]) -> None:
+@pytest.mark.parametrize(
+    "others",
+    [[], [topics.predictions("dock")]],
+    ids=["alone", "beside a topic that others make anew"],
+)
+def test_a_producer_makes_its_topic_anew_and_delivers_again(
+    server: KafkaServer, others: list[Topic]
+) -> None:
     Admin().ensure([DOCK, *others])
     producer = Producer()
-    keeper = TopicKeeper(producer)
+    keeper = TopicWatchdog(producer)
 
     def delivers(*wanted: Topic) -> bool:
         since = time.monotonic()
@@ -50,10 +56,14 @@ def test_a_producer_makes_its_topic_anew_and_delivers_again(server: KafkaServer,
 
 
 def test_a_record_that_is_refused_for_want_of_its_topic_waits_for_it(server: KafkaServer) -> None:
-    """librdkafka knows that the topic is gone, and takes no record for it: that is to be told, too."""
+    """librdkafka knows that the topic is gone, and takes no record for it: that is to be told,
+    too.
+    """
     admin = Admin()
     admin.ensure([DOCK])
-    producer = Producer(**{"topic.metadata.propagation.max.ms": 100})  # as if it were older than half a minute
+    producer = Producer(
+        **{"topic.metadata.propagation.max.ms": 100}
+    )  # as if it were older than half a minute
 
     def delivers() -> bool:
         before = producer.delivered
@@ -73,7 +83,9 @@ def test_a_record_that_is_refused_for_want_of_its_topic_waits_for_it(server: Kaf
 
 
 def test_a_member_reads_again_once_its_topic_is_made_anew(server: KafkaServer) -> None:
-    """librdkafka's member shares out what it finds while it joins, and does not look again when it finds what it had before it lost all."""
+    """librdkafka's member shares out what it finds while it joins, and does not look again when
+    it finds what it had before it lost all.
+    """
     Admin().ensure([DOCK])
     shares: list[int] = []
     member, before = Consumer("group"), Producer()
@@ -91,7 +103,8 @@ def test_a_member_reads_again_once_its_topic_is_made_anew(server: KafkaServer) -
         member.poll(0.1)
         return shares[-1:] == [0] or time.monotonic() > without + 2 * SESSION_SECONDS
 
-    # Mostly it joins at once, for nothing, and says so. Whatever it makes of this, it has to notice the new topic.
+    # Mostly it joins at once, for nothing, and says so. Whatever it makes of this, it has to notice
+    # the new topic.
     wait_until(has_noticed, 60, "a share of nothing, or two sessions to be over")
     Admin().ensure([DOCK])
     after = Producer()

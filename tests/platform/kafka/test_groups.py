@@ -1,4 +1,6 @@
-"""Asking how far a group is while its broker settles. The real answers come from a real broker in test_kafka_cluster.py; when they come is chance."""
+"""Asking how far a group is while its broker settles. The real answers come from a real broker
+in test_kafka_cluster.py; when they come is chance.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from sightline.kafka.groups import committed_offsets
 
 
 class Settling:
-    """A consumer whose broker answers ``answers`` one after the other, and at last with an offset."""
+    """A consumer whose broker answers ``answers`` one after the other, and at last with an
+    offset.
+    """
 
     def __init__(self, *answers: int) -> None:
         self.answers = list(answers)
@@ -26,11 +30,17 @@ class Settling:
 
 
 def ask(broker: Settling, timeout: float) -> list[TopicPartition]:
-    return committed_offsets(cast(confluent_kafka.Consumer, broker), [TopicPartition("frames", 0)], timeout)
+    return committed_offsets(
+        cast(confluent_kafka.Consumer, broker), [TopicPartition("frames", 0)], timeout
+    )
 
 
 def test_a_broker_that_settles_is_asked_again() -> None:
-    broker = Settling(KafkaError.NOT_COORDINATOR, KafkaError.COORDINATOR_NOT_AVAILABLE, KafkaError.COORDINATOR_LOAD_IN_PROGRESS)
+    broker = Settling(
+        KafkaError.NOT_COORDINATOR,
+        KafkaError.COORDINATOR_NOT_AVAILABLE,
+        KafkaError.COORDINATOR_LOAD_IN_PROGRESS,
+    )
 
     assert [place.offset for place in ask(broker, timeout=60)] == [7]
     assert broker.asked == 4

@@ -10,7 +10,7 @@ from functools import partial
 
 import pytest
 
-from sightline.kafka import Admin, LiveConsumer, Producer, topics
+from sightline.kafka import Admin, LatestConsumer, Producer, topics
 from tests.servers.kafka import KafkaServer
 from tests.servers.waiting import wait_until
 
@@ -46,11 +46,17 @@ class Camera:
             self.sent = number
 
 
-def test_after_an_outage_new_records_come_before_the_group_is_whole_again(server: KafkaServer, caplog: pytest.LogCaptureFixture) -> None:
+def test_after_an_outage_new_records_come_before_the_group_is_whole_again(
+    server: KafkaServer, caplog: pytest.LogCaptureFixture
+) -> None:
     Admin().ensure([DOCK])
     told: list[tuple[str, object]] = []
-    camera, member = Camera(), LiveConsumer("group")
-    member.follow([DOCK], on_assign=lambda them: told.append(("assigned", list(them))), on_revoke=lambda them: told.append(("revoked", list(them))))
+    camera, member = Camera(), LatestConsumer("group")
+    member.follow(
+        [DOCK],
+        on_assign=lambda them: told.append(("assigned", list(them))),
+        on_revoke=lambda them: told.append(("revoked", list(them))),
+    )
 
     def newer(number: int) -> bool:
         record = member.poll(0.1)

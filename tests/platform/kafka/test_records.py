@@ -17,13 +17,27 @@ def topic(embedded: str, request: pytest.FixtureRequest) -> Topic:
 
 def test_a_record_arrives_as_it_was_sent(topic: Topic) -> None:
     producer = Producer()
-    sent = producer.send(topic, b"\xff\xd8", key="dock", headers={"seq": b"7", "bytes": b"\xff\x00", "empty": b""}, timestamp=1_700_000_000_123)
+    sent = producer.send(
+        topic,
+        b"\xff\xd8",
+        key="dock",
+        headers={"seq": b"7", "bytes": b"\xff\x00", "empty": b""},
+        timestamp=1_700_000_000_123,
+    )
 
     with reading(topic) as reader:
         record = reader.wait()[0]
 
     assert sent
-    assert record == Record(topic.name, 0, 0, 1_700_000_000_123, b"dock", b"\xff\xd8", (("seq", b"7"), ("bytes", b"\xff\x00"), ("empty", b"")))
+    assert record == Record(
+        topic.name,
+        0,
+        0,
+        1_700_000_000_123,
+        b"dock",
+        b"\xff\xd8",
+        (("seq", b"7"), ("bytes", b"\xff\x00"), ("empty", b"")),
+    )
     assert record.header_map == {"seq": b"7", "bytes": b"\xff\x00", "empty": b""}
 
 

@@ -9,20 +9,33 @@ from sightline.kafka.stall_detector import (
     LEADERLESS_LOOKS,
     UNCONNECTED_SECONDS,
     UNREAD_LOOKS,
-    Leaders,
+    StallDetector,
 )
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 
 
 def statistics(**fields: object) -> str:
-    """Of a client that is connected to its only broker and reads one partition; the fields of librdkafka that are looked at."""
-    partition = {"leader": 1, "leader_epoch": 4, "broker": 1, "hi_offset": 7, "unknown": False, "desired": True, **fields}
-    found = {"brokers": {"one": {"state": "UP", "nodeid": 1}}, "topics": {"frames": {"partitions": {"0": partition}}}}
+    """Of a client that is connected to its only broker and reads one partition; the fields of
+    librdkafka that are looked at.
+    """
+    partition = {
+        "leader": 1,
+        "leader_epoch": 4,
+        "broker": 1,
+        "hi_offset": 7,
+        "unknown": False,
+        "desired": True,
+        **fields,
+    }
+    found = {
+        "brokers": {"one": {"state": "UP", "nodeid": 1}},
+        "topics": {"frames": {"partitions": {"0": partition}}},
+    }
     return orjson.dumps(found).decode()
 
 
-def lost(leaders: Leaders, *looks: str) -> bool:
+def lost(leaders: StallDetector, *looks: str) -> bool:
     """Whether the partitions count as lost after these looks."""
     for look in looks:
         leaders.look(look)
@@ -31,7 +44,7 @@ def lost(leaders: Leaders, *looks: str) -> bool:
 
 @pytest.mark.parametrize("sign", ["broker", "hi_offset"])
 def test_a_topic_that_was_deleted_and_made_anew_is_lost(sign: str) -> None:
-    leaders = Leaders()
+    leaders = StallDetector()
     gone, back = statistics(unknown=True, **{sign: -1}), statistics(**{sign: -1})
 
     assert not lost(leaders, *[gone] * 10), "a new client would not find it, either"
@@ -40,11 +53,13 @@ def test_a_topic_that_was_deleted_and_made_anew_is_lost(sign: str) -> None:
 
     leaders.renewed()
     assert not lost(leaders, *[statistics(leader_epoch=0)] * 10)
-    assert lost(leaders, *[back] * UNREAD_LOOKS), "it may be deleted again as soon as it is read again"
+    assert lost(leaders, *[back] * UNREAD_LOOKS), (
+        "it may be deleted again as soon as it is read again"
+    )
 
 
 def test_new_clients_are_not_made_one_after_the_other_where_none_helps() -> None:
-    leaders = Leaders()
+    leaders = StallDetector()
     unread = [statistics(broker=-1)] * UNREAD_LOOKS
 
     assert lost(leaders, *unread)
@@ -54,13 +69,19 @@ def test_new_clients_are_not_made_one_after_the_other_where_none_helps() -> None
 
 
 def test_what_nobody_wants_and_what_is_read_is_not_lost() -> None:
-    assert not lost(Leaders(), *[statistics()] * 10, *[statistics(desired=False, broker=-1)] * 10)
-    assert not lost(Leaders(), *[statistics(broker=-1), statistics()] * 10), "for a moment it may be so"
+    assert not lost(
+        StallDetector(), *[statistics()] * 10, *[statistics(desired=False, broker=-1)] * 10
+    )
+    assert not lost(StallDetector(), *[statistics(broker=-1), statistics()] * 10), (
+        "for a moment it may be so"
+    )
 
 
 @pytest.mark.parametrize(("epoch", "had_one"), [(4, True), (-1, False)])
-def test_a_partition_that_had_a_leader_and_stays_without_one_is_lost(epoch: int, had_one: bool) -> None:
-    leaders = Leaders()
+def test_a_partition_that_had_a_leader_and_stays_without_one_is_lost(
+    epoch: int, had_one: bool
+) -> None:
+    leaders = StallDetector()
     leaderless = statistics(leader=-1, leader_epoch=epoch)
 
     assert not lost(leaders, *[leaderless] * (LEADERLESS_LOOKS - 1))
@@ -69,35 +90,59 @@ def test_a_partition_that_had_a_leader_and_stays_without_one_is_lost(epoch: int,
 
 def brokers(*states: str, seconds: float = 0.1) -> str:
     """Of a client that reads a topic, with brokers in these states for so long."""
-    known = {str(number): {"state": state, "nodeid": number, "stateage": int(seconds * 1e6)} for number, state in enumerate(states)}
+    known = {
+        str(number): {"state": state, "nodeid": number, "stateage": int(seconds * 1e6)}
+        for number, state in enumerate(states)
+    }
     found = {"brokers": known, "topics": {"frames": {"partitions": {}}}}
     return orjson.dumps(found).decode()
 
 
 def test_a_client_that_connects_to_nobody_is_lost_and_one_that_tries_is_not() -> None:
-    leaders = Leaders()
+    leaders = StallDetector()
     long = 1.1 * UNCONNECTED_SECONDS
 
-    assert not lost(leaders, brokers("INIT", "INIT", seconds=0.9 * UNCONNECTED_SECONDS), brokers("INIT", "TRY_CONNECT", seconds=long))
-    assert not lost(leaders, *[brokers("INIT", "INIT")] * 20), "Kafka is away: between two attempts it looks like this"
+    assert not lost(
+        leaders,
+        brokers("INIT", "INIT", seconds=0.9 * UNCONNECTED_SECONDS),
+        brokers("INIT", "TRY_CONNECT", seconds=long),
+    )
+    assert not lost(leaders, *[brokers("INIT", "INIT")] * 20), (
+        "Kafka is away: between two attempts it looks like this"
+    )
     assert lost(leaders, brokers("INIT", "INIT", seconds=long))
 
     leaders.renewed()
     assert not leaders.lost
-    assert not lost(Leaders(), '{"brokers": {"one": {"state": "INIT", "nodeid": 1, "stateage": 90000000}}}'), "nothing is wanted of it"
+    assert not lost(
+        StallDetector(),
+        '{"brokers": {"one": {"state": "INIT", "nodeid": 1, "stateage": 90000000}}}',
+    ), "nothing is wanted of it"
 
 
 def test_a_client_whose_kafka_is_away_is_not_lost() -> None:
     """By librdkafka's own statistics."""
-    leaders, looks = Leaders(), []
-    configuration = {"bootstrap.servers": f"127.0.0.1:{free_port()}", "group.id": "away", "reconnect.backoff.max.ms": 1000, **leaders.configuration}
+    leaders, looks = StallDetector(), []
+    configuration = {
+        "bootstrap.servers": f"127.0.0.1:{free_port()}",
+        "group.id": "away",
+        "reconnect.backoff.max.ms": 1000,
+        **leaders.configuration,
+    }
 
     def look(statistics: str) -> None:
         leaders.look(statistics)
         looks.append(leaders.lost)
 
-    client = confluent_kafka.Consumer({**configuration, "stats_cb": look, "statistics.interval.ms": 200}, logger=client_log)
+    client = confluent_kafka.Consumer(
+        {**configuration, "stats_cb": look, "statistics.interval.ms": 200}, logger=client_log
+    )
     client.assign([confluent_kafka.TopicPartition("frames", 0)])
-    wait_until(lambda: client.poll(0.1) or len(looks) > 5 * (UNCONNECTED_SECONDS + 2), 60, "statistics", interval=0)
+    wait_until(
+        lambda: client.poll(0.1) or len(looks) > 5 * (UNCONNECTED_SECONDS + 2),
+        60,
+        "statistics",
+        interval=0,
+    )
     client.close()
     assert not any(looks)

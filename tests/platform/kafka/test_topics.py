@@ -53,7 +53,9 @@ def test_frames_may_be_as_large_as_the_settings_say(settings: Settings) -> None:
     for topic in (topics.frames("dock"), topics.annotated("dock")):
         assert topic.config["max.message.bytes"] == "1000000"
     # A dead letter is the frame with headers that say why.
-    assert topics.errors("qr", "1").config["max.message.bytes"] == str(1_000_000 + topics.HEADER_ROOM)
+    assert topics.errors("qr", "1").config["max.message.bytes"] == str(
+        1_000_000 + topics.HEADER_ROOM
+    )
 
 
 def test_cameras_have_one_partition_and_assignments_many(settings: Settings) -> None:
@@ -74,7 +76,14 @@ def test_the_camera_is_in_the_topics_name() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["plant.north.status", "plantxnorth.cameras.a.frames", "plant.north.cameras.a.b.frames", "plant.north.cameras.a.frames.x", ""]
+    "name",
+    [
+        "plant.north.status",
+        "plantxnorth.cameras.a.frames",
+        "plant.north.cameras.a.b.frames",
+        "plant.north.cameras.a.frames.x",
+        "",
+    ],
 )
 def test_other_topics_have_no_camera(name: str) -> None:
     with pytest.raises(ValueError, match="not a camera's topic"):
@@ -101,7 +110,12 @@ def test_cameras_are_placed_where_kafkas_own_partitioner_puts_them(embedded: str
     producer = Producer()
 
     for camera in cameras:
-        producer.client.produce(topic.name, b"{}", camera, on_delivery=lambda _error, message: placed.append(message.partition()))
+        producer.client.produce(
+            topic.name,
+            b"{}",
+            camera,
+            on_delivery=lambda _error, message: placed.append(message.partition()),
+        )
         producer.flush(10)
 
     assert partitions > 1

@@ -7,7 +7,7 @@ import pytest
 from sightline.kafka import (
     Admin,
     Producer,
-    TopicKeeper,
+    TopicWatchdog,
     topics,
 )
 from sightline.kafka import (
@@ -19,7 +19,9 @@ from tests.servers.waiting import wait_until
 DOCK = topics.frames("dock")
 
 
-def test_what_is_delivered_is_not_stuck_because_its_sender_looks_seldom(embedded: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_delivered_is_not_stuck_because_its_sender_looks_seldom(
+    embedded: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[Admin] = []
 
     def admin() -> Admin:
@@ -28,7 +30,7 @@ def test_what_is_delivered_is_not_stuck_because_its_sender_looks_seldom(embedded
 
     monkeypatch.setattr(keeper, "Admin", admin)
     producer = Producer()
-    looks = TopicKeeper(producer)
+    looks = TopicWatchdog(producer)
     producer.send(DOCK, b"")
     wait_until(lambda: producer.serve(0.1) and producer.delivered, 20, "the topic to be there")
 

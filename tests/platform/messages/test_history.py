@@ -16,8 +16,21 @@ from sightline.messages.history import (
 )
 from sightline.messages.json import MessageError
 
-CAPTURE = CaptureHistory(1_700_000_010_000_000_000, 10.0, 100, 2, 5_000_000, CameraState.DEGRADED, Quantiles(3.5, 6.0))
-MODEL = ModelHistory(1_700_000_010_000_000_000, 10.0, 98, 1, 2, 0, Quantiles(5, 9.5), Quantiles(1.0, 2.0), Quantiles(12.5, 30), {"face": 40, "qr": 0})
+CAPTURE = CaptureHistory(
+    1_700_000_010_000_000_000, 10.0, 100, 2, 5_000_000, CameraState.DEGRADED, Quantiles(3.5, 6.0)
+)
+MODEL = ModelHistory(
+    1_700_000_010_000_000_000,
+    10.0,
+    98,
+    1,
+    2,
+    0,
+    Quantiles(5, 9.5),
+    Quantiles(1.0, 2.0),
+    Quantiles(12.5, 30),
+    {"face": 40, "qr": 0},
+)
 
 
 def altered(document: bytes, **changes: Any) -> bytes:
@@ -32,7 +45,15 @@ def test_they_travel_as_json(said: CaptureHistory | ModelHistory) -> None:
 def test_what_was_not_measured_is_left_out() -> None:
     idle = ModelHistory(1, 10.0, 0, 0, 0, 0)
 
-    assert json.loads(idle.to_json()) == {"at": 1, "seconds": 10.0, "predicted": 0, "failed": 0, "skipped": 0, "errors": 0, "labels": {}}
+    assert json.loads(idle.to_json()) == {
+        "at": 1,
+        "seconds": 10.0,
+        "predicted": 0,
+        "failed": 0,
+        "skipped": 0,
+        "errors": 0,
+        "labels": {},
+    }
     assert ModelHistory.from_json(idle.to_json()) == idle
 
 

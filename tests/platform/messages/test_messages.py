@@ -6,7 +6,17 @@ from typing import Any
 
 import pytest
 
-from sightline.messages import CameraState, CameraStatus, DeadLetter, Detection, Frame, FrameRef, Prediction, Timing, WorkerStatus
+from sightline.messages import (
+    CameraState,
+    CameraStatus,
+    DeadLetter,
+    Detection,
+    Frame,
+    FrameRef,
+    Prediction,
+    Timing,
+    WorkerStatus,
+)
 from sightline.messages.json import MessageError, dump
 
 FRAME = Frame("dock", 7, 1_700_000_000_123_456_789, 1280, 720, b"\xff\xd8jpeg\xff\xd9", offset=42)
@@ -23,7 +33,21 @@ PREDICTION = Prediction(
     ),
     timing=Timing(1, 2, 3),
 )
-STATUS = CameraStatus("dock", CameraState.DEGRADED, 1, 2, "Half of them are lost.", 9.5, 1280, 720, "h264", 100, 3, 5_000_000, "capture-1")
+STATUS = CameraStatus(
+    "dock",
+    CameraState.DEGRADED,
+    1,
+    2,
+    "Half of them are lost.",
+    9.5,
+    1280,
+    720,
+    "h264",
+    100,
+    3,
+    5_000_000,
+    "capture-1",
+)
 
 
 def altered(document: bytes, **changes: Any) -> bytes:
@@ -31,14 +55,21 @@ def altered(document: bytes, **changes: Any) -> bytes:
 
 
 def test_a_frame_travels_in_value_and_headers() -> None:
-    assert FRAME.headers() == {"seq": b"7", "captured_at": b"1700000000123456789", "width": b"1280", "height": b"720"}
+    assert FRAME.headers() == {
+        "seq": b"7",
+        "captured_at": b"1700000000123456789",
+        "width": b"1280",
+        "height": b"720",
+    }
     assert Frame.from_record("dock", FRAME.jpeg, FRAME.headers(), 42) == FRAME
 
 
 @pytest.mark.parametrize("name", ["seq", "captured_at", "width", "height"])
 @pytest.mark.parametrize("value", [None, b"", b"seven", b"7.5", b"\xff"])
 def test_a_frame_without_its_headers_is_none(name: str, value: bytes | None) -> None:
-    headers = {key: text for key, text in {**FRAME.headers(), name: value}.items() if text is not None}
+    headers = {
+        key: text for key, text in {**FRAME.headers(), name: value}.items() if text is not None
+    }
 
     with pytest.raises(MessageError, match="headers are incomplete"):
         Frame.from_record("dock", FRAME.jpeg, headers, 42)
@@ -56,7 +87,13 @@ def test_a_prediction_is_the_json_that_others_rely_on() -> None:
         "model": "qr",
         "version": "1",
         "role": "live",
-        "frame": {"seq": 7, "captured_at": 1_700_000_000_123_456_789, "width": 1280, "height": 720, "offset": 42},
+        "frame": {
+            "seq": 7,
+            "captured_at": 1_700_000_000_123_456_789,
+            "width": 1280,
+            "height": 720,
+            "offset": 42,
+        },
         "predictions": [
             {"label": "qr", "score": 0.9, "box": [0.1, 0.2, 0.3, 0.4], "text": "PARCEL-0038"},
             {"label": "still", "score": 1.0},
@@ -73,7 +110,9 @@ def test_a_prediction_survives_the_journey() -> None:
 
 @pytest.mark.parametrize("score", [math.nan, math.inf, -math.inf])
 def test_a_score_that_is_no_number_is_not_written(score: float) -> None:
-    wrong = Prediction("dock", "qr", "1", "live", FRAME.ref, (Detection("qr", score),), Timing(1, 2, 3))
+    wrong = Prediction(
+        "dock", "qr", "1", "live", FRAME.ref, (Detection("qr", score),), Timing(1, 2, 3)
+    )
 
     with pytest.raises(ValueError, match="Out of range"):
         wrong.to_json()
@@ -117,7 +156,19 @@ def test_what_is_no_prediction_is_refused(changes: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [None, b"", b"{", b"\xff\xfe", b"[1]", b'"text"', b"NaN", b'{"a": Infinity}', b"[" * 100_000, b'{"camera": "dock"}']
+    "value",
+    [
+        None,
+        b"",
+        b"{",
+        b"\xff\xfe",
+        b"[1]",
+        b'"text"',
+        b"NaN",
+        b'{"a": Infinity}',
+        b"[" * 100_000,
+        b'{"camera": "dock"}',
+    ],
 )
 def test_what_is_no_json_object_is_refused(value: bytes | None) -> None:
     with pytest.raises(MessageError):
@@ -133,7 +184,16 @@ def test_a_cameras_status_survives_the_journey() -> None:
 
 
 @pytest.mark.parametrize(
-    "changes", [{"state": "asleep"}, {"state": None}, {"since": "yesterday"}, {"at": 1.5}, {"detail": None}, {"fps": "10"}], ids=str
+    "changes",
+    [
+        {"state": "asleep"},
+        {"state": None},
+        {"since": "yesterday"},
+        {"at": 1.5},
+        {"detail": None},
+        {"fps": "10"},
+    ],
+    ids=str,
 )
 def test_what_is_no_status_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(MessageError):
@@ -141,7 +201,12 @@ def test_what_is_no_status_is_refused(changes: dict[str, Any]) -> None:
 
 
 def test_only_live_and_degraded_cameras_can_be_watched() -> None:
-    assert {state for state in CameraState if state.watchable} == {CameraState.LIVE, CameraState.DEGRADED, CameraState.FROZEN, CameraState.BLACK}
+    assert {state for state in CameraState if state.watchable} == {
+        CameraState.LIVE,
+        CameraState.DEGRADED,
+        CameraState.FROZEN,
+        CameraState.BLACK,
+    }
 
 
 def test_a_worker_is_known_by_its_name() -> None:
@@ -152,7 +217,18 @@ def test_a_worker_is_known_by_its_name() -> None:
 
 
 def letter(message: str = "broken", stacktrace: str = "Traceback ...") -> DeadLetter:
-    return DeadLetter("p.cameras.dock.frames", 0, 42, 1_700, "p.infer.qr.1", "qr", "1", "builtins.ValueError", message, stacktrace)
+    return DeadLetter(
+        "p.cameras.dock.frames",
+        0,
+        42,
+        1_700,
+        "p.infer.qr.1",
+        "qr",
+        "1",
+        "builtins.ValueError",
+        message,
+        stacktrace,
+    )
 
 
 def test_a_dead_letter_says_where_it_came_from_and_why() -> None:
@@ -180,7 +256,9 @@ def test_a_dead_letters_texts_are_bounded_and_whole() -> None:
 
 
 def test_a_dead_letter_carries_any_text() -> None:
-    assert letter(message="bad \udcff byte").headers()["dlt-exception-message"] == rb"bad \udcff byte"
+    assert (
+        letter(message="bad \udcff byte").headers()["dlt-exception-message"] == rb"bad \udcff byte"
+    )
 
 
 def test_json_is_compact() -> None:

@@ -23,13 +23,17 @@ GUESS = "hunter2-and-more"
 
 @pytest.fixture(autouse=True)
 def olga(settings: Any) -> User:
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real one takes a third of a second
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # the real one takes a third of a second
     return User.objects.create_superuser("olga", password=PASSWORD)
 
 
 def log_in(name: str, password: str, address: str = HERE, forwarded: str = "") -> Any:
     form = {"username": name, "password": password, "next": "/system/"}
-    return Client(REMOTE_ADDR=address).post("/accounts/login/", form, headers={"X-Forwarded-For": forwarded} if forwarded else {})
+    return Client(REMOTE_ADDR=address).post(
+        "/accounts/login/", form, headers={"X-Forwarded-For": forwarded} if forwarded else {}
+    )
 
 
 def fail(times: int, name: str = "olga", address: str = HERE, forwarded: str = "") -> Any:
@@ -108,10 +112,17 @@ def test_an_administrator_unlocks() -> None:
     assert logs_in(log_in("olga", PASSWORD))
 
 
-@pytest.mark.parametrize("name", ["\0", "x" * 100_000, "<img onerror>", "\U0001f600", "' or 1=1 --", ""])
+@pytest.mark.parametrize(
+    "name", ["\0", "x" * 100_000, "<img onerror>", "\U0001f600", "' or 1=1 --", ""]
+)
 def test_nonsense_is_answered_in_words(name: str) -> None:
     form = {"username": name, "password": "\0" + GUESS}
-    answers = [Client(REMOTE_ADDR="/run/web.sock").post("/accounts/login/", form, headers={"User-Agent": "y" * 5000}) for _ in range(6)]
+    answers = [
+        Client(REMOTE_ADDR="/run/web.sock").post(
+            "/accounts/login/", form, headers={"User-Agent": "y" * 5000}
+        )
+        for _ in range(6)
+    ]
     assert {answer.status_code for answer in answers} <= {200, 429}
     assert all('role="alert"' in answer.content.decode() for answer in answers)
 
@@ -143,7 +154,11 @@ def test_no_password_is_kept(caplog: pytest.LogCaptureFixture) -> None:
         (0, "fe80::1%eth0", "", "fe80::"),
     ],
 )
-def test_who_is_asking(settings: Any, proxies: int, seen: str, forwarded: str, address: str | None) -> None:
+def test_who_is_asking(
+    settings: Any, proxies: int, seen: str, forwarded: str, address: str | None
+) -> None:
     settings.PROXIES = proxies
-    request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded} if forwarded else {}, REMOTE_ADDR=seen)
+    request = RequestFactory().get(
+        "/", headers={"X-Forwarded-For": forwarded} if forwarded else {}, REMOTE_ADDR=seen
+    )
     assert client_address(request) == address

@@ -29,5 +29,7 @@ def test_an_unknown_role_is_refused_with_those_there_are() -> None:
 def test_without_a_broker_capture_says_what_to_do(settings: Settings) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = ""
 
-    with pytest.raises(CommandError, match=r"start `manage\.py up`, or set KAFKA_BOOTSTRAP_SERVERS"):
+    with pytest.raises(
+        CommandError, match=r"start `manage\.py up`, or set KAFKA_BOOTSTRAP_SERVERS"
+    ):
         call_command("runworkers", "capture")

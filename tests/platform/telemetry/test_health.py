@@ -55,16 +55,24 @@ def test_a_check_that_hangs_is_named_holds_up_nobody_and_is_asked_once() -> None
         release.wait(30)
         return ""
 
-    readiness = Readiness({"database": hanging, "kafka": lambda: "Kafka does not answer.", "redis": lambda: ""})
+    readiness = Readiness(
+        {"database": hanging, "kafka": lambda: "Kafka does not answer.", "redis": lambda: ""}
+    )
     for _ in range(2):
-        assert readiness.problems(0.05) == {"database": "No answer within 0.05 s.", "kafka": "Kafka does not answer.", "redis": ""}
+        assert readiness.problems(0.05) == {
+            "database": "No answer within 0.05 s.",
+            "kafka": "Kafka does not answer.",
+            "redis": "",
+        }
     assert len(asked) == 1
     release.set()
     assert readiness.problems(20)["database"] == ""
 
 
 def test_a_check_that_fails_is_a_problem() -> None:
-    assert Readiness({"database": lambda: str(1 // 0)}).problems() == {"database": "The check failed: ZeroDivisionError."}
+    assert Readiness({"database": lambda: str(1 // 0)}).problems() == {
+        "database": "The check failed: ZeroDivisionError."
+    }
 
 
 DRAWN = Family("counter", "sightline_test", "Pictures", ("camera",))
@@ -79,12 +87,16 @@ def operations() -> Iterator[Operations]:
         yield DRAWN.of([])
         raise RuntimeError("boom")
 
-    operations = Operations("test", {"kafka": lambda: "Kafka does not answer."}, bad, good).start(free_port())
+    operations = Operations("test", {"kafka": lambda: "Kafka does not answer."}, bad, good).start(
+        free_port()
+    )
     yield operations
     operations.stop()
 
 
-def test_it_is_served_and_a_source_that_fails_costs_its_own_metrics_only(operations: Operations) -> None:
+def test_it_is_served_and_a_source_that_fails_costs_its_own_metrics_only(
+    operations: Operations,
+) -> None:
     assert operations._server
     at = f"http://127.0.0.1:{operations._server.server_port}"
 
@@ -94,14 +106,23 @@ def test_it_is_served_and_a_source_that_fails_costs_its_own_metrics_only(operati
     assert answer.text.count("# TYPE sightline_test_total counter") == 1
     assert 'sightline_ready{check="kafka"} 0.0' in answer.text
     assert "process_resident_memory_bytes" in answer.text
-    openmetrics = requests.get(f"{at}/metrics", headers={"Accept": "application/openmetrics-text; version=1.0.0"}, timeout=10)
+    openmetrics = requests.get(
+        f"{at}/metrics",
+        headers={"Accept": "application/openmetrics-text; version=1.0.0"},
+        timeout=10,
+    )
     assert openmetrics.text.endswith("# EOF\n")
     ready = requests.get(f"{at}/readyz", timeout=10)
-    assert (ready.status_code, ready.json()) == (503, {"kafka": {"ok": False, "detail": "Kafka does not answer."}})
+    assert (ready.status_code, ready.json()) == (
+        503,
+        {"kafka": {"ok": False, "detail": "Kafka does not answer."}},
+    )
     assert requests.get(f"{at}/healthz", timeout=10).status_code == 200
 
 
-def test_a_port_that_is_taken_costs_the_metrics_not_the_work(operations: Operations, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_port_that_is_taken_costs_the_metrics_not_the_work(
+    operations: Operations, caplog: pytest.LogCaptureFixture
+) -> None:
     assert operations._server
 
     second = Operations("test", {}).start(operations._server.server_port)
@@ -111,12 +132,16 @@ def test_a_port_that_is_taken_costs_the_metrics_not_the_work(operations: Operati
     second.stop()
 
 
-def test_a_probe_that_hangs_up_is_no_news(operations: Operations, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_probe_that_hangs_up_is_no_news(
+    operations: Operations, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
     assert operations._server
     caplog.set_level(logging.DEBUG, "sightline.telemetry.health")
 
     with socket.create_connection(("127.0.0.1", operations._server.server_port)) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # close() sends a reset
+        probe.setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )  # close() sends a reset
 
     wait_until(lambda: "broke off" in caplog.text, 10)
     assert "Traceback" not in capfd.readouterr().err
@@ -131,6 +156,10 @@ def test_durations_are_counted_up_to_each_bound() -> None:
 
     assert counts == [2, *(3 for _ in BOUNDS[1:8]), 4, 4, 4, 5]
     assert total == pytest.approx(0.005 + 0.0051 + 2 + 99)
-    family = Family("histogram", "sightline_test_seconds", "Time", ("stage",)).of([(("model",), durations)])
+    family = Family("histogram", "sightline_test_seconds", "Time", ("stage",)).of(
+        [(("model",), durations)]
+    )
     last = [sample for sample in family.samples if sample.labels.get("le") == "+Inf"]
-    assert [(sample.name, sample.labels["stage"], sample.value) for sample in last] == [("sightline_test_seconds_bucket", "model", 5)]
+    assert [(sample.name, sample.labels["stage"], sample.value) for sample in last] == [
+        ("sightline_test_seconds_bucket", "model", 5)
+    ]

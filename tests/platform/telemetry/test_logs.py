@@ -16,10 +16,18 @@ Write = Callable[..., dict[str, Any]]
 
 @pytest.fixture
 def write() -> Write:
-    formatter = logs.JsonLineFormatter("%(levelname)s %(name)s %(message)s", rename_fields={"levelname": "level", "name": "logger"}, timestamp=True)
+    formatter = logs.JsonLineFormatter(
+        "%(levelname)s %(name)s %(message)s",
+        rename_fields={"levelname": "level", "name": "logger"},
+        timestamp=True,
+    )
 
     def written(message: str, *values: object, exc_info: Any = None) -> dict[str, Any]:
-        text = formatter.format(logging.LogRecord("cameras.capture.reader", logging.INFO, "", 1, message, values, exc_info))
+        text = formatter.format(
+            logging.LogRecord(
+                "cameras.capture.reader", logging.INFO, "", 1, message, values, exc_info
+            )
+        )
         assert SECRET not in text
         assert "\n" not in text
         line: dict[str, Any] = json.loads(text)
@@ -54,7 +62,11 @@ def test_values_without_a_name_do_not_shift_the_others(write: Write) -> None:
 def test_a_name_that_every_line_has_stays_what_it_is(write: Write) -> None:
     line = write("kafka error code=%s message=%s", 7, "gone")
 
-    assert (line["message"], line["message_"], line["code"]) == ("kafka error code=7 message=gone", "gone", 7)
+    assert (line["message"], line["message_"], line["code"]) == (
+        "kafka error code=7 message=gone",
+        "gone",
+        7,
+    )
 
 
 def test_the_worker_is_in_every_line(write: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,12 +80,16 @@ def test_a_traceback_is_a_field_and_passwords_are_masked_everywhere(write: Write
     line = write("camera=%s address=%s", "gate", ADDRESS, exc_info=failure())
 
     assert line["exc_info"].startswith("Traceback (most recent call last):\n")
-    assert line["exc_info"].endswith("ConnectionError: cannot open rtsp://***@10.0.0.9/stream?user=***&password=***")
+    assert line["exc_info"].endswith(
+        "ConnectionError: cannot open rtsp://***@10.0.0.9/stream?user=***&password=***"
+    )
     assert line["address"] == "rtsp://***@10.0.0.9/stream?user=***&password=***"
 
 
 def test_a_line_for_people_holds_no_password_either() -> None:
-    record = logging.LogRecord("cameras.capture.reader", logging.ERROR, "", 1, "address=%s", (ADDRESS,), failure())
+    record = logging.LogRecord(
+        "cameras.capture.reader", logging.ERROR, "", 1, "address=%s", (ADDRESS,), failure()
+    )
 
     text = logs.LineFormatter("%(levelname)s %(message)s").format(record)
 

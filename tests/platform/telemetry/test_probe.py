@@ -32,13 +32,17 @@ def port() -> Iterator[str]:
         server.shutdown()
 
 
-def test_a_process_that_is_well(port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_process_that_is_well(
+    port: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setenv("METRICS_PORT", port)
     assert main() == 0
     assert capsys.readouterr().out == "/healthz of localhost\n"
 
 
-def test_a_process_that_is_not_ready_says_why(port: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_process_that_is_not_ready_says_why(
+    port: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert main("/readyz", port) == 1
     assert capsys.readouterr().out == "/readyz of localhost\n"
 

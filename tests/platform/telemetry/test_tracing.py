@@ -39,7 +39,9 @@ def test_it_is_off_unless_an_address_is_set() -> None:
     assert tracing.begin("capture", 1) is None
 
 
-def test_spans_reach_the_collector_under_their_parent(tracing_to: Settings, collector: Collector) -> None:
+def test_spans_reach_the_collector_under_their_parent(
+    tracing_to: Settings, collector: Collector
+) -> None:
     tracing_to.OTEL_EXPORTER_OTLP_ENDPOINT = f"{collector.url}/"
     tracing.start("capture", "capture-a-1")
     assert [tracing.traces(number) for number in (0, 1, 99, 200)] == [True, False, False, True]
@@ -56,13 +58,22 @@ def test_spans_reach_the_collector_under_their_parent(tracing_to: Settings, coll
 
     spans = collector.traces()[0]
     by_name = {span.name: span for span in spans}
-    assert {span.parent for span in spans if span.name != "capture"} == {by_name["capture"].identity}
+    assert {span.parent for span in spans if span.name != "capture"} == {
+        by_name["capture"].identity
+    }
     assert header == f"00-{by_name['capture'].trace.hex()}-{by_name['capture'].identity.hex()}-01"
     infer = by_name["infer"]
-    assert (infer.start, infer.end, infer.facts, infer.worker) == (7, 9, {"model": "qr"}, "capture-a-1")
+    assert (infer.start, infer.end, infer.facts, infer.worker) == (
+        7,
+        9,
+        {"model": "qr"},
+        "capture-a-1",
+    )
 
 
-def test_a_collector_that_is_away_holds_up_nothing(tracing_to: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_collector_that_is_away_holds_up_nothing(
+    tracing_to: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(tracing, "FLUSH_SECONDS", 0.05)
     tracing_to.OTEL_EXPORTER_OTLP_ENDPOINT = f"http://127.0.0.1:{free_port()}"
     tracing.start("capture", "capture-a-1")
@@ -84,7 +95,15 @@ def test_the_header_of_a_frame_goes_there_and_back() -> None:
 
 @pytest.mark.parametrize(
     "header",
-    [b"", b"nonsense", f"{PARENT}0".encode(), PARENT.replace("-01", "-00").encode(), PARENT.upper().encode(), b"\xff" * 55, ZEROS],
+    [
+        b"",
+        b"nonsense",
+        f"{PARENT}0".encode(),
+        PARENT.replace("-01", "-00").encode(),
+        PARENT.upper().encode(),
+        b"\xff" * 55,
+        ZEROS,
+    ],
 )
 def test_a_header_that_others_wrote_and_that_is_none_is_ignored(header: bytes) -> None:
     assert Frame.from_record("gate", b"jpeg", {**HEADERS, tracing.HEADER: header}, 7).trace == ""

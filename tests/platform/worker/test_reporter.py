@@ -1,4 +1,6 @@
-"""Processes without a worker's loop stand beside the workers in the status topic; who ends in good order is not missed."""
+"""Processes without a worker's loop stand beside the workers in the status topic; who ends in
+good order is not missed.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,11 @@ def test_a_worker_that_is_told_to_end_takes_its_leave_and_one_that_fails_does_no
 
     with reading(topics.status()) as status:
         found = [(record.key, record.value is None) for record in status.wait(3)]
-    assert found == [(b"worker/short-bad", False), (f"worker/{good.name}".encode(), False), (f"worker/{good.name}".encode(), True)]
+    assert found == [
+        (b"worker/short-bad", False),
+        (f"worker/{good.name}".encode(), False),
+        (f"worker/{good.name}".encode(), True),
+    ]
 
 
 def test_jobs_count_nothing_before_the_first() -> None:

@@ -14,12 +14,18 @@ from tests.conftest import HOME
 from tests.servers import process
 from tests.servers.waiting import wait_until
 
-BEAT = "import os, signal, sys, threading, time; beat = lambda: os.write(int(os.environ['SIGHTLINE_HEARTBEAT_FD']), b'.')\n"
+BEAT = (
+    "import os, signal, sys, threading, time; beat = lambda:"
+    " os.write(int(os.environ['SIGHTLINE_HEARTBEAT_FD']), b'.')\n"
+)
 STEADY = BEAT + "while True: beat(); time.sleep(0.05)"
 FREEZING = BEAT + "beat(); time.sleep(600)"
 MUTE = BEAT + "time.sleep(600)"
 DEAF = BEAT + "signal.signal(signal.SIGTERM, signal.SIG_IGN)\nwhile True: beat(); time.sleep(0.05)"
-PARENT = BEAT + "import subprocess; child = subprocess.Popen(['sleep', '600']); open(sys.argv[1], 'w').write(f'{child.pid}\\n')\n" + STEADY
+PARENT = (
+    BEAT + "import subprocess; child = subprocess.Popen(['sleep', '600']); open(sys.argv[1],"
+    " 'w').write(f'{child.pid}\\n')\n" + STEADY
+)
 
 
 def spec(code: str, *arguments: str, name: str = "it") -> Spec:
@@ -134,8 +140,12 @@ def test_a_child_that_was_well_for_long_is_back_soon() -> None:
     assert child.start_due - now <= 1
 
 
-@pytest.mark.parametrize(("code", "constant"), [(FREEZING, "HANG_SECONDS"), (MUTE, "START_SECONDS")])
-def test_a_child_that_hangs_is_replaced(supervise: Supervise, monkeypatch: pytest.MonkeyPatch, code: str, constant: str) -> None:
+@pytest.mark.parametrize(
+    ("code", "constant"), [(FREEZING, "HANG_SECONDS"), (MUTE, "START_SECONDS")]
+)
+def test_a_child_that_hangs_is_replaced(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch, code: str, constant: str
+) -> None:
     supervisor = supervise(spec(code))
     child = supervisor.children[0]
     if code == FREEZING:
@@ -143,13 +153,17 @@ def test_a_child_that_hangs_is_replaced(supervise: Supervise, monkeypatch: pytes
     hanging = pid_of(child)
 
     monkeypatch.setattr(module, constant, 0.1)
-    until(supervisor, lambda: not alive(hanging) and child.restarts, "the hanging process to be ended")
+    until(
+        supervisor, lambda: not alive(hanging) and child.restarts, "the hanging process to be ended"
+    )
     monkeypatch.setattr(module, constant, 30)
 
     until(supervisor, lambda: pid_of(child) not in (0, hanging), "a new process")
 
 
-def test_a_hanging_child_that_ignores_sigterm_is_killed(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hanging_child_that_ignores_sigterm_is_killed(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
     supervisor = supervise(spec(DEAF))
     child = supervisor.children[0]
     until(supervisor, lambda: child.ready, "a first sign of life")
@@ -171,10 +185,15 @@ def test_stopping_ends_all(supervise: Supervise) -> None:
 
 
 def test_the_first_ends_last(supervise: Supervise, tmp_path: Path) -> None:
-    note = "import signal, sys\ndef end(*_):\n    print(sys.argv[1], file=open(sys.argv[2], 'a'))\n    sys.exit()\n"
+    note = (
+        "import signal, sys\ndef end(*_):\n    print(sys.argv[1], file=open(sys.argv[2], 'a'))\n   "
+        " sys.exit()\n"
+    )
     note += "signal.signal(signal.SIGTERM, end)\n"
     log = tmp_path / "log"
-    supervisor = supervise(*(spec(note + STEADY, name, str(log), name=name) for name in ("broker", "web", "infer")))
+    supervisor = supervise(
+        *(spec(note + STEADY, name, str(log), name=name) for name in ("broker", "web", "infer"))
+    )
     until(supervisor, lambda: supervisor.ready, "all to be ready")
 
     supervisor.stop()
@@ -183,7 +202,9 @@ def test_the_first_ends_last(supervise: Supervise, tmp_path: Path) -> None:
     assert log.read_text().split()[-1] == "broker"
 
 
-def test_who_ignores_sigterm_is_killed(supervise: Supervise, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_ignores_sigterm_is_killed(
+    supervise: Supervise, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "TERM_SECONDS", 0.3)
     supervisor = supervise(spec(DEAF))
     pid = pid_of(supervisor.children[0])
@@ -198,7 +219,11 @@ def test_who_ignores_sigterm_is_killed(supervise: Supervise, monkeypatch: pytest
 def test_what_a_child_started_ends_with_it(supervise: Supervise, tmp_path: Path, way: str) -> None:
     file = tmp_path / "pid"
     supervisor = supervise(spec(PARENT, str(file)))
-    until(supervisor, lambda: file.exists() and file.read_text().endswith("\n"), "the grandchild to be started")
+    until(
+        supervisor,
+        lambda: file.exists() and file.read_text().endswith("\n"),
+        "the grandchild to be started",
+    )
     grandchild = int(file.read_text())
     assert alive(grandchild)
 
@@ -219,13 +244,16 @@ supervisor = Supervisor([Spec("it", [sys.executable, "-c", {STEADY!r}])] * 2)
 supervisor.start()
 while not supervisor.ready:
     supervisor.step()
-print(*(child.process.pid for child in supervisor.children), file=open({str(tmp_path / "pids")!r}, "w"), flush=True)
+pids = open({str(tmp_path / "pids")!r}, "w")
+print(*(child.process.pid for child in supervisor.children), file=pids, flush=True)
 supervisor.run(threading.Event())
 """
     pids = tmp_path / "pids"
     child = process.Child([sys.executable, "-c", code], tmp_path / "log", cwd=HOME)
     child.start()
-    child.wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2, what="both to be ready")
+    child.wait_until(
+        lambda: pids.exists() and len(pids.read_text().split()) == 2, what="both to be ready"
+    )
     children = [int(pid) for pid in pids.read_text().split()]
     assert all(alive(pid) for pid in children)
 

@@ -102,7 +102,10 @@ def test_it_is_closed_when_it_did_not_open() -> None:
 
 @pytest.mark.usefixtures("embedded")
 def test_it_reports_and_flushes() -> None:
-    worker = Diary(lambda: worker.producer.send(topics.errors("m", "1"), b"last words"), signalled(signal.SIGTERM))
+    worker = Diary(
+        lambda: worker.producer.send(topics.errors("m", "1"), b"last words"),
+        signalled(signal.SIGTERM),
+    )
 
     run(worker)
 

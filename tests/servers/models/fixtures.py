@@ -1,7 +1,8 @@
-"""Fixtures of the model servers: each is started once for the whole run, when the first test asks for it.
+"""Fixtures of the model servers: each is started once for the whole run, when the first test asks
+for it.
 
-A test that stops, kills or pauses one brings it back before it ends. What they need is imported late: not every run
-needs TensorFlow or scikit-learn.
+A test that stops, kills or pauses one brings it back before it ends. What they need is imported
+late: not every run needs TensorFlow or scikit-learn.
 """
 
 from __future__ import annotations

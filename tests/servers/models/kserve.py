@@ -1,4 +1,6 @@
-"""KServe's Python model server: V1 `:predict`, which is TensorFlow Serving's REST shape, and V2 by REST and gRPC."""
+"""KServe's Python model server: V1 `:predict`, which is TensorFlow Serving's REST shape, and V2
+by REST and gRPC.
+"""
 
 from __future__ import annotations
 
@@ -13,13 +15,14 @@ PROGRAM = Path(__file__).with_name("programs") / "kserve_models.py"
 class KServe(ModelServer):
     """Models `digits` and `pictures`; no versions.
 
-    V1, POST /v1/models/<model>:predict. `digits`: {"instances": [[64 numbers], ...]} gives {"predictions": [digit, ...]}.
-    `pictures`: {"instances": [{"image_bytes": {"b64": JPEG}}, ...]} gives {"predictions": [{"classes": N,
-    "probabilities": [11 numbers, the background first]}, ...]}; digit = N - 1.
+    V1, POST /v1/models/<model>:predict. `digits`: {"instances": [[64 numbers], ...]} gives
+    {"predictions": [digit, ...]}. `pictures`: {"instances": [{"image_bytes": {"b64": JPEG}},
+    ...]} gives {"predictions": [{"classes": N, "probabilities": [11 numbers, the background
+    first]}, ...]}; digit = N - 1.
 
-    V2. `digits`: `pixels` FP32 (N, 64) gives `label` INT64 (N,) and `probabilities` FP32 (N, 10). `pictures`:
-    `image_bytes` BYTES (N,) gives `classes` INT64 (N,) and `probabilities` FP32 (N, 11), by gRPC alone: by REST, KServe
-    reads BYTES as UTF-8 text, which no JPEG is.
+    V2. `digits`: `pixels` FP32 (N, 64) gives `label` INT64 (N,) and `probabilities` FP32 (N,
+    10). `pictures`: `image_bytes` BYTES (N,) gives `classes` INT64 (N,) and `probabilities` FP32
+    (N, 11), by gRPC alone: by REST, KServe reads BYTES as UTF-8 text, which no JPEG is.
     """
 
     ready_paths = ("/v2/models/digits/ready", "/v2/models/pictures/ready")

@@ -20,9 +20,10 @@ Spec = dict[str, Any]
 class MLServer(ModelServer):
     """Models `digits` and `iris`, version 1.
 
-    `digits`: `pixels` FP32 (N, 64) gives `predict` INT64 (N, 1), and `predict_proba` FP64 (N, 10) when that output is
-    asked for. `iris`: four FP64 columns (N, 1) named sepal_length, sepal_width, petal_length, petal_width give `predict`
-    BYTES (N, 1): setosa, versicolor or virginica.
+    `digits`: `pixels` FP32 (N, 64) gives `predict` INT64 (N, 1), and `predict_proba` FP64 (N,
+    10) when that output is asked for. `iris`: four FP64 columns (N, 1) named sepal_length,
+    sepal_width, petal_length, petal_width give `predict` BYTES (N, 1): setosa, versicolor or
+    virginica.
     """
 
     ready_paths = ("/v2/models/digits/ready", "/v2/models/iris/ready")
@@ -45,11 +46,30 @@ class MLServer(ModelServer):
             "debug": False,
         }
         (self.folder / "settings.json").write_text(json.dumps(settings))
-        self._write_model("digits", self.data.joblib, inputs=[_tensor("pixels", "FP32", 64)], outputs=[_tensor("predict", "INT64", 1)])
+        self._write_model(
+            "digits",
+            self.data.joblib,
+            inputs=[_tensor("pixels", "FP32", 64)],
+            outputs=[_tensor("predict", "INT64", 1)],
+        )
         columns = [_tensor(name, "FP64", 1) for name in IRIS_FEATURES]
-        self._write_model("iris", self.data.iris_joblib, content_type="pd", inputs=columns, outputs=[_tensor("predict", "BYTES", 1)])
+        self._write_model(
+            "iris",
+            self.data.iris_joblib,
+            content_type="pd",
+            inputs=columns,
+            outputs=[_tensor("predict", "BYTES", 1)],
+        )
 
-    def _write_model(self, name: str, file: Path, *, inputs: list[Spec], outputs: list[Spec], content_type: str | None = None) -> None:
+    def _write_model(
+        self,
+        name: str,
+        file: Path,
+        *,
+        inputs: list[Spec],
+        outputs: list[Spec],
+        content_type: str | None = None,
+    ) -> None:
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         shutil.copy(file, folder / "model.joblib")

@@ -1,4 +1,6 @@
-"""What the model servers have in common: two loopback ports, a log, and the ways in which a server can fail."""
+"""What the model servers have in common: two loopback ports, a log, and the ways in which a
+server can fail.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,8 @@ from .digits import Digits, digits
 class ModelServer(Server):
     """A model server's process group; the same ports over stop() and start().
 
-    Subclasses give the command, and the paths that answer 200 once all models are loaded. `folder` is the server's own,
-    for its configuration; `log` has its output.
+    Subclasses give the command, and the paths that answer 200 once all models are loaded.
+    `folder` is the server's own, for its configuration; `log` has its output.
     """
 
     ready_paths: tuple[str, ...] = ()
@@ -49,7 +51,9 @@ class ModelServer(Server):
         return f"{LOOPBACK}:{self.grpc_port}"
 
     def start(self, timeout: float = 60.0) -> Self:
-        """Installs the server if it is not there yet, starts it, and waits until all its models answer."""
+        """Installs the server if it is not there yet, starts it, and waits until all its models
+        answer.
+        """
         self.folder.mkdir(parents=True, exist_ok=True)
         self._child.kill()
         self._child = Child(self._command(), self.log, env=self._environment(), cwd=self.folder)
@@ -58,12 +62,16 @@ class ModelServer(Server):
         return self
 
     def wait_ready(self, timeout: float = 60.0) -> None:
-        """Waits until all its models answer; ChildDiedError or TimeoutError, with the end of its log, when they do not."""
+        """Waits until all its models answer; ChildDiedError or TimeoutError, with the end of its
+        log, when they do not.
+        """
         self._child.wait_until(self.is_ready, timeout, f"{type(self).__name__} to serve its models")
 
     def is_ready(self) -> bool:
         """Whether it answers on both ports now, with all models loaded."""
-        return is_listening(self.grpc_port) and all(self._answers(path) for path in self.ready_paths)
+        return is_listening(self.grpc_port) and all(
+            self._answers(path) for path in self.ready_paths
+        )
 
     def stop(self) -> None:
         """An orderly end, by SIGTERM."""

@@ -1,9 +1,10 @@
 """The TensorFlow Serving API, gRPC and REST, over real SavedModels.
 
-This is not Google's tensorflow_model_server program, which no package registry carries. TensorFlow itself runs the
-SavedModels; the gRPC services are those of the tensorflow-serving-api package, Google's own definition; only the few
-lines between them, and the REST paths, are ours. What a client sends is therefore checked against the real messages,
-and against a real graph; speed and corner cases of Google's program are not.
+This is not Google's tensorflow_model_server program, which no package registry carries.
+TensorFlow itself runs the SavedModels; the gRPC services are those of the tensorflow-serving-api
+package, Google's own definition; only the few lines between them, and the REST paths, are ours.
+What a client sends is therefore checked against the real messages, and against a real graph;
+speed and corner cases of Google's program are not.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ PROGRAM = "tests.servers.models.programs.tfserving_server"
 class TFServing(ModelServer):
     """Models `digits` and `pictures`, version 1.
 
-    `digits`: `pixels` float32 (N, 64) gives `label` int64 (N,) and `probabilities` float32 (N, 10); its signature
-    `pictures` is the other model's. `pictures`: `image_bytes` string (N,), JPEG, gives `classes` int64 (N,) and
-    `probabilities` float32 (N, 11), the background first: digit = classes - 1.
+    `digits`: `pixels` float32 (N, 64) gives `label` int64 (N,) and `probabilities` float32 (N,
+    10); its signature `pictures` is the other model's. `pictures`: `image_bytes` string (N,),
+    JPEG, gives `classes` int64 (N,) and `probabilities` float32 (N, 11), the background first:
+    digit = classes - 1.
     """
 
     ready_paths = ("/v1/models/digits", "/v1/models/pictures")

@@ -41,7 +41,9 @@ def tell(producer: Producer) -> Callable[..., None]:
     """Sends what workers would have sent some seconds ago."""
 
     def tell(topic: Topic, key: str, said: Any, ago: float) -> None:
-        value = said if isinstance(said, bytes) else said(round((time.time() - ago) * SECOND)).to_json()
+        value = (
+            said if isinstance(said, bytes) else said(round((time.time() - ago) * SECOND)).to_json()
+        )
         assert producer.send(topic, value, key=key, timestamp=round((time.time() - ago) * 1000))
 
     return tell
@@ -52,14 +54,18 @@ def captured(at: int) -> CaptureHistory:
 
 
 def predicted(at: int) -> ModelHistory:
-    return ModelHistory(at, 10.0, 50, 10, 0, 0, Quantiles(5, 9), Quantiles(1, 2), Quantiles(20, 30), {"face": 7})
+    return ModelHistory(
+        at, 10.0, 50, 10, 0, 0, Quantiles(5, 9), Quantiles(1, 2), Quantiles(20, 30), {"face": 7}
+    )
 
 
 def told(row: list[Any]) -> list[Any]:
     return [value for value in row if value is not None]
 
 
-def test_a_cameras_rows_are_those_of_its_span(viewer: Client, tell: Callable[..., None], producer: Producer) -> None:
+def test_a_cameras_rows_are_those_of_its_span(
+    viewer: Client, tell: Callable[..., None], producer: Producer
+) -> None:
     topic = topics.camera_history("gate")
     for number in range(1000, 0, -1):
         tell(topic, "capture", captured, 30 + 10 * number)
@@ -81,11 +87,17 @@ def test_a_cameras_rows_are_those_of_its_span(viewer: Client, tell: Callable[...
     assert set(told(said["capture"]["kafka_p95"])) == {6}
     (model,) = said["models"]
     assert (model["model"], model["version"]) == ("eye", "2")
-    assert (told(model["predicted"]), told(model["failed"]), told(model["transport_p95"])) == ([5, 5], [1, 1], [9, 9])
+    assert (told(model["predicted"]), told(model["failed"]), told(model["transport_p95"])) == (
+        [5, 5],
+        [1, 1],
+        [9, 9],
+    )
     assert told(model["labels"]["face"]) == [7, 7]
 
 
-def test_a_models_versions_are_told_apart(viewer: Client, tell: Callable[..., None], producer: Producer) -> None:
+def test_a_models_versions_are_told_apart(
+    viewer: Client, tell: Callable[..., None], producer: Producer
+) -> None:
     model = Model.objects.create(slug="eye", name="Eye")
     for version in ("1", "2", "3"):
         ModelVersion.objects.create(model=model, version=version, runtime="builtin-qr")
@@ -98,7 +110,10 @@ def test_a_models_versions_are_told_apart(viewer: Client, tell: Callable[..., No
 
     assert (said["model"], said["step"], len(said["at"])) == ("eye", 10, 360)
     assert [version["version"] for version in said["versions"]] == ["1", "2"]
-    assert [told(version["predicted"]) for version in said["versions"]] == [[pytest.approx(10, abs=0.1)], [5]]
+    assert [told(version["predicted"]) for version in said["versions"]] == [
+        [pytest.approx(10, abs=0.1)],
+        [5],
+    ]
     assert [told(version["latency_p95"]) for version in said["versions"]] == [[30], [30]]
 
 
@@ -113,10 +128,15 @@ def test_a_camera_that_was_never_read_has_gaps_only(viewer: Client) -> None:
 def test_nonsense_is_refused_with_a_sentence(viewer: Client, minutes: str) -> None:
     answer = viewer.get("/cameras/gate/history.json", {"minutes": minutes})
 
-    assert (answer.status_code, answer.json()) == (400, {"error": "minutes is a whole number from 1 to 1440."})
+    assert (answer.status_code, answer.json()) == (
+        400,
+        {"error": "minutes is a whole number from 1 to 1440."},
+    )
 
 
-def test_many_who_ask_at_once_are_one_question_to_kafka(viewer: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_who_ask_at_once_are_one_question_to_kafka(
+    viewer: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
 
     def counted(slug: str, minutes: int) -> bytes:

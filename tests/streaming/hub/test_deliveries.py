@@ -22,7 +22,9 @@ def test_what_was_sent_is_counted_by_camera_and_way() -> None:
     assert 0 <= seconds < 60
 
 
-def test_a_camera_that_nobody_watches_any_more_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_camera_that_nobody_watches_any_more_is_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     deliveries = Deliveries()
     deliveries.sent(Way.WALL, frame("gate"), 100)
 
@@ -33,7 +35,7 @@ def test_a_camera_that_nobody_watches_any_more_is_forgotten(monkeypatch: pytest.
 
 
 def test_cameras_without_number_count_as_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_CAMERAS", 2)
+    monkeypatch.setattr(module, "MAX_CAMERAS", 2)
     deliveries = Deliveries()
     for number in range(10):
         deliveries.sent(Way.WALL, frame(f"c{number}"), 1)

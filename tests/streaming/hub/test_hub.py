@@ -9,18 +9,25 @@ import pytest
 
 from sightline.kafka import topics
 from sightline.messages import Detection
-from streaming.hub.channels import Feed, Kind
+from streaming.hub.channels import Channel, Kind
 from streaming.hub.hub import Hub
 from streaming.hub.subscriptions import PREDICTIONS_PER_CAMERA, Subscription
 from tests.streaming.conftest import Broker, Camera, Rolling
 
-FRAMES = Feed("gate", Kind.FRAMES)
-PREDICTIONS = Feed("gate", Kind.PREDICTIONS)
-STATUS = Feed("gate", Kind.STATUS)
+FRAMES = Channel("gate", Kind.FRAMES)
+PREDICTIONS = Channel("gate", Kind.PREDICTIONS)
+STATUS = Channel("gate", Kind.STATUS)
 
 
-async def until(condition: Callable[[], Any], subscription: Subscription, seconds: float = 20.0, again: Callable[[], Any] | None = None) -> Any:
-    """The first true result of ``condition``, looked at whenever the viewer is woken, and ten times a second."""
+async def until(
+    condition: Callable[[], Any],
+    subscription: Subscription,
+    seconds: float = 20.0,
+    again: Callable[[], Any] | None = None,
+) -> Any:
+    """The first true result of ``condition``, looked at whenever the viewer is woken, and ten
+    times a second.
+    """
     deadline = time.monotonic() + seconds
     while not (result := condition()):
         assert time.monotonic() < deadline, "waited in vain"
@@ -30,7 +37,7 @@ async def until(condition: Callable[[], Any], subscription: Subscription, second
     return result
 
 
-def newest(hub: Hub, feed: Feed = FRAMES) -> int:
+def newest(hub: Hub, feed: Channel = FRAMES) -> int:
     picture = hub.picture(feed)
     return picture.frame.seq if picture else 0
 
@@ -80,7 +87,9 @@ async def test_predictions_are_forwarded_in_order_and_bounded(hub: Hub, gate: Ca
     for number in range(100):
         last = f"parcel {number}"
         gate.predict(frame, Detection("qr", 0.9, (0, 0, 1, 1), text=last))
-    await until(lambda: any(last in item.text for item in viewer.predictions.get("gate", ())), viewer)
+    await until(
+        lambda: any(last in item.text for item in viewer.predictions.get("gate", ())), viewer
+    )
     taken = list(viewer.take_predictions("gate"))
     texts = [item.text for item in taken]
     assert {item.frame for item in taken} == {(frame.captured_at, frame.seq)}
@@ -90,7 +99,9 @@ async def test_predictions_are_forwarded_in_order_and_bounded(hub: Hub, gate: Ca
     viewer.close()
 
 
-async def test_what_is_no_prediction_of_this_camera_is_not_forwarded(hub: Hub, gate: Camera) -> None:
+async def test_what_is_no_prediction_of_this_camera_is_not_forwarded(
+    hub: Hub, gate: Camera
+) -> None:
     viewer = hub.subscribe()
     viewer.watch(PREDICTIONS)
     frame = gate.show()
@@ -105,8 +116,12 @@ async def test_what_is_no_prediction_of_this_camera_is_not_forwarded(hub: Hub, g
     nan = good.to_json().replace(b"0.5", b"NaN")
     gate.producer.send(topics.predictions("gate"), nan)
     gate.predict(frame, Detection("end", 0.5))
-    await until(lambda: any('"end"' in item.text for item in viewer.predictions.get("gate", ())), viewer)
-    texts = [item.text for item in viewer.take_predictions("gate") if '"predictions":[]' not in item.text]
+    await until(
+        lambda: any('"end"' in item.text for item in viewer.predictions.get("gate", ())), viewer
+    )
+    texts = [
+        item.text for item in viewer.take_predictions("gate") if '"predictions":[]' not in item.text
+    ]
     assert len(texts) == 2
     assert hub.malformed >= 8
     viewer.close()
@@ -129,7 +144,9 @@ async def test_an_unwatched_camera_is_read_no_more_after_the_linger(hub: Hub, ga
     other.close()
 
 
-async def test_only_watched_cameras_are_kept(hub: Hub, gate: Camera, new_camera: Callable[[str], Camera]) -> None:
+async def test_only_watched_cameras_are_kept(
+    hub: Hub, gate: Camera, new_camera: Callable[[str], Camera]
+) -> None:
     yard = new_camera("yard")
     viewer = hub.subscribe()
     viewer.watch(FRAMES)
@@ -146,7 +163,9 @@ async def test_the_status_of_any_camera_is_known(hub: Hub, gate: Camera) -> None
     viewer.close()
 
 
-async def test_a_camera_that_nobody_reports_any_more_has_no_status(hub: Hub, gate: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_camera_that_nobody_reports_any_more_has_no_status(
+    hub: Hub, gate: Camera, monkeypatch: pytest.MonkeyPatch
+) -> None:
     viewer = hub.subscribe()
     viewer.watch(STATUS)
     await until(lambda: hub.status("gate"), viewer, again=gate.report)
@@ -169,7 +188,9 @@ async def test_a_burst_leaves_one_picture(hub: Hub, gate: Camera) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("noticed", [True, False])
-async def test_it_recovers_from_a_restarted_broker_that_lost_everything(hub: Hub, gate: Camera, kafka: Broker, noticed: bool) -> None:
+async def test_it_recovers_from_a_restarted_broker_that_lost_everything(
+    hub: Hub, gate: Camera, kafka: Broker, noticed: bool
+) -> None:
     viewer = hub.subscribe()
     viewer.watch(FRAMES, PREDICTIONS, STATUS)
     with Rolling(gate) as rolling:
@@ -181,6 +202,8 @@ async def test_it_recovers_from_a_restarted_broker_that_lost_everything(hub: Hub
         mark = rolling.sent[-1].seq
         await until(lambda: newest(hub) > mark + 5, viewer)
         await until(lambda: hub.kafka.reachable, viewer)
-        await until(lambda: viewer.predictions, viewer, again=lambda: gate.predict(rolling.sent[-1]))
+        await until(
+            lambda: viewer.predictions, viewer, again=lambda: gate.predict(rolling.sent[-1])
+        )
         await until(lambda: hub.status("gate"), viewer)
     viewer.close()

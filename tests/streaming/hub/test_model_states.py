@@ -3,6 +3,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -24,17 +25,25 @@ AWAY = "The model server at 127.0.0.1:9 refuses the connection."
 Report = Callable[..., ModelStatus]
 
 
-def status(state: ModelState = ModelState.RUNNING, detail: str = "", *, cameras: tuple[str, ...] = ("gate",), **fields: object) -> ModelStatus:
+def status(
+    state: ModelState = ModelState.RUNNING,
+    detail: str = "",
+    *,
+    cameras: tuple[str, ...] = ("gate",),
+    **fields: Any,
+) -> ModelStatus:
     now = time.time_ns()
-    return ModelStatus("qr", "1", state, now, now, detail, cameras, **{"worker": "infer-1", **fields})  # type: ignore[arg-type]
+    return ModelStatus(
+        "qr", "1", state, now, now, detail, cameras, **{"worker": "infer-1", **fields}
+    )
 
 
 @pytest.fixture
 def report(producer: Producer) -> Report:
     """Sends what an infer worker would."""
 
-    def send(*args: object, **fields: object) -> ModelStatus:
-        sent = status(*args, **fields)  # type: ignore[arg-type]
+    def send(*args: Any, **fields: Any) -> ModelStatus:
+        sent = status(*args, **fields)
         producer.send(topics.status(), sent.to_json(), key=sent.key)
         return sent
 
@@ -42,13 +51,26 @@ def report(producer: Producer) -> Report:
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_a_failing_model_is_told_to_those_who_watch_its_cameras(socket: Socket, report: Report) -> None:
+async def test_a_failing_model_is_told_to_those_who_watch_its_cameras(
+    socket: Socket, report: Report
+) -> None:
     await socket.send(type="watch", camera="gate")
     message = await socket.until(lambda: report(cameras=("gate", "yard")), type="model")
-    assert (message["model"], message["version"], message["state"], message["cameras"]) == ("qr", "1", "running", ["gate"])
+    assert (message["model"], message["version"], message["state"], message["cameras"]) == (
+        "qr",
+        "1",
+        "running",
+        ["gate"],
+    )
     sent = []
-    message = await socket.until(lambda: sent.append(report(ModelState.FAILING, AWAY, cameras=("gate", "yard"))), type="model", state="failing")
-    assert (message["detail"], message["cameras"]) == (AWAY, ["gate"]), "of other cameras nothing is said"
+    message = await socket.until(
+        lambda: sent.append(report(ModelState.FAILING, AWAY, cameras=("gate", "yard"))),
+        type="model",
+        state="failing",
+    )
+    assert (message["detail"], message["cameras"]) == (AWAY, ["gate"]), (
+        "of other cameras nothing is said"
+    )
     assert message["since"] in {item.since for item in sent}
 
 
@@ -57,7 +79,9 @@ async def test_who_comes_later_is_told_at_once_and_a_model_that_is_taken_away_is
     socket: Socket, report: Report, producer: Producer, hub: Hub
 ) -> None:
     await socket.send(type="watch", camera="gate")
-    await socket.until(lambda: report(ModelState.FAILING, AWAY, cameras=("gate", "yard")), type="model")
+    await socket.until(
+        lambda: report(ModelState.FAILING, AWAY, cameras=("gate", "yard")), type="model"
+    )
     await socket.send(type="watch", camera="yard")
     message = await socket.until(type="model")
     assert (message["state"], message["cameras"]) == ("failing", ["yard"])
@@ -69,7 +93,9 @@ async def test_who_comes_later_is_told_at_once_and_a_model_that_is_taken_away_is
 
 
 @pytest.mark.django_db(transaction=True)
-async def test_what_is_no_report_is_skipped(socket: Socket, report: Report, producer: Producer, hub: Hub) -> None:
+async def test_what_is_no_report_is_skipped(
+    socket: Socket, report: Report, producer: Producer, hub: Hub
+) -> None:
     await socket.send(type="watch", camera="gate")
     await socket.until(report, type="model", state="running")
     for value in (b"{}", b"[]", b"\xff", b'{"model":1}'):
@@ -110,10 +136,15 @@ def test_each_camera_gets_the_state_of_the_worker_that_has_it() -> None:
     reports = ModelReports()
     reports.add(status(cameras=("gate",), worker="infer-1"))
     reports.add(status(ModelState.FAILING, AWAY, cameras=("yard",), worker="infer-2"))
-    states = {camera: [item.state for item in reports.on(camera).values()] for camera in ("gate", "yard", "dock")}
+    states = {
+        camera: [item.state for item in reports.on(camera).values()]
+        for camera in ("gate", "yard", "dock")
+    }
     assert states == {"gate": ["running"], "yard": ["failing"], "dock": []}
     reports.add(status(cameras=("yard",), worker="infer-3"))
-    assert [item.state for item in reports.on("yard").values()] == ["running"], "of two workers the one that was heard of last counts"
+    assert [item.state for item in reports.on("yard").values()] == ["running"], (
+        "of two workers the one that was heard of last counts"
+    )
 
 
 def test_a_worker_that_falls_silent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,6 +168,8 @@ def test_workers_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_a_status_survives_its_journey() -> None:
-    sent = status(ModelState.FAILING, AWAY, cameras=("gate", "yard"), predicted=5, errors=2, latency_p95=12.5)
+    sent = status(
+        ModelState.FAILING, AWAY, cameras=("gate", "yard"), predicted=5, errors=2, latency_p95=12.5
+    )
     assert ModelStatus.from_json(sent.to_json()) == sent
     assert sent.key == "model/qr@1"

@@ -1,4 +1,6 @@
-"""The hub, and a worker in its group, on a real Apache Kafka, which makes no topics by itself and can lose them."""
+"""The hub, and a worker in its group, on a real Apache Kafka, which makes no topics by itself
+and can lose them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ from typing import Any
 import pytest
 
 from sightline.kafka import OFFSET_END, Admin, Consumer, Producer, topics
-from streaming.hub.channels import Feed, Kind
+from streaming.hub.channels import Channel, Kind
 from streaming.hub.hub import Hub
 from streaming.hub.subscriptions import Subscription
 from tests.servers.kafka import KafkaServer
@@ -18,14 +20,18 @@ from tests.streaming.hub.test_hub import newest, until
 
 pytestmark = pytest.mark.slow
 
-FRAMES = Feed("gate", Kind.FRAMES)
+FRAMES = Channel("gate", Kind.FRAMES)
 
 
 @pytest.fixture
 def server(tmp_path_factory: pytest.TempPathFactory, settings: Any) -> Iterator[KafkaServer]:
     folder = tmp_path_factory.mktemp("kafka")
     with KafkaServer(folder / "data", folder / "kafka.log") as server:
-        settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED, settings.TOPIC_PREFIX = server.bootstrap, False, "hub"
+        settings.KAFKA_BOOTSTRAP_SERVERS, settings.KAFKA_EMBEDDED, settings.TOPIC_PREFIX = (
+            server.bootstrap,
+            False,
+            "hub",
+        )
         yield server
 
 
@@ -69,7 +75,9 @@ def member(server: KafkaServer) -> Iterator[Member]:
 
 
 async def make_topics() -> None:
-    await asyncio.to_thread(Admin().ensure, [*topics.platform_topics(), *topics.camera_topics("gate", imprint=False)])
+    await asyncio.to_thread(
+        Admin().ensure, [*topics.platform_topics(), *topics.camera_topics("gate", imprint=False)]
+    )
 
 
 async def test_they_recover_from_all_that_a_broker_can_do(
@@ -79,7 +87,12 @@ async def test_they_recover_from_all_that_a_broker_can_do(
 
     async def goes_on() -> None:
         mark = camera.show().seq
-        await until(lambda: member.has_read(mark) and newest(hub) > mark, subscription, 30, again=camera.show)
+        await until(
+            lambda: member.has_read(mark) and newest(hub) > mark,
+            subscription,
+            30,
+            again=camera.show,
+        )
         await until(lambda: hub.kafka.reachable, subscription)
 
     async def notices() -> None:
@@ -108,7 +121,10 @@ async def test_they_recover_from_all_that_a_broker_can_do(
     await asyncio.to_thread(server.start)
     # Both see that their topic is gone, before it is made again.
     await until(lambda: hub.kafka.reachable, subscription, 10)
-    # Reading comes first: only who reads finds out that its client serves no more, and takes a new one.
-    await until(lambda: not member.has_read(member.newest) and member.consumer.answers(), subscription)
+    # Reading comes first: only who reads finds out that its client serves no more, and takes a new
+    # one.
+    await until(
+        lambda: not member.has_read(member.newest) and member.consumer.answers(), subscription
+    )
     await make_topics()
     await goes_on()

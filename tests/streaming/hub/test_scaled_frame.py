@@ -20,17 +20,26 @@ def live(jpeg: bytes, width: int = 1280, height: int = 720) -> LivePicture:
     return LivePicture(Frame("gate", 1, 1, width, height, jpeg))
 
 
-@pytest.mark.parametrize(("asked", "given"), [(16, 160), (160, 160), (161, 320), (640, 640), (1000, 1280), (1920, 1920), (4000, None)])
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [(16, 160), (160, 160), (161, 320), (640, 640), (1000, 1280), (1920, 1920), (4000, None)],
+)
 def test_sizes_come_from_a_ladder(asked: int, given: int | None) -> None:
     assert rung(asked) == given
 
 
-@pytest.mark.parametrize(("width", "steps", "given"), [(1280, 0, 1280), (1280, 1, 960), (900, 2, 480), (320, 5, 160), (4000, 1, 1920)])
+@pytest.mark.parametrize(
+    ("width", "steps", "given"),
+    [(1280, 0, 1280), (1280, 1, 960), (900, 2, 480), (320, 5, 160), (4000, 1, 1920)],
+)
 def test_a_size_some_steps_below(width: int, steps: int, given: int) -> None:
     assert narrower(width, steps) == given
 
 
-@pytest.mark.parametrize(("asked", "size"), [(160, (160, 90)), (320, (320, 180)), (480, (480, 270)), (640, (640, 360)), (900, (960, 540))])
+@pytest.mark.parametrize(
+    ("asked", "size"),
+    [(160, (160, 90)), (320, (320, 180)), (480, (480, 270)), (640, (640, 360)), (900, (960, 540))],
+)
 async def test_a_picture_is_scaled_down(asked: int, size: tuple[int, int]) -> None:
     frame = (await live(noise(60_000)).at(asked)).frame
     height, width, _, _ = simplejpeg.decode_jpeg_header(frame.jpeg)
@@ -70,11 +79,15 @@ async def test_a_viewer_who_leaves_does_not_spoil_it_for_others() -> None:
 async def test_a_gray_picture_can_be_scaled() -> None:
     import numpy as np
 
-    jpeg = simplejpeg.encode_jpeg(np.zeros((720, 1280, 1), np.uint8), colorspace="GRAY", colorsubsampling="Gray")
+    jpeg = simplejpeg.encode_jpeg(
+        np.zeros((720, 1280, 1), np.uint8), colorspace="GRAY", colorsubsampling="Gray"
+    )
     assert (await live(jpeg).at(160)).frame.width == 160
 
 
-@pytest.mark.parametrize("jpeg", [b"x", b"\xff\xd8\xff", noise(60_000)[:3000], b"\x89PNG\r\n\x1a\n" + bytes(100)])
+@pytest.mark.parametrize(
+    "jpeg", [b"x", b"\xff\xd8\xff", noise(60_000)[:3000], b"\x89PNG\r\n\x1a\n" + bytes(100)]
+)
 async def test_what_is_no_picture_is_refused(jpeg: bytes) -> None:
     with pytest.raises(PictureError):
         await live(jpeg).at(160)

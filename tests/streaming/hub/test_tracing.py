@@ -35,7 +35,9 @@ def spans(collector: Collector, name: str, count: int) -> list[Span]:
     return found()
 
 
-def test_a_paint_ends_when_the_page_says_but_not_before_the_sending_or_after_now(collector: Collector) -> None:
+def test_a_paint_ends_when_the_page_says_but_not_before_the_sending_or_after_now(
+    collector: Collector,
+) -> None:
     painting = Painting()
     for seq in (1, 2, 3):
         painting.sent(LivePicture(replace(frame("gate", seq=seq), trace=PARENT)))
@@ -54,8 +56,10 @@ def test_a_paint_ends_when_the_page_says_but_not_before_the_sending_or_after_now
     assert sent_at <= third.end <= now
 
 
-def test_frames_that_are_never_painted_take_bounded_memory(collector: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "MOST_WAITING", 2)
+def test_frames_that_are_never_painted_take_bounded_memory(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "MAX_WAITING", 2)
     painting = Painting()
     for seq in (1, 2, 3):
         painting.sent(LivePicture(replace(frame("gate", seq=seq), trace=PARENT)))

@@ -32,6 +32,8 @@ async def test_a_viewer_who_goes_while_a_message_is_sent_is_no_error() -> None:
     async def receive() -> Message:
         return {"type": "websocket.disconnect"}
 
-    await holding_back(application)({"type": "websocket"}, receive, functools.partial(Server().handle_reply, object()))
+    await holding_back(application)(
+        {"type": "websocket"}, receive, functools.partial(Server().handle_reply, object())
+    )
 
     assert len(sent) == 2

@@ -27,9 +27,17 @@ def test_a_frame_is_found_by_its_offset(viewer: Client, gate: Camera) -> None:
     gate.producer.flush(5)
     found = fetch_frame("gate", 3)
     assert found is not None
-    assert (found.seq, found.captured_at, found.jpeg) == (sent[3].seq, sent[3].captured_at, sent[3].jpeg)
+    assert (found.seq, found.captured_at, found.jpeg) == (
+        sent[3].seq,
+        sent[3].captured_at,
+        sent[3].jpeg,
+    )
     answer = viewer.get("/cameras/gate/frames/3.jpg")
-    assert (answer.status_code, answer["Content-Type"], answer.content) == (200, "image/jpeg", sent[3].jpeg)
+    assert (answer.status_code, answer["Content-Type"], answer.content) == (
+        200,
+        "image/jpeg",
+        sent[3].jpeg,
+    )
 
 
 @pytest.mark.parametrize("offset", ["5", "9" * 30])
@@ -37,10 +45,15 @@ def test_a_frame_that_is_not_there_says_so(viewer: Client, gate: Camera, offset:
     gate.show()
     gate.producer.flush(5)
     answer = viewer.get(f"/cameras/gate/frames/{offset}.jpg")
-    assert (answer.status_code, answer.content.decode()) == (404, "This picture is no longer kept: pictures stay for about 60 seconds.\n")
+    assert (answer.status_code, answer.content.decode()) == (
+        404,
+        "This picture is no longer kept: pictures stay for about 60 seconds.\n",
+    )
 
 
-def test_frames_are_for_those_who_see_the_camera(viewer: Client, kafka: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_frames_are_for_those_who_see_the_camera(
+    viewer: Client, kafka: Broker, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert Client().get("/cameras/gate/frames/0.jpg").status_code == 401
     monkeypatch.setattr(visitors, "visible_cameras", lambda _user: CameraRow.objects.none())
     assert viewer.get("/cameras/gate/frames/0.jpg").status_code == 404

@@ -74,7 +74,13 @@ def iris() -> ModelVersion:
     return version
 
 
-def said(state: ModelState = ModelState.RUNNING, *, worker: str = "infer-1", detail: str = "", **fields: object) -> ModelStatus:
+def said(
+    state: ModelState = ModelState.RUNNING,
+    *,
+    worker: str = "infer-1",
+    detail: str = "",
+    **fields: object,
+) -> ModelStatus:
     now = time.time_ns()
     return ModelStatus("qr", "1", state, now, now, detail, ("gate",), worker=worker, **fields)  # type: ignore[arg-type]
 
@@ -95,53 +101,83 @@ def test_a_version_that_works_has_its_numbers(viewer: Client, qr: ModelVersion, 
     assert (version["state"], version["word"], version["kind"]) == ("running", "works", "ok")
     assert (version["predicted"], version["skipped"]) == (18, 10)
     assert version["errors"] == pytest.approx(4 / 40)
-    assert (version["latency_p50"], version["latency_p95"], version["workers"]) == (5, 9, ["infer-1"])
+    assert (version["latency_p50"], version["latency_p95"], version["workers"]) == (
+        5,
+        9,
+        ["infer-1"],
+    )
 
 
-def test_several_workers_are_added_up_and_the_worst_speaks(viewer: Client, qr: ModelVersion, hub: Hub) -> None:
-    for worker, state, detail in (("infer-1", ModelState.RUNNING, ""), ("infer-2", ModelState.FAILING, "The server refuses the connection.")):
+def test_several_workers_are_added_up_and_the_worst_speaks(
+    viewer: Client, qr: ModelVersion, hub: Hub
+) -> None:
+    for worker, state, detail in (
+        ("infer-1", ModelState.RUNNING, ""),
+        ("infer-2", ModelState.FAILING, "The server refuses the connection."),
+    ):
         status = said(state, worker=worker, detail=detail, predicted=0, latency_p95=4.0)
         hub.models.add(replace(status, at=status.at - 1_000_000_000))
         hub.models.add(replace(status, predicted=10))
     [version] = state_of(viewer)["versions"]
 
-    assert (version["word"], version["detail"], version["kind"]) == ("fails", "The server refuses the connection.", "bad")
+    assert (version["word"], version["detail"], version["kind"]) == (
+        "fails",
+        "The server refuses the connection.",
+        "bad",
+    )
     assert version["predicted"] == pytest.approx(20)
     assert state_of(viewer)["word"] == "fails"
 
 
-def test_who_reports_nothing_is_not_running(viewer: Client, qr: ModelVersion, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_reports_nothing_is_not_running(
+    viewer: Client, qr: ModelVersion, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hub.models.add(said())
     monkeypatch.setattr("streaming.hub.model_states.STALE_SECONDS", -1.0)
     [version] = state_of(viewer)["versions"]
     assert (version["word"], version["kind"]) == ("is not running", "bad")
-    assert version["detail"] == "No infer worker reports it. Start one with: manage.py runworkers infer"
+    assert (
+        version["detail"]
+        == "No infer worker reports it. Start one with: manage.py runworkers infer"
+    )
 
     # Its own thread would find out that Kafka is there.
     hub.stop()
     monkeypatch.setattr(hub, "start", lambda: None)
     hub.kafka = KafkaState(reachable=False, detail="away", known=True)
     [version] = state_of(viewer)["versions"]
-    assert (version["kind"], version["detail"]) == ("wait", "Kafka does not answer, so nothing is known of it.")
+    assert (version["kind"], version["detail"]) == (
+        "wait",
+        "Kafka does not answer, so nothing is known of it.",
+    )
 
 
-def test_what_is_not_deployed_says_what_to_do(viewer: Client, qr: ModelVersion, gate: CameraRow, hub: Hub) -> None:
+def test_what_is_not_deployed_says_what_to_do(
+    viewer: Client, qr: ModelVersion, gate: CameraRow, hub: Hub
+) -> None:
     version_of("qr", "2")
     Model.objects.create(slug="empty", name="Empty")
     gate.enabled = False
     gate.save()
 
-    assert [(row["word"], row["kind"]) for row in state_of(viewer)["versions"]] == [("idle", "off"), ("not deployed", "off")]
+    assert [(row["word"], row["kind"]) for row in state_of(viewer)["versions"]] == [
+        ("idle", "off"),
+        ("not deployed", "off"),
+    ]
     assert state_of(viewer, "empty")["word"] == "no version"
     page = viewer.get("/models/empty/").content.decode()
     assert "This model has no version" in page
     assert "Ask an administrator to add one" in page
 
 
-def test_only_cameras_that_the_user_may_see_are_named(viewer: Client, qr: ModelVersion, gate: CameraRow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_cameras_that_the_user_may_see_are_named(
+    viewer: Client, qr: ModelVersion, gate: CameraRow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     vault = CameraRow.objects.create(slug="vault", name="Vault", kind="demo", url="demo:conveyor")
     qr.deployments.get().cameras.add(vault)
-    monkeypatch.setattr(modelpage, "visible_cameras", lambda _user: CameraRow.objects.exclude(slug="vault"))
+    monkeypatch.setattr(
+        modelpage, "visible_cameras", lambda _user: CameraRow.objects.exclude(slug="vault")
+    )
     page = viewer.get("/models/qr/").content.decode()
 
     assert "Vault" not in page
@@ -156,12 +192,22 @@ def test_who_gets_what(viewer: Client, staff: Client, qr: ModelVersion, iris: Mo
     for path in ("/models/", "/models/qr/"):
         assert anonymous.get(path)["Location"] == f"/accounts/login/?next={path}"
         assert viewer.get(path).status_code == staff.get(path).status_code == 200
-    for path in ("/models/state.json", "/models/qr/state.json", "/models/iris/records.json", "/models/qr/deadletters.json"):
+    for path in (
+        "/models/state.json",
+        "/models/qr/state.json",
+        "/models/iris/records.json",
+        "/models/qr/deadletters.json",
+    ):
         assert anonymous.get(path).status_code == 401
     assert viewer.get("/models/qr/deadletters.json").status_code == 404
     assert "refused" in viewer.get("/models/iris/records.json").json()
     assert staff.get("/models/qr/deadletters.json").status_code == 200
-    for path in ("/models/nothing/", "/models/nothing/state.json", "/models/nothing/records.json", "/models/nothing/deadletters.json"):
+    for path in (
+        "/models/nothing/",
+        "/models/nothing/state.json",
+        "/models/nothing/records.json",
+        "/models/nothing/deadletters.json",
+    ):
         assert staff.get(path).status_code == 404
     assert "Add model" in staff.get("/models/").content.decode()
     assert "Add model" not in viewer.get("/models/").content.decode()
@@ -201,7 +247,8 @@ def record(offset: int, value: bytes, key: bytes | None = None) -> Record:
 
 def test_a_large_or_odd_value_stays_small_and_inert() -> None:
     shown = [
-        modelrecords._row(record(0, value), None)["output"] for value in (b"x" * 100_000, b"\xff\xd8\xff" + b"\0" * 900, b"\x00\x01", b"[1,\n2]")
+        modelrecords._row(record(0, value), None)["output"]
+        for value in (b"x" * 100_000, b"\xff\xd8\xff" + b"\0" * 900, b"\x00\x01", b"[1,\n2]")
     ]
 
     assert len(shown[0]) < 1300
@@ -209,22 +256,33 @@ def test_a_large_or_odd_value_stays_small_and_inert() -> None:
     assert shown[3] == "[1, 2]"
 
 
-def test_dead_letters_are_counted_by_reason(staff: Client, qr: ModelVersion, producer: Producer, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, message in enumerate(["The score 1.5 is not in 0..1.", "The score 2.5 is not in 0..1.", "It broke."]):
-        letter = DeadLetter(topics.frames("gate").name, 0, number, 1, "group", "qr", "1", "inference.X", message, "")
+def test_dead_letters_are_counted_by_reason(
+    staff: Client, qr: ModelVersion, producer: Producer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number, message in enumerate(
+        ["The score 1.5 is not in 0..1.", "The score 2.5 is not in 0..1.", "It broke."]
+    ):
+        letter = DeadLetter(
+            topics.frames("gate").name, 0, number, 1, "group", "qr", "1", "inference.X", message, ""
+        )
         producer.send(topics.errors("qr", "1"), b"frame", key="gate", headers=letter.headers())
     assert producer.flush(10) == 0
     [version] = staff.get("/models/qr/deadletters.json").json()["versions"]
 
     assert version["kept"] == 3
-    assert sorted((group["message"], group["count"]) for group in version["groups"]) == [("It broke.", 1), ("The score # is not in #..#.", 2)]
+    assert sorted((group["message"], group["count"]) for group in version["groups"]) == [
+        ("It broke.", 1),
+        ("The score # is not in #..#.", 2),
+    ]
     assert staff.get(version["groups"][0]["href"]).status_code == 200
 
     monkeypatch.setattr(modelpage, "visible_cameras", lambda _user: CameraRow.objects.none())
     assert staff.get("/models/qr/deadletters.json").json()["versions"][0]["groups"] == []
 
 
-def test_kafka_that_is_away_is_a_sentence(staff: Client, iris: ModelVersion, settings: Settings) -> None:
+def test_kafka_that_is_away_is_a_sentence(
+    staff: Client, iris: ModelVersion, settings: Settings
+) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = f"127.0.0.1:{free_port()}"
     for path in ("/models/iris/records.json", "/models/iris/deadletters.json"):
         answer = staff.get(path)
@@ -233,7 +291,9 @@ def test_kafka_that_is_away_is_a_sentence(staff: Client, iris: ModelVersion, set
     assert staff.get("/models/iris/").status_code == 200
 
 
-def test_the_number_of_queries_does_not_grow_with_the_models(viewer: Client, gate: CameraRow, django_assert_max_num_queries: Any) -> None:
+def test_the_number_of_queries_does_not_grow_with_the_models(
+    viewer: Client, gate: CameraRow, django_assert_max_num_queries: Any
+) -> None:
     for number in range(12):
         Deployment.objects.create(version=version_of(f"m{number}")).cameras.add(gate)
     with django_assert_max_num_queries(14):

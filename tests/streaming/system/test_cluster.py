@@ -7,7 +7,15 @@ import time
 import pytest
 from pytest_django import Settings
 
-from sightline.kafka import Admin, Cluster, Consumer, KafkaUnavailable, PartitionState, Producer, topics
+from sightline.kafka import (
+    Admin,
+    Cluster,
+    Consumer,
+    KafkaUnavailable,
+    PartitionState,
+    Producer,
+    topics,
+)
 from sightline.kafka.topics import Topic
 from streaming import cluster as clusters
 from streaming.system import report
@@ -66,7 +74,12 @@ def test_the_lag_of_record_streams_is_told(sampler: TopicSampler) -> None:
     member.close()
 
     assert row(sampler, inputs).lags[0].records == 7
-    assert Admin().lag(group, {inputs.name: 4}) == {(inputs.name, 0): 7, (inputs.name, 1): 0, (inputs.name, 2): 0, (inputs.name, 3): 0}
+    assert Admin().lag(group, {inputs.name: 4}) == {
+        (inputs.name, 0): 7,
+        (inputs.name, 1): 0,
+        (inputs.name, 2): 0,
+        (inputs.name, 3): 0,
+    }
 
 
 def test_the_embedded_broker_says_what_it_is(kafka: Broker) -> None:
@@ -78,7 +91,9 @@ def test_the_embedded_broker_says_what_it_is(kafka: Broker) -> None:
     assert "KAFKA_BOOTSTRAP_SERVERS" in part.findings[0].text
 
 
-def test_a_broker_that_is_away_is_asked_no_longer_than_it_may(kafka: Broker, settings: Settings) -> None:
+def test_a_broker_that_is_away_is_asked_no_longer_than_it_may(
+    kafka: Broker, settings: Settings
+) -> None:
     settings.KAFKA_BOOTSTRAP_SERVERS = f"127.0.0.1:{free_port()}"
     started = time.monotonic()
 
@@ -90,7 +105,15 @@ def test_a_broker_that_is_away_is_asked_no_longer_than_it_may(kafka: Broker, set
 
 
 def cluster(*states: PartitionState) -> Cluster:
-    return Cluster("c", 1, {1: "b:9092"}, {topics.frames("gate").name: list(states), "someone-elses": [PartitionState(0, -1, (1,), ())]})
+    return Cluster(
+        "c",
+        1,
+        {1: "b:9092"},
+        {
+            topics.frames("gate").name: list(states),
+            "someone-elses": [PartitionState(0, -1, (1,), ())],
+        },
+    )
 
 
 @pytest.mark.parametrize(
@@ -110,7 +133,10 @@ def test_partitions_in_trouble_are_counted(state: PartitionState, level: Level, 
 @pytest.fixture
 def many(monkeypatch: pytest.MonkeyPatch) -> list[TopicRow]:
     monkeypatch.setattr(report.answers, "ask", lambda *_: None)
-    return [TopicRow(f"t.cameras.c{number:03}.frames", 1, number, float(number % 7)) for number in range(60)]
+    return [
+        TopicRow(f"t.cameras.c{number:03}.frames", 1, number, float(number % 7))
+        for number in range(60)
+    ]
 
 
 def test_topics_come_in_pages(many: list[TopicRow]) -> None:

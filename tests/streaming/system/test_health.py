@@ -16,7 +16,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("web server")]
 def test_a_site_with_all_that_it_needs_is_ready(site: Site) -> None:
     answer = requests.get(f"{site.url}/readyz", timeout=10)
     assert answer.status_code == 200
-    assert answer.json() == {"database": {"ok": True, "detail": ""}, "kafka": {"ok": True, "detail": ""}}
+    assert answer.json() == {
+        "database": {"ok": True, "detail": ""},
+        "kafka": {"ok": True, "detail": ""},
+    }
 
 
 def test_static_files_are_served_and_nothing_is_warned_of(site: Site) -> None:
@@ -30,7 +33,12 @@ def test_static_files_are_served_and_nothing_is_warned_of(site: Site) -> None:
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
-    site = Site(tmp_path, bootstrap=f"127.0.0.1:{free_port()}", prefix="none", REDIS_URL=f"redis://127.0.0.1:{free_port()}/0")
+    site = Site(
+        tmp_path,
+        bootstrap=f"127.0.0.1:{free_port()}",
+        prefix="none",
+        REDIS_URL=f"redis://127.0.0.1:{free_port()}/0",
+    )
     site.prepare()
     site.start()
     try:

@@ -70,7 +70,9 @@ def test_who_may_see_it(hub: Hub) -> None:
     assert viewer.get("/system/state.json").json() == {"error": views.NOT_YOURS}
     assert ">System<" not in viewer.get("/").content.decode()
 
-    User.objects.get(username="olga").user_permissions.add(Permission.objects.get(codename="view_system"))
+    User.objects.get(username="olga").user_permissions.add(
+        Permission.objects.get(codename="view_system")
+    )
     views._access.clear()
     assert viewer.get("/system/").status_code == 200
     assert viewer.get("/system/state.json").status_code == 200
@@ -102,7 +104,9 @@ def test_kafka_that_is_away_hides_nothing_else(staff: Client, settings: Settings
     assert state["topics"]["known"] is False
 
 
-def test_a_part_that_hangs_is_late_and_asked_once(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_part_that_hangs_is_late_and_asked_once(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(report, "PART_SECONDS", 0.3)
     asked: list[float] = []
 
@@ -117,7 +121,9 @@ def test_a_part_that_hangs_is_late_and_asked_once(staff: Client, monkeypatch: py
     assert len(asked) == 1
 
 
-def test_who_was_allowed_a_moment_ago_is_told_that_the_database_is_away(staff: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_was_allowed_a_moment_ago_is_told_that_the_database_is_away(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stranger = client_of("eve", is_staff=True)
     state_of(staff)
 
@@ -137,25 +143,48 @@ def test_who_was_allowed_a_moment_ago_is_told_that_the_database_is_away(staff: C
 
 
 @pytest.mark.parametrize(
-    "query", ["?page=0", "?page=-1", "?page=x", "?page=99999999999999999999", "?page=%00", "?sort=evil", "?topics=" + "x" * 5000]
+    "query",
+    [
+        "?page=0",
+        "?page=-1",
+        "?page=x",
+        "?page=99999999999999999999",
+        "?page=%00",
+        "?sort=evil",
+        "?topics=" + "x" * 5000,
+    ],
 )
 def test_what_makes_no_sense_is_ignored(staff: Client, query: str) -> None:
     assert state_of(staff, query)["topics"]["page"] == 1
 
 
 def part(title: str, *levels: Level) -> Part:
-    return Part(title.lower(), title, "words", (), tuple(Finding(level, "text") for level in levels))
+    return Part(
+        title.lower(), title, "words", (), tuple(Finding(level, "text") for level in levels)
+    )
 
 
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
         ([part("Kafka"), part("Disk")], (Level.OK, "Everything works.")),
-        ([part("Kafka", Level.NOTE), part("Disk", Level.NOTE)], (Level.OK, "Everything works. 2 things are worth knowing.")),
+        (
+            [part("Kafka", Level.NOTE), part("Disk", Level.NOTE)],
+            (Level.OK, "Everything works. 2 things are worth knowing."),
+        ),
         ([part("Kafka"), part("Disk", Level.WARN)], (Level.WARN, "Works; disk needs a look.")),
-        ([part("Workers", Level.WARN), part("Disk", Level.WARN)], (Level.WARN, "Works; workers and disk need a look.")),
-        ([part("Workers", Level.BAD), part("Disk", Level.WARN)], (Level.BAD, "Workers need somebody now.")),
-        ([part("Database", Level.BAD), part("Kafka", Level.BAD)], (Level.BAD, "Database and Kafka need somebody now.")),
+        (
+            [part("Workers", Level.WARN), part("Disk", Level.WARN)],
+            (Level.WARN, "Works; workers and disk need a look."),
+        ),
+        (
+            [part("Workers", Level.BAD), part("Disk", Level.WARN)],
+            (Level.BAD, "Workers need somebody now."),
+        ),
+        (
+            [part("Database", Level.BAD), part("Kafka", Level.BAD)],
+            (Level.BAD, "Database and Kafka need somebody now."),
+        ),
         ([part("Workers", Level.WAIT), part("Disk")], (Level.WAIT, "Not everything is known yet.")),
     ],
 )
@@ -171,5 +200,10 @@ def test_dangerous_settings_are_named(settings: Settings) -> None:
     settings.SECRET_KEY = "set by somebody"
     found = {finding.text.split(" ")[0]: finding.level for finding in installation().findings}
 
-    assert found == {"DEBUG": Level.WARN, "ALLOWED_HOSTS": Level.WARN, "Passwords": Level.WARN, "CREDENTIAL_KEYS": Level.NOTE}
+    assert found == {
+        "DEBUG": Level.WARN,
+        "ALLOWED_HOSTS": Level.WARN,
+        "Passwords": Level.WARN,
+        "CREDENTIAL_KEYS": Level.NOTE,
+    }
     assert configured.DATA_DIR.exists()

@@ -25,19 +25,38 @@ def test_a_database_tells_what_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     assert dict(part.facts)["Kind"].startswith("SQLite 3.")
 
 
-def test_an_empty_database_wants_its_migrations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: object) -> None:
+def test_an_empty_database_wants_its_migrations(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: object
+) -> None:
     monkeypatch.setattr(stores, "_applied_at", float("-inf"))
-    handler = ConnectionHandler({"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": str(tmp_path / "empty.sqlite3")}})
+    handler = ConnectionHandler(
+        {
+            "default": {
+                "ENGINE": "django.db.backends.sqlite3",
+                "NAME": str(tmp_path / "empty.sqlite3"),
+            }
+        }
+    )
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         part = stores.database(handler["default"])
         handler["default"].close()
 
     assert part.level is Level.BAD
-    assert "migrations are not applied: pages may fail. Run: manage.py migrate" in part.findings[0].text
+    assert (
+        "migrations are not applied: pages may fail. Run: manage.py migrate"
+        in part.findings[0].text
+    )
 
 
 def test_a_database_that_is_away_is_said_to_be(django_db_blocker: object) -> None:
-    away = {"ENGINE": "django.db.backends.postgresql", "HOST": "127.0.0.1", "PORT": str(free_port()), "NAME": "x", "USER": "u", "PASSWORD": "s3cret"}
+    away = {
+        "ENGINE": "django.db.backends.postgresql",
+        "HOST": "127.0.0.1",
+        "PORT": str(free_port()),
+        "NAME": "x",
+        "USER": "u",
+        "PASSWORD": "s3cret",
+    }
     with django_db_blocker.unblock():  # type: ignore[attr-defined]
         part = stores.database(ConnectionHandler({"default": away})["default"])
 
@@ -67,8 +86,12 @@ def test_redis_that_is_away_is_said_to_be(settings: Settings) -> None:
     assert "s3cret" not in repr(part)
 
 
-@pytest.mark.parametrize(("free", "level"), [(0.5, Level.OK), (0.09, Level.WARN), (0.019, Level.BAD)])
-def test_a_disk_that_fills_up_is_noticed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: float, level: Level) -> None:
+@pytest.mark.parametrize(
+    ("free", "level"), [(0.5, Level.OK), (0.09, Level.WARN), (0.019, Level.BAD)]
+)
+def test_a_disk_that_fills_up_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, free: float, level: Level
+) -> None:
     usage = shutil._ntuple_diskusage(100_000_000_000, 0, int(100_000_000_000 * free))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage)
 

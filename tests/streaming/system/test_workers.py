@@ -18,19 +18,40 @@ NOW = 1_800_000_000 * SECOND_NS
 EVERYTHING = Needs(cameras=2, models=1, streams=1, imprints=1)
 
 
-def status(role: str, pid: int = 1, *, at: int = NOW, started: int = NOW - 600 * SECOND_NS, host: str = "vm", **counters: int) -> WorkerStatus:
+def status(
+    role: str,
+    pid: int = 1,
+    *,
+    at: int = NOW,
+    started: int = NOW - 600 * SECOND_NS,
+    host: str = "vm",
+    **counters: int,
+) -> WorkerStatus:
     return WorkerStatus(f"{role}-{host}-{pid}", role, pid, host, started, at, 100_000_000, counters)
 
 
-def said(role: str, pid: int = 1, *, silent: float = 0.5, behind: float = 0.0, rates: dict[str, float] | None = None, **fields: object) -> WorkerSaid:
+def said(
+    role: str,
+    pid: int = 1,
+    *,
+    silent: float = 0.5,
+    behind: float = 0.0,
+    rates: dict[str, float] | None = None,
+    **fields: object,
+) -> WorkerSaid:
     return WorkerSaid(status(role, pid, **fields), silent, rates or {}, behind)  # type: ignore[arg-type]
 
 
 HERE = status("web", 9)
-CREW = (*(said(role) for role in ("capture", "infer", "records", "imprint")), said("jobs", last_scheduled=NOW // SECOND_NS - 5))
+CREW = (
+    *(said(role) for role in ("capture", "infer", "records", "imprint")),
+    said("jobs", last_scheduled=NOW // SECOND_NS - 5),
+)
 
 
-def judged(*crew: WorkerSaid, wanted: Needs | None = EVERYTHING, **fields: object) -> tuple[Part, dict[str, tuple[Level, str]]]:
+def judged(
+    *crew: WorkerSaid, wanted: Needs | None = EVERYTHING, **fields: object
+) -> tuple[Part, dict[str, tuple[Level, str]]]:
     part, rows = workers(Heard([*crew], HERE, **fields), wanted)  # type: ignore[arg-type]
     return part, {row.name: (row.level, row.words) for row in rows}
 
@@ -49,13 +70,40 @@ def test_a_whole_crew_is_at_work() -> None:
 @pytest.mark.parametrize(
     ("role", "words"),
     [
-        ("capture", "No capture worker runs, so no pictures come from 2 cameras. Start one with: manage.py runworkers capture"),
-        ("infer", "No infer worker runs, so 1 model version of pictures cannot answer. Start one with: manage.py runworkers infer"),
-        ("records", "No records worker runs, so the records of 1 model version wait. Start one with: manage.py runworkers records"),
-        ("imprint", "No imprint worker runs, so 1 camera cannot have boxes drawn into the stream. Start one with: manage.py runworkers imprint"),
+        (
+            "capture",
+            (
+                "No capture worker runs, so no pictures come from 2 cameras. Start one with:"
+                " manage.py runworkers capture"
+            ),
+        ),
+        (
+            "infer",
+            (
+                "No infer worker runs, so 1 model version of pictures cannot answer. Start one"
+                " with: manage.py runworkers infer"
+            ),
+        ),
+        (
+            "records",
+            (
+                "No records worker runs, so the records of 1 model version wait. Start one with:"
+                " manage.py runworkers records"
+            ),
+        ),
+        (
+            "imprint",
+            (
+                "No imprint worker runs, so 1 camera cannot have boxes drawn into the stream. Start"
+                " one with: manage.py runworkers imprint"
+            ),
+        ),
         (
             "jobs",
-            "No process for jobs runs, so cameras are not probed, and neither states nor outages are recorded. Start it with: manage.py runjobs",
+            (
+                "No process for jobs runs, so cameras are not probed, and neither states nor"
+                " outages are recorded. Start it with: manage.py runjobs"
+            ),
         ),
     ],
 )
@@ -63,7 +111,9 @@ def test_who_is_missing_is_missed_only_where_needed(role: str, words: str) -> No
     rest = [item for item in CREW if item.status.role != role]
 
     assert texts(judged(*rest)[0]) == [(Level.BAD, words)]
-    assert judged(*rest, wanted=None)[0].level is Level.OK, "the database does not say what is needed"
+    assert judged(*rest, wanted=None)[0].level is Level.OK, (
+        "the database does not say what is needed"
+    )
     nothing = Needs(0, 0, 0, 0)
     assert judged(*rest, wanted=nothing)[0].level is (Level.BAD if role == "jobs" else Level.OK)
 
@@ -84,9 +134,19 @@ def test_one_that_was_replaced_needs_nobody() -> None:
 
     part, rows = judged(*rest, said("infer", silent=20.0), successor)
 
-    assert rows["infer-vm-1"] == (Level.WARN, "ended without a word 20 s ago; infer-vm-2 took its place")
+    assert rows["infer-vm-1"] == (
+        Level.WARN,
+        "ended without a word 20 s ago; infer-vm-2 took its place",
+    )
     assert part.level is Level.WARN
-    assert judged(*rest, said("infer", silent=20.0), said("infer", 2, host="other", started=NOW + SECOND_NS))[0].level is Level.BAD
+    assert (
+        judged(
+            *rest,
+            said("infer", silent=20.0),
+            said("infer", 2, host="other", started=NOW + SECOND_NS),
+        )[0].level
+        is Level.BAD
+    )
 
 
 def test_nothing_is_claimed_before_it_can_be_known() -> None:
@@ -103,30 +163,47 @@ def test_nothing_is_claimed_before_it_can_be_known() -> None:
 def test_what_kafka_does_not_take_is_said() -> None:
     part, _ = judged(*CREW[1:], said("capture", rates={"dropped": 3.0, "delivery_errors": 1.5}))
 
-    assert texts(part) == [(Level.WARN, "capture-vm-1 Kafka does not take all that it sends: 4.5 records a second are lost.")]
+    assert texts(part) == [
+        (
+            Level.WARN,
+            "capture-vm-1 Kafka does not take all that it sends: 4.5 records a second are lost.",
+        )
+    ]
 
 
 def test_a_scheduler_that_stands_still_is_noticed() -> None:
-    silent, fresh = said("jobs", last_scheduled=NOW // SECOND_NS - 90), said("jobs", started=NOW - 5 * SECOND_NS)
+    silent, fresh = (
+        said("jobs", last_scheduled=NOW // SECOND_NS - 90),
+        said("jobs", started=NOW - 5 * SECOND_NS),
+    )
 
     assert "sent no job for 90 s" in texts(judged(*CREW[:-1], silent)[0])[0][1]
     assert judged(*CREW[:-1], fresh)[0].level is Level.OK
-    assert judged(*CREW[:-1], silent, said("jobs", 2, last_scheduled=NOW // SECOND_NS))[0].level is Level.OK, "one of several takes them"
+    assert (
+        judged(*CREW[:-1], silent, said("jobs", 2, last_scheduled=NOW // SECOND_NS))[0].level
+        is Level.OK
+    ), "one of several takes them"
 
 
 def test_a_clock_that_is_off_is_named_by_its_host() -> None:
     part, _ = judged(
-        *CREW, said("infer", 7, host="far", behind=2.3), said("capture", 8, host="far", behind=2.4), said("infer", 8, host="near", behind=0.2)
+        *CREW,
+        said("infer", 7, host="far", behind=2.3),
+        said("capture", 8, host="far", behind=2.4),
+        said("infer", 8, host="near", behind=0.2),
     )
 
     assert [text for _, text in texts(part)] == [
-        "The clock of far is about 2.3 s behind this one's, so ages on the pages are wrong by that. Set the time by NTP."
+        "The clock of far is about 2.3 s behind this one's, so ages on the pages are wrong by that."
+        " Set the time by NTP."
     ]
 
 
 def test_a_row_tells_what_the_worker_does() -> None:
     busy = said("infer", models=2, rates={"predicted": 19.84, "skipped": 3.0, "failed": 0.0})
-    _, rows = workers(Heard([busy], HERE, runs={"infer-vm-1": [f"m{number} 1" for number in range(15)]}), None)
+    _, rows = workers(
+        Heard([busy], HERE, runs={"infer-vm-1": [f"m{number} 1" for number in range(15)]}), None
+    )
     row = next(row for row in rows if row.role == "infer")
 
     assert row.doing == "2 models · 19.8 answers/s · 3.0 skipped/s"

@@ -33,8 +33,12 @@ STREAM = {"kind": "stream", "fps": "5", "width": "640", "overlay": "1"}
 
 @pytest.fixture(autouse=True)
 def row() -> CameraRow:
-    CameraRow.objects.create(slug="yard", name="Yard", kind="demo", url="demo:conveyor", imprint=True)
-    return CameraRow.objects.create(slug="gate", name="Gate", kind="demo", url="demo:conveyor", imprint=True)
+    CameraRow.objects.create(
+        slug="yard", name="Yard", kind="demo", url="demo:conveyor", imprint=True
+    )
+    return CameraRow.objects.create(
+        slug="gate", name="Gate", kind="demo", url="demo:conveyor", imprint=True
+    )
 
 
 @pytest.fixture
@@ -89,7 +93,8 @@ ALTERATIONS: dict[str, Callable[[str], str]] = {
     "longer": lambda address: address + "x",
     "another user": lambda address: address.replace(key_of(address), "999" + key_of(address)[1:]),
     "a later time": lambda address: address.replace(
-        key_of(address), ":".join([key_of(address).split(":")[0], "zzzzzz", key_of(address).split(":")[2]])
+        key_of(address),
+        ":".join([key_of(address).split(":")[0], "zzzzzz", key_of(address).split(":")[2]]),
     ),
     "another signature": lambda address: address[:-1] + ("A" if address[-1] != "A" else "B"),
     "another camera": lambda address: address.replace("gate", "yard"),
@@ -146,7 +151,9 @@ def opened(make: Callable[..., str]) -> Asked:
 
 
 @pytest.mark.parametrize("change", [_deactivate, _change_password])
-def test_it_ends_with_what_its_user_loses(make: Callable[..., str], opened: Asked, olga: User, change: Callable[[User], None]) -> None:
+def test_it_ends_with_what_its_user_loses(
+    make: Callable[..., str], opened: Asked, olga: User, change: Callable[[User], None]
+) -> None:
     address = make()
     change(olga)
     olga.save()
@@ -161,9 +168,13 @@ def test_it_ends_with_its_user(make: Callable[..., str], opened: Asked, olga: Us
     assert not opened.allowed()
 
 
-def test_it_ends_with_the_permission_to_see_the_camera(make: Callable[..., str], opened: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_ends_with_the_permission_to_see_the_camera(
+    make: Callable[..., str], opened: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
     address = make()
-    monkeypatch.setattr(visitors, "visible_cameras", lambda _user: CameraRow.objects.exclude(slug="gate"))
+    monkeypatch.setattr(
+        visitors, "visible_cameras", lambda _user: CameraRow.objects.exclude(slug="gate")
+    )
     assert Client().get(address).status_code == 403
     assert not opened.allowed()
 
@@ -173,7 +184,9 @@ def test_logging_out_does_not_end_it(page: Client, opened: Asked) -> None:
     assert opened.allowed()
 
 
-def test_what_it_opened_does_not_last_for_ever(opened: Asked, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_it_opened_does_not_last_for_ever(
+    opened: Asked, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + settings.STREAM_LINK_HOURS * 3600 + 1)
     assert not opened.allowed()
@@ -200,7 +213,10 @@ def test_no_link_is_made_for_what_is_not_there(page: Client, row: CameraRow) -> 
 
 def test_links_are_made_by_who_is_logged_in_on_our_own_pages(page: Client, olga: User) -> None:
     answer = Client().post("/cameras/gate/links/", STREAM)
-    assert (answer.status_code, answer.json()) == (401, {"error": "You have been logged out. Log in again."})
+    assert (answer.status_code, answer.json()) == (
+        401,
+        {"error": "You have been logged out. Log in again."},
+    )
     assert page.get("/cameras/gate/links/").status_code == 405
     strict: Any = Client(enforce_csrf_checks=True)
     strict.force_login(olga)

@@ -72,7 +72,9 @@ async def test_so_is_an_asynchronous_one(async_client: AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("header", ["Bearer wrong", "bearer", "Bearer  ", "BEARER x y z"])
-def test_a_wrong_token_is_401_also_beside_a_session(olga: User, client: Client, header: str) -> None:
+def test_a_wrong_token_is_401_also_beside_a_session(
+    olga: User, client: Client, header: str
+) -> None:
     client.force_login(olga)
     answer = client.get("/", headers={"authorization": header})
     assert (answer.status_code, answer["WWW-Authenticate"]) == (401, "Bearer")
@@ -85,7 +87,12 @@ def test_another_scheme_is_none_of_our_business(olga: User, client: Client) -> N
 
 def test_a_token_needs_no_csrf_token_and_a_session_does(olga: User) -> None:
     client = Client(enforce_csrf_checks=True)
-    assert client.post("/accounts/logout/", headers={"authorization": f"Bearer {issue(olga)}"}).status_code == 302
+    assert (
+        client.post(
+            "/accounts/logout/", headers={"authorization": f"Bearer {issue(olga)}"}
+        ).status_code
+        == 302
+    )
     client.force_login(olga)
     assert client.post("/accounts/logout/").status_code == 403
 

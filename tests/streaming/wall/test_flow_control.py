@@ -7,19 +7,21 @@ import itertools
 from streaming.wall.flow_control import (
     IN_TIME,
     LATE_SECONDS,
-    MOST_PATIENCE_SECONDS,
+    MAX_PATIENCE_SECONDS,
     PATIENCE_SECONDS,
-    Credit,
+    FlowControl,
 )
 
 LATE = 1.5 * LATE_SECONDS
 
 
 class Viewer:
-    """Sends pictures one after the other to somebody who acknowledges each ``delay`` seconds after it was sent."""
+    """Sends pictures one after the other to somebody who acknowledges each ``delay`` seconds
+    after it was sent.
+    """
 
     def __init__(self, *, sizes: int = 100) -> None:
-        self.credit = Credit()
+        self.credit = FlowControl()
         self.now = 1000.0
         self.seq = 0
         self.sizes = sizes
@@ -34,8 +36,8 @@ class Viewer:
         return self.credit.steps
 
 
-def sent(*seqs: int, at: float = 100.0) -> Credit:
-    credit = Credit()
+def sent(*seqs: int, at: float = 100.0) -> FlowControl:
+    credit = FlowControl()
     for seq in seqs:
         credit.went(seq, at, smaller=9)
         at += 0.1
@@ -101,7 +103,9 @@ def test_pictures_in_time_bring_back_what_was_asked_for() -> None:
 
 
 def test_what_failed_is_tried_less_and_less_often() -> None:
-    """A line that carries one step less than what was asked for: the tries to get more become rare."""
+    """A line that carries one step less than what was asked for: the tries to get more become
+    rare.
+    """
     viewer = Viewer()
     tries = []
     for number in range(2000):
@@ -122,7 +126,12 @@ def test_who_never_acknowledges_is_tried_again_after_a_while_and_then_rarely() -
         now += pause
         assert credit.wait(now) == 0
         credit.went(seq, now, smaller=9)
-    assert [round(pause) for pause in pauses] == [PATIENCE_SECONDS, 20, 40, *[MOST_PATIENCE_SECONDS] * 3]
+    assert [round(pause) for pause in pauses] == [
+        PATIENCE_SECONDS,
+        20,
+        40,
+        *[MAX_PATIENCE_SECONDS] * 3,
+    ]
     credit.acknowledge(8, now)
     credit.went(9, now, smaller=9)
     assert credit.wait(now) == PATIENCE_SECONDS

@@ -1,4 +1,6 @@
-"""The wall in a real Chromium, as operators use it: layouts, order, pages, groups, the kiosk. One web server and one browser for all of it."""
+"""The wall in a real Chromium, as operators use it: layouts, order, pages, groups, the kiosk.
+One web server and one browser for all of it.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ ADD = """
 from cameras.models import Camera, CameraGroup
 for slug in ("mill", "roof", "shed"):
     Camera.objects.create(slug=slug, name=slug.title(), kind="demo", url="demo:conveyor")
-CameraGroup.objects.create(name="Outside", slug="outside").cameras.set(Camera.objects.filter(slug__in=["gate", "roof", "yard"]))
+outside = CameraGroup.objects.create(name="Outside", slug="outside")
+outside.cameras.set(Camera.objects.filter(slug__in=["gate", "roof", "yard"]))
 """
 
 
@@ -35,20 +38,32 @@ def context(site: Site) -> Iterator[BrowserContext]:
     site.shell(ADD)
     with chromium() as browser:
         context = browser.new_context(viewport={"width": 1280, "height": 800})
-        context.add_cookies([{"name": name, "value": value, "url": site.url} for name, value in site.login().cookies.items()])
+        context.add_cookies(
+            [
+                {"name": name, "value": value, "url": site.url}
+                for name, value in site.login().cookies.items()
+            ]
+        )
         yield context
 
 
 @pytest.fixture
 def page(context: BrowserContext, on_site: Site) -> Iterator[Page]:
-    """A new tab, in a browser that has kept nothing but the login. Errors of scripts fail the test."""
+    """A new tab, in a browser that has kept nothing but the login. Errors of scripts fail the
+    test.
+    """
     page = context.new_page()
     page.set_default_timeout(PATIENCE * 1000)
     expect.set_options(timeout=PATIENCE * 1000)
     page.add_init_script(LISTEN)
     wrong: list[str] = []
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("console", lambda message: wrong.append(message.text) if "Content Security Policy" in message.text else None)
+    page.on(
+        "console",
+        lambda message: (
+            wrong.append(message.text) if "Content Security Policy" in message.text else None
+        ),
+    )
     yield page
     page.evaluate("localStorage.clear()")
     page.close()
@@ -66,7 +81,12 @@ def forget_layouts(context: BrowserContext, site: Site) -> None:
 
 
 def shown(page: Page) -> list[str]:
-    return [str(name) for name in page.eval_on_selector_all("#grid [data-camera]:not([hidden])", "tiles => tiles.map((tile) => tile.dataset.name)")]
+    return [
+        str(name)
+        for name in page.eval_on_selector_all(
+            "#grid [data-camera]:not([hidden])", "tiles => tiles.map((tile) => tile.dataset.name)"
+        )
+    ]
 
 
 def wait_for(page: Page, *names: str) -> None:
@@ -116,7 +136,9 @@ def test_a_layout_is_saved_opened_changed_and_deleted(page: Page, on_site: Site)
     page.evaluate("document.querySelector('[data-layout-save-as]').click()")
     page.get_by_label("Name", exact=True).fill("dock EAST")
     page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_have_text("You already have a layout “dock EAST”. Choose another name.")
+    expect(page.get_by_role("alert")).to_have_text(
+        "You already have a layout “dock EAST”. Choose another name."
+    )
     page.keyboard.press("Escape")
 
     layout_menu(page, "cameras")
@@ -183,7 +205,9 @@ def test_a_finger_that_rests_drags_a_tile(page: Page, on_site: Site) -> None:
 
 def test_keys_move_a_tile_and_say_where_it_is(page: Page, on_site: Site) -> None:
     open_wall(page, on_site)
-    page.locator("[data-choose=tiles]").evaluate("list => { list.value = 4; list.dispatchEvent(new Event('change')) }")
+    page.locator("[data-choose=tiles]").evaluate(
+        "list => { list.value = 4; list.dispatchEvent(new Event('change')) }"
+    )
     wait_for(page, *NAMES[:4])
     page.keyboard.press("ArrowRight")
     page.keyboard.press("End")
@@ -192,7 +216,9 @@ def test_keys_move_a_tile_and_say_where_it_is(page: Page, on_site: Site) -> None
         page.keyboard.press("Alt+ArrowRight")
     wait_for(page, "Mill", "Shed", "Yard")
     expect(page.get_by_role("link", name="Mill: open")).to_be_focused()
-    wait_until(lambda: "Mill: place 5 of 7" in announced(page), PATIENCE, "the new place to be announced")
+    wait_until(
+        lambda: "Mill: place 5 of 7" in announced(page), PATIENCE, "the new place to be announced"
+    )
 
 
 def test_pages_turn_by_keys_and_by_themselves(page: Page, on_site: Site) -> None:
@@ -222,7 +248,9 @@ def test_groups_and_search_choose_cameras(page: Page, on_site: Site) -> None:
     wait_for(page, *NAMES)
 
 
-def test_all_cameras_are_counted_whatever_page_they_are_on(page: Page, on_site: Site, new_camera: Callable[[str], Camera]) -> None:
+def test_all_cameras_are_counted_whatever_page_they_are_on(
+    page: Page, on_site: Site, new_camera: Callable[[str], Camera]
+) -> None:
     page.add_init_script('localStorage.setItem("sightline.view", JSON.stringify({ tiles: 1 }))')
     open_wall(page, on_site)
     cameras = [new_camera(name.lower()) for name in NAMES]
@@ -230,27 +258,41 @@ def test_all_cameras_are_counted_whatever_page_they_are_on(page: Page, on_site: 
     def counted() -> bool:
         for camera in cameras:
             camera.report(CameraState.STALLED if camera.slug == "yard" else CameraState.LIVE)
-        return [page.locator(f'[data-counter="{kind}"] b').inner_text() for kind in ("ok", "warn")] == ["6", "1"]
+        return [
+            page.locator(f'[data-counter="{kind}"] b').inner_text() for kind in ("ok", "warn")
+        ] == ["6", "1"]
 
     # The one that is shown sends no pictures, which its tile says.
-    wait_until(lambda: counted() or page.locator('[data-counter="warn"] b').inner_text() == "2", PATIENCE, "all cameras to be counted")
+    wait_until(
+        lambda: counted() or page.locator('[data-counter="warn"] b').inner_text() == "2",
+        PATIENCE,
+        "all cameras to be counted",
+    )
     expect(page.locator('[data-camera="yard"]')).to_have_attribute("data-state", "stalled")
     expect(page.locator(".feed")).to_contain_text("Yard stalled")
 
 
-def test_the_filter_counts_for_boxes_and_for_the_list(page: Page, on_site: Site, gate: Camera) -> None:
+def test_the_filter_counts_for_boxes_and_for_the_list(
+    page: Page, on_site: Site, gate: Camera
+) -> None:
     open_wall(page, on_site, "/?layout=all")
     page.locator('[data-camera="gate"]').scroll_into_view_if_needed()
 
     def painted() -> list[set[str]]:
         gate.report()
         frame = gate.show()
-        gate.predict(frame, Detection("sure", 0.9, (0.1, 0.1, 0.3, 0.3)), Detection("unsure", 0.3, (0.5, 0.5, 0.8, 0.8)))
+        gate.predict(
+            frame,
+            Detection("sure", 0.9, (0.1, 0.1, 0.3, 0.3)),
+            Detection("unsure", 0.3, (0.5, 0.5, 0.8, 0.8)),
+        )
         paints: list[dict[str, Any]] = page.evaluate("window.paints.splice(0)")
         return [{box["label"] for box in paint["boxes"]} for paint in paints]
 
     def wait_for_boxes(*labels: str) -> None:
-        wait_until(lambda: (seen := painted()) and seen[-1] == set(labels), PATIENCE, f"boxes of {labels}")
+        wait_until(
+            lambda: (seen := painted()) and seen[-1] == set(labels), PATIENCE, f"boxes of {labels}"
+        )
 
     wait_for_boxes("sure", "unsure")
     page.keyboard.press("t")
@@ -263,15 +305,23 @@ def test_the_filter_counts_for_boxes_and_for_the_list(page: Page, on_site: Site,
     wait_for_boxes("sure", "unsure")
 
 
-def test_on_a_slow_line_pictures_are_smaller_and_new(page: Page, on_site: Site, gate: Camera) -> None:
+def test_on_a_slow_line_pictures_are_smaller_and_new(
+    page: Page, on_site: Site, gate: Camera
+) -> None:
     with FaultProxy(on_site.port) as line, Rolling(gate, fps=10, jpeg=noise(80_000), width=1280):
         page.goto(f"http://{line.address}/cameras/gate/")
         tile = page.locator('.tile[data-camera="gate"]')
-        wait_until(lambda: newest_width(page) == 960, PATIENCE, "pictures of the size that is shown")
+        wait_until(
+            lambda: newest_width(page) == 960, PATIENCE, "pictures of the size that is shown"
+        )
         line.throttle(30_000)
         wait_until(lambda: 0 < newest_width(page) < 960, PATIENCE, "pictures that the line carries")
         expect(page.locator('[data-card="size"]')).to_contain_text("slow line")
-        wait_until(lambda: int(tile.get_attribute("data-age") or 0) < 2000, PATIENCE, "a picture that is new")
+        wait_until(
+            lambda: int(tile.get_attribute("data-age") or 0) < 2000,
+            PATIENCE,
+            "a picture that is new",
+        )
         line.forward()
         wait_until(lambda: newest_width(page) == 960, PATIENCE, "the size that is shown")
 
@@ -319,11 +369,15 @@ def test_a_kiosk_loads_a_new_version_of_the_pages_once(page: Page, on_site: Site
     page.route(re.compile(r"/\?kiosk"), count)
     page.goto(f"{on_site.url}/?kiosk=1")
     wait_until(lambda: page.title() and len(loads) == 2, PATIENCE, "the page to be loaded again")
-    expect(page.locator("[data-banner=version]")).to_have_text("Sightline was updated. Reload the page")
+    expect(page.locator("[data-banner=version]")).to_have_text(
+        "Sightline was updated. Reload the page"
+    )
     assert len(loads) == 2
 
 
-def test_who_is_logged_out_is_told_so_in_the_kiosk(page: Page, on_site: Site, context: BrowserContext) -> None:
+def test_who_is_logged_out_is_told_so_in_the_kiosk(
+    page: Page, on_site: Site, context: BrowserContext
+) -> None:
     page.goto(f"{on_site.url}/?kiosk=1")
     wait_for(page, *NAMES)
     other = context.new_page()

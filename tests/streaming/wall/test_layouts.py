@@ -1,4 +1,6 @@
-"""Saved layouts of the wall, and groups of cameras: what is kept, what is refused and in which words, and what the wall makes of them."""
+"""Saved layouts of the wall, and groups of cameras: what is kept, what is refused and in which
+words, and what the wall makes of them.
+"""
 
 from __future__ import annotations
 
@@ -56,9 +58,28 @@ def words(answer: Any) -> str:
 
 
 def test_a_layout_is_kept_as_it_was_sent(viewer: Client) -> None:
-    CameraGroup.objects.create(name="Dock", slug="dock").cameras.add(Camera.objects.get(slug="yard"))
-    drawn = {"boxes": False, "labels": True, "scores": True, "mode": "live", "threshold": 40, "hiddenModels": ["qr@1"], "hiddenLabels": []}
-    fields = {"cameras": ["yard", "gate"], "others": False, "group": "dock", "columns": 3, "tiles": 9, "cycle": 20, "drawn": drawn, "default": True}
+    CameraGroup.objects.create(name="Dock", slug="dock").cameras.add(
+        Camera.objects.get(slug="yard")
+    )
+    drawn = {
+        "boxes": False,
+        "labels": True,
+        "scores": True,
+        "mode": "live",
+        "threshold": 40,
+        "hiddenModels": ["qr@1"],
+        "hiddenLabels": [],
+    }
+    fields = {
+        "cameras": ["yard", "gate"],
+        "others": False,
+        "group": "dock",
+        "columns": 3,
+        "tiles": 9,
+        "cycle": 20,
+        "drawn": drawn,
+        "default": True,
+    }
     saved = save(viewer, "  Dock   east ", **fields)
     assert saved == {"id": saved["id"], "name": "Dock east", **fields}
     assert viewer.get("/layouts/").json() == {"layouts": [saved]}
@@ -79,22 +100,34 @@ def test_a_deleted_layout_is_gone(viewer: Client) -> None:
 
 def test_there_is_one_default(viewer: Client) -> None:
     first, second = save(viewer, "One", default=True), save(viewer, "Two", default=True)
-    assert [viewer.get(f"/layouts/{item['id']}/").json()["default"] for item in (first, second)] == [False, True]
+    assert [
+        viewer.get(f"/layouts/{item['id']}/").json()["default"] for item in (first, second)
+    ] == [False, True]
 
 
 def test_layouts_are_their_owners_own(viewer: Client) -> None:
     path = f"/layouts/{save(viewer)['id']}/"
     other = Client()
     other.force_login(User.objects.create_user("peter"))
-    assert {send(other, method, path, {}).status_code for method in ("GET", "PATCH", "DELETE")} == {404}
+    assert {send(other, method, path, {}).status_code for method in ("GET", "PATCH", "DELETE")} == {
+        404
+    }
     assert other.get("/layouts/").json() == {"layouts": []}
     assert save(other)["name"] == "Dock east", "names are unique for each user only"
 
 
 def test_who_is_not_logged_in_is_told_so(client: Client) -> None:
-    for method, path in (("GET", "/layouts/"), ("POST", "/layouts/"), ("PATCH", "/layouts/everyday/"), ("DELETE", "/layouts/1/")):
+    for method, path in (
+        ("GET", "/layouts/"),
+        ("POST", "/layouts/"),
+        ("PATCH", "/layouts/everyday/"),
+        ("DELETE", "/layouts/1/"),
+    ):
         answer = send(client, method, path, {})
-        assert (answer.status_code, words(answer)) == (401, "You have been logged out. Log in again.")
+        assert (answer.status_code, words(answer)) == (
+            401,
+            "You have been logged out. Log in again.",
+        )
 
 
 def test_another_sites_page_cannot_save(olga: User) -> None:
@@ -102,7 +135,14 @@ def test_another_sites_page_cannot_save(olga: User) -> None:
     client.force_login(olga)
     assert send(client, "POST", "/layouts/", {"name": "Dock"}).status_code == 403
     assert (
-        send(Client(enforce_csrf_checks=True), "POST", "/layouts/", {"name": "Dock"}, HTTP_AUTHORIZATION=f"Bearer {issue(olga)}").status_code == 201
+        send(
+            Client(enforce_csrf_checks=True),
+            "POST",
+            "/layouts/",
+            {"name": "Dock"},
+            HTTP_AUTHORIZATION=f"Bearer {issue(olga)}",
+        ).status_code
+        == 201
     )
 
 
@@ -142,7 +182,9 @@ REFUSED: list[tuple[Any, str]] = [
 
 
 @pytest.mark.parametrize(("document", "sentence"), REFUSED)
-def test_what_cannot_be_a_layout_is_refused_in_words(viewer: Client, olga: User, document: Any, sentence: str) -> None:
+def test_what_cannot_be_a_layout_is_refused_in_words(
+    viewer: Client, olga: User, document: Any, sentence: str
+) -> None:
     CameraGroup.objects.create(name="Empty", slug="empty")
     Layout.objects.create(user=olga, name="Kept")
     answer = send(viewer, "POST", "/layouts/", document)
@@ -157,7 +199,9 @@ def test_what_is_far_too_large_is_refused(viewer: Client) -> None:
 
 
 def test_there_are_fifty_at_most(viewer: Client, olga: User) -> None:
-    Layout.objects.bulk_create(Layout(user=olga, name=f"Layout {number}") for number in range(layouts.MOST_LAYOUTS))
+    Layout.objects.bulk_create(
+        Layout(user=olga, name=f"Layout {number}") for number in range(layouts.MAX_LAYOUTS)
+    )
     answer = send(viewer, "POST", "/layouts/", {"name": "One more"})
     assert answer.status_code == 400
     assert "50 layouts" in words(answer)
@@ -166,7 +210,10 @@ def test_there_are_fifty_at_most(viewer: Client, olga: User) -> None:
 def test_a_camera_that_is_gone_may_stay_in_a_layout(viewer: Client) -> None:
     saved = save(viewer, cameras=["yard", "gate"])
     Camera.objects.get(slug="gate").delete()
-    assert send(viewer, "PATCH", f"/layouts/{saved['id']}/", {"cameras": ["gate", "yard"]}).status_code == 200
+    assert (
+        send(viewer, "PATCH", f"/layouts/{saved['id']}/", {"cameras": ["gate", "yard"]}).status_code
+        == 200
+    )
 
 
 def test_the_wall_opens_a_layout_by_its_name_or_number(viewer: Client, hub: Hub) -> None:
@@ -183,7 +230,12 @@ def test_the_default_layout_opens_by_itself(viewer: Client, hub: Hub) -> None:
 
 
 def test_the_wall_of_all_cameras_keeps_its_order(viewer: Client, hub: Hub) -> None:
-    assert send(viewer, "PATCH", "/layouts/everyday/", {"cameras": ["yard", "hall", "gate"]}).status_code == 200
+    assert (
+        send(
+            viewer, "PATCH", "/layouts/everyday/", {"cameras": ["yard", "hall", "gate"]}
+        ).status_code
+        == 200
+    )
     assert send(viewer, "PATCH", "/layouts/everyday/", {"cameras": ["yard"]}).status_code == 200
     assert shown(viewer.get("/")) == ["yard", "gate", "hall"]
     assert viewer.get("/layouts/").json() == {"layouts": []}
@@ -211,26 +263,51 @@ def test_a_camera_that_is_gone_is_skipped_and_named(viewer: Client, hub: Hub) ->
     assert json.loads(answer.context["opening"].data)["missing"] == ["yard"]
 
 
-def test_groups_with_a_visible_camera_are_shown_in_order(viewer: Client, hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    for order, (slug, members) in enumerate({"roof": ["yard"], "dock": ["gate", "hall"], "empty": []}.items()):
-        CameraGroup.objects.create(name=slug.title(), slug=slug, order=-order % 5).cameras.set(Camera.objects.filter(slug__in=members))
+def test_groups_with_a_visible_camera_are_shown_in_order(
+    viewer: Client, hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for order, (slug, members) in enumerate(
+        {"roof": ["yard"], "dock": ["gate", "hall"], "empty": []}.items()
+    ):
+        CameraGroup.objects.create(name=slug.title(), slug=slug, order=-order % 5).cameras.set(
+            Camera.objects.filter(slug__in=members)
+        )
     answer = viewer.get("/?group=dock")
     assert answer.context["opening"].groups == {"roof": "Roof", "dock": "Dock"}
-    assert {card.slug: card.groups for card in answer.context["cameras"]} == {"gate": "dock", "hall": "dock", "yard": "roof"}
+    assert {card.slug: card.groups for card in answer.context["cameras"]} == {
+        "gate": "dock",
+        "hall": "dock",
+        "yard": "roof",
+    }
     assert answer.context["opening"].group == "dock"
-    monkeypatch.setattr(wallpage, "visible_cameras", lambda user: Camera.objects.exclude(slug="yard"))
+    monkeypatch.setattr(
+        wallpage, "visible_cameras", lambda user: Camera.objects.exclude(slug="yard")
+    )
     assert viewer.get("/").context["opening"].groups == {"dock": "Dock"}
 
 
 def test_a_camera_form_shows_and_keeps_its_groups(admin_client: Client) -> None:
-    dock, roof = (CameraGroup.objects.create(name=name, slug=name.lower()) for name in ("Dock", "Roof"))
+    dock, roof = (
+        CameraGroup.objects.create(name=name, slug=name.lower()) for name in ("Dock", "Roof")
+    )
     gate = Camera.objects.get(slug="gate")
     dock.cameras.add(gate)
     path = f"/admin/cameras/camera/{gate.pk}/change/"
     form = admin_client.get(path).context["adminform"].form
     assert list(form["groups"].initial) == [dock]
-    outages = {f"outages-{name}": "0" for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")}
-    fields = {"name": "Gate", "kind": "demo", "url": "demo:conveyor", "transport": "tcp", "fps": "5", "max_width": "640", "quality": "80"}
+    outages = {
+        f"outages-{name}": "0"
+        for name in ("TOTAL_FORMS", "INITIAL_FORMS", "MIN_NUM_FORMS", "MAX_NUM_FORMS")
+    }
+    fields = {
+        "name": "Gate",
+        "kind": "demo",
+        "url": "demo:conveyor",
+        "transport": "tcp",
+        "fps": "5",
+        "max_width": "640",
+        "quality": "80",
+    }
     assert admin_client.post(path, {**fields, **outages, "groups": [roof.pk]}).status_code == 302
     assert [group.slug for group in gate.groups.all()] == ["roof"]
     assert admin_client.get("/admin/cameras/cameragroup/").status_code == 200

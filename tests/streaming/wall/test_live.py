@@ -40,8 +40,15 @@ class LiveWall:
             return message
         length = int.from_bytes(data[:4], "big")
         header = json.loads(data[4 : 4 + length])
-        self.socket.send(json.dumps({"type": "ack", "camera": header["camera"], "seq": header["seq"]}))
-        return {"type": "frame", "age": (time.time_ns() - header["captured_at"]) / 1e9, "jpeg": data[4 + length :], **header}
+        self.socket.send(
+            json.dumps({"type": "ack", "camera": header["camera"], "seq": header["seq"]})
+        )
+        return {
+            "type": "frame",
+            "age": (time.time_ns() - header["captured_at"]) / 1e9,
+            "jpeg": data[4 + length :],
+            **header,
+        }
 
     def read_to_the_end(self, after: str = "") -> None:
         """Say something, if anything, and read until the connection is closed, which raises."""
@@ -60,9 +67,13 @@ class LiveWall:
 def live_wall(site: Site, *cameras: str) -> Iterator[LiveWall]:
     """An open wall with these tiles."""
     address = f"ws://127.0.0.1:{site.port}/ws/wall/"
-    with connect(address, additional_headers=site.bearer(), compression=None, max_size=None) as connection:
+    with connect(
+        address, additional_headers=site.bearer(), compression=None, max_size=None
+    ) as connection:
         for camera in cameras:
-            connection.send(json.dumps({"type": "watch", "camera": camera, "fps": 60, "width": 1280}))
+            connection.send(
+                json.dumps({"type": "watch", "camera": camera, "fps": 60, "width": 1280})
+            )
         yield LiveWall(connection)
 
 
@@ -73,7 +84,12 @@ def heavy(on_site: Site, gate: Camera) -> Iterator[Rolling]:
 
 
 RESET = struct.pack("ii", 1, 0)  # close() sends a reset, no farewell
-HANDSHAKE = ("Upgrade: websocket", "Connection: Upgrade", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==", "Sec-WebSocket-Version: 13")
+HANDSHAKE = (
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    "Sec-WebSocket-Version: 13",
+)
 
 
 def _masked(text: str) -> bytes:
@@ -90,7 +106,9 @@ def _lazy_wall(site: Site, camera: str) -> socket.socket:
     while b"\r\n\r\n" not in answer:
         answer += connection.recv(1)
     assert b" 101 " in answer
-    connection.sendall(_masked(json.dumps({"type": "watch", "camera": camera, "width": 1920, "fps": 60})))
+    connection.sendall(
+        _masked(json.dumps({"type": "watch", "camera": camera, "width": 1920, "fps": 60}))
+    )
     return connection
 
 
@@ -101,7 +119,9 @@ def test_frames_are_the_cameras_own(heavy: Rolling, on_site: Site) -> None:
     assert frame["jpeg"] == heavy.sent[-1].jpeg
 
 
-def test_a_viewer_that_does_not_read_costs_bounded_memory_and_delays_nobody(heavy: Rolling, on_site: Site, gate: Camera) -> None:
+def test_a_viewer_that_does_not_read_costs_bounded_memory_and_delays_nobody(
+    heavy: Rolling, on_site: Site, gate: Camera
+) -> None:
     big = tuple(Detection("parcel", 0.5, (0, 0, 1, 1), text="x" * 1000) for _ in range(50))
     ages = []
     with live_wall(on_site, "gate") as wall:
@@ -140,13 +160,19 @@ def test_500_viewers_who_leave_leave_nothing_behind(heavy: Rolling, on_site: Sit
 
 def test_a_foreign_page_is_refused(on_site: Site) -> None:
     headers = on_site.bearer() | {"Origin": "http://evil.example.com"}
-    with pytest.raises(InvalidStatus) as refusal, connect(f"ws://127.0.0.1:{on_site.port}/ws/wall/", additional_headers=headers):
+    with (
+        pytest.raises(InvalidStatus) as refusal,
+        connect(f"ws://127.0.0.1:{on_site.port}/ws/wall/", additional_headers=headers),
+    ):
         pass
     assert refusal.value.response.status_code == 403
 
 
 def test_an_unknown_socket_is_refused_without_a_traceback(on_site: Site) -> None:
-    with pytest.raises(InvalidStatus), connect(f"ws://127.0.0.1:{on_site.port}/ws/other/", additional_headers=on_site.bearer()):
+    with (
+        pytest.raises(InvalidStatus),
+        connect(f"ws://127.0.0.1:{on_site.port}/ws/other/", additional_headers=on_site.bearer()),
+    ):
         pass
     assert "Traceback" not in on_site.child.tail()
 

@@ -58,7 +58,9 @@ class Socket:
         self.pictures.append(data[4 + length :])
         return {"type": "frame", **json.loads(data[4 : 4 + length])}
 
-    async def until(self, again: Callable[[], Any] | None = None, *, type: str, **fields: Any) -> dict[str, Any]:
+    async def until(
+        self, again: Callable[[], Any] | None = None, *, type: str, **fields: Any
+    ) -> dict[str, Any]:
         """The next message of that type with these fields."""
         for _ in range(400):
             if again is not None:
@@ -67,7 +69,9 @@ class Socket:
                 message = await self.next(0.1 if again else 5)
             except TimeoutError:
                 continue
-            if message["type"] == type and all(message.get(name) == value for name, value in fields.items()):
+            if message["type"] == type and all(
+                message.get(name) == value for name, value in fields.items()
+            ):
                 return message
             assert message["type"] != "closed", message
         raise AssertionError(f"no {type} {fields} came")
@@ -112,11 +116,22 @@ async def test_a_watched_camera_is_shown(socket: Socket, gate: Camera) -> None:
 async def test_predictions_and_status_are_passed_on(socket: Socket, gate: Camera) -> None:
     await socket.send(type="watch", camera="gate")
     frame = gate.show()
-    message = await socket.until(lambda: gate.predict(frame, Detection("qr", 0.9, (0, 0, 0.5, 0.5), text="A1")), type="predictions")
+    message = await socket.until(
+        lambda: gate.predict(frame, Detection("qr", 0.9, (0, 0, 0.5, 0.5), text="A1")),
+        type="predictions",
+    )
     assert message["frame"]["captured_at"] == frame.captured_at
-    assert message["predictions"] == [{"label": "qr", "score": 0.9, "box": [0, 0, 0.5, 0.5], "text": "A1"}]
-    message = await socket.until(lambda: gate.report(CameraState.STALLED, "Nothing comes."), type="status", state="stalled")
-    assert (message["camera"], message["detail"], message["codec"]) == ("gate", "Nothing comes.", "demo")
+    assert message["predictions"] == [
+        {"label": "qr", "score": 0.9, "box": [0, 0, 0.5, 0.5], "text": "A1"}
+    ]
+    message = await socket.until(
+        lambda: gate.report(CameraState.STALLED, "Nothing comes."), type="status", state="stalled"
+    )
+    assert (message["camera"], message["detail"], message["codec"]) == (
+        "gate",
+        "Nothing comes.",
+        "demo",
+    )
 
 
 async def test_a_picture_is_scaled_to_the_tile(socket: Socket, gate: Camera) -> None:
@@ -125,7 +140,9 @@ async def test_a_picture_is_scaled_to_the_tile(socket: Socket, gate: Camera) -> 
     assert (header["width"], header["height"]) == (160, 90)
 
 
-async def test_two_unacknowledged_frames_are_the_most(socket: Socket, gate: Camera, new_camera: Callable[[str], Camera]) -> None:
+async def test_two_unacknowledged_frames_are_the_most(
+    socket: Socket, gate: Camera, new_camera: Callable[[str], Camera]
+) -> None:
     yard = new_camera("yard")
     await socket.send(type="watch", camera="gate", fps=60)
     first = await socket.until(gate.show, type="frame")
@@ -141,7 +158,9 @@ async def test_two_unacknowledged_frames_are_the_most(socket: Socket, gate: Came
     assert third["seq"] > second["seq"] + 1, "what came meanwhile was skipped"
 
 
-async def test_nothing_comes_of_a_camera_that_is_unwatched(socket: Socket, gate: Camera, new_camera: Callable[[str], Camera]) -> None:
+async def test_nothing_comes_of_a_camera_that_is_unwatched(
+    socket: Socket, gate: Camera, new_camera: Callable[[str], Camera]
+) -> None:
     yard = new_camera("yard")
     await socket.send(type="watch", camera="gate")
     await socket.until(gate.show, type="frame")
@@ -156,12 +175,16 @@ async def test_nothing_comes_of_a_camera_that_is_unwatched(socket: Socket, gate:
         message = await socket.next()
 
 
-async def test_at_0_fps_each_state_is_told_once_and_nothing_else(socket: Socket, gate: Camera, new_camera: Callable[[str], Camera]) -> None:
+async def test_at_0_fps_each_state_is_told_once_and_nothing_else(
+    socket: Socket, gate: Camera, new_camera: Callable[[str], Camera]
+) -> None:
     yard = new_camera("yard")
     await socket.send(type="watch", cameras=["gate", "yard"])
     await socket.until(gate.show, type="frame", camera="gate")
     await socket.send(type="watch", cameras=["gate"], fps=0)
-    await socket.until(lambda: gate.report(CameraState.STALLED), type="status", camera="gate", state="stalled")
+    await socket.until(
+        lambda: gate.report(CameraState.STALLED), type="status", camera="gate", state="stalled"
+    )
     same = gate.report(CameraState.LIVE)
     for _ in range(3):
         gate.predict(gate.show(), Detection("qr", 0.9))
@@ -183,11 +206,16 @@ async def test_at_0_fps_each_state_is_told_once_and_nothing_else(socket: Socket,
     await socket.until(gate.show, type="frame", camera="gate")
 
 
-async def test_a_camera_that_nobody_reports_is_unknown(socket: Socket, hub: Hub, gate: Camera) -> None:
+async def test_a_camera_that_nobody_reports_is_unknown(
+    socket: Socket, hub: Hub, gate: Camera
+) -> None:
     hub.started_at -= 60
     await socket.send(type="watch", camera="gate")
     message = await socket.until(type="status")
-    assert (message["state"], message["detail"]) == ("unknown", "No capture worker reports this camera.")
+    assert (message["state"], message["detail"]) == (
+        "unknown",
+        "No capture worker reports this camera.",
+    )
     again = await socket.until(type="status")
     assert again["since"] == message["since"]
 
@@ -205,12 +233,28 @@ async def test_it_says_whether_kafka_answers(socket: Socket) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    [" ", "{", "[]", "null", '"watch"', "[" * 10_000, '{"type":"fly"}', '{"type":"watch"}', '{"type":"watch","camera":5}',
-     '{"type":"watch","camera":"gate","fps":0.05}', '{"type":"watch","cameras":[]}', '{"type":"watch","cameras":["gate",1]}',
-     '{"type":"watch","camera":"gate","fps":NaN}', '{"type":"watch","camera":"gate","width":"x"}',
-     '{"type":"watch","camera":"gate","fps":true}', '{"type":"ack","camera":"gate","seq":"1"}', '{"type":"ping","t":Infinity}',
-     '{"type":"watch","camera":"' + "x" * 500 + '"}', '{"type":"watch","camera":"a\\ud800"}'],
-)  # fmt: skip
+    [
+        " ",
+        "{",
+        "[]",
+        "null",
+        '"watch"',
+        "[" * 10_000,
+        '{"type":"fly"}',
+        '{"type":"watch"}',
+        '{"type":"watch","camera":5}',
+        '{"type":"watch","camera":"gate","fps":0.05}',
+        '{"type":"watch","cameras":[]}',
+        '{"type":"watch","cameras":["gate",1]}',
+        '{"type":"watch","camera":"gate","fps":NaN}',
+        '{"type":"watch","camera":"gate","width":"x"}',
+        '{"type":"watch","camera":"gate","fps":true}',
+        '{"type":"ack","camera":"gate","seq":"1"}',
+        '{"type":"ping","t":Infinity}',
+        '{"type":"watch","camera":"' + "x" * 500 + '"}',
+        '{"type":"watch","camera":"a\\ud800"}',
+    ],
+)
 async def test_a_bad_message_is_answered_and_the_socket_stays(socket: Socket, text: str) -> None:
     await socket.communicator.send_to(text_data=text)
     assert (await socket.until(type="error"))["message"]
@@ -277,7 +321,9 @@ class TestPermissions:
             message = await socket.next()
         assert message["code"] == consumers.CLOSE_LOGGED_OUT
 
-    async def test_a_removed_camera_is_said_to_be_so_and_shown_no_more(self, socket: Socket, gate: Camera) -> None:
+    async def test_a_removed_camera_is_said_to_be_so_and_shown_no_more(
+        self, socket: Socket, gate: Camera
+    ) -> None:
         await socket.send(type="watch", camera="gate")
         await socket.until(gate.show, type="frame")
         await sync_to_async(CameraRow.objects.filter(slug="gate").delete)()
@@ -290,22 +336,32 @@ class TestPermissions:
             message = await socket.next()
 
     async def test_a_camera_that_may_be_seen_no_more_is_forbidden(
-        self, socket: Socket, gate: Camera, new_camera: Callable[[str], Camera], monkeypatch: pytest.MonkeyPatch
+        self,
+        socket: Socket,
+        gate: Camera,
+        new_camera: Callable[[str], Camera],
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         yard = new_camera("yard")
         await socket.send(type="watch", camera="gate")
         await socket.send(type="watch", camera="yard")
         await socket.until(gate.show, type="frame", camera="gate")
-        monkeypatch.setattr(consumers, "visible_cameras", lambda user: CameraRow.objects.filter(slug="yard"))
+        monkeypatch.setattr(
+            consumers, "visible_cameras", lambda user: CameraRow.objects.filter(slug="yard")
+        )
         await socket.until(gate.show, type="status", camera="gate", state="forbidden")
         await socket.until(yard.show, type="frame", camera="yard")
 
-    async def test_a_camera_that_is_switched_off_is_said_to_be_so(self, socket: Socket, gate: Camera) -> None:
+    async def test_a_camera_that_is_switched_off_is_said_to_be_so(
+        self, socket: Socket, gate: Camera
+    ) -> None:
         await socket.send(type="watch", camera="gate")
         await sync_to_async(CameraRow.objects.filter(slug="gate").update)(enabled=False)
         await socket.until(type="status", state="disabled")
 
-    async def test_the_video_goes_on_while_the_database_does_not_answer(self, socket: Socket, gate: Camera, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test_the_video_goes_on_while_the_database_does_not_answer(
+        self, socket: Socket, gate: Camera, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         await socket.send(type="watch", camera="gate")
         await socket.until(gate.show, type="frame")
         asked = []
@@ -316,7 +372,9 @@ class TestPermissions:
 
         monkeypatch.setattr(consumers, "_standing", away)
         while len(asked) < 3:
-            await socket.send(type="ack", camera="gate", seq=(await socket.until(gate.show, type="frame"))["seq"])
+            await socket.send(
+                type="ack", camera="gate", seq=(await socket.until(gate.show, type="frame"))["seq"]
+            )
 
 
 class TestWhoMayConnect:
@@ -341,14 +399,18 @@ class TestWhoMayConnect:
             (None, False),
         ],
     )
-    async def test_only_our_own_pages_may(self, hub: Hub, cookie: bytes, settings: Any, origin: bytes | None, accepted: bool) -> None:
+    async def test_only_our_own_pages_may(
+        self, hub: Hub, cookie: bytes, settings: Any, origin: bytes | None, accepted: bool
+    ) -> None:
         settings.CSRF_TRUSTED_ORIGINS = ["https://wall.example.com"]
         headers = [HOST, (b"cookie", cookie)] + ([] if origin is None else [(b"origin", origin)])
         socket = Socket(*headers)
         assert await socket.open() is accepted
         await socket.close()
 
-    async def test_two_origins_or_a_name_that_is_not_ours_are_refused(self, hub: Hub, cookie: bytes) -> None:
+    async def test_two_origins_or_a_name_that_is_not_ours_are_refused(
+        self, hub: Hub, cookie: bytes
+    ) -> None:
         for headers in (
             [HOST, ORIGIN, (b"origin", b"http://evil.example.com")],
             [(b"host", b"evil.example.com"), (b"origin", b"http://evil.example.com")],
@@ -357,13 +419,17 @@ class TestWhoMayConnect:
             assert not await socket.open()
             await socket.close()
 
-    async def test_plain_http_is_no_origin_of_an_https_site(self, hub: Hub, cookie: bytes, settings: Any) -> None:
+    async def test_plain_http_is_no_origin_of_an_https_site(
+        self, hub: Hub, cookie: bytes, settings: Any
+    ) -> None:
         settings.HTTPS = True
         socket = Socket(HOST, ORIGIN, (b"cookie", cookie))
         assert not await socket.open()
         await socket.close()
 
-    async def test_without_a_session_it_is_closed_with_a_code_of_its_own(self, hub: Hub, cameras: None) -> None:
+    async def test_without_a_session_it_is_closed_with_a_code_of_its_own(
+        self, hub: Hub, cameras: None
+    ) -> None:
         for cookie in (b"", b"sessionid=abcdefgh", b'sessionid="\xff', b";;=;sessionid"):
             socket = Socket(HOST, ORIGIN, (b"cookie", cookie))
             assert await socket.open()
@@ -378,7 +444,9 @@ class TestWhoMayConnect:
         await socket.until(gate.show, type="frame")
         await socket.close()
 
-    async def test_a_wrong_token_is_refused_also_beside_a_session(self, hub: Hub, cookie: bytes) -> None:
+    async def test_a_wrong_token_is_refused_also_beside_a_session(
+        self, hub: Hub, cookie: bytes
+    ) -> None:
         for headers in ([], [(b"cookie", cookie)]):
             socket = Socket(HOST, (b"authorization", b"Bearer nonsense"), *headers)
             assert not await socket.open()
@@ -386,12 +454,18 @@ class TestWhoMayConnect:
 
     async def test_a_token_does_not_excuse_a_foreign_origin(self, hub: Hub, cameras: None) -> None:
         token = await sync_to_async(lambda: issue(User.objects.create_user("robot")))()
-        socket = Socket(HOST, (b"origin", b"http://evil.example.com"), (b"authorization", b"Bearer " + token.encode()))
+        socket = Socket(
+            HOST,
+            (b"origin", b"http://evil.example.com"),
+            (b"authorization", b"Bearer " + token.encode()),
+        )
         assert not await socket.open()
         await socket.close()
 
 
-async def test_a_viewer_who_leaves_leaves_nothing_behind(hub: Hub, cookie: bytes, gate: Camera) -> None:
+async def test_a_viewer_who_leaves_leaves_nothing_behind(
+    hub: Hub, cookie: bytes, gate: Camera
+) -> None:
     socket = Socket(HOST, ORIGIN, (b"cookie", cookie))
     assert await socket.open()
     await socket.send(type="watch", camera="gate")

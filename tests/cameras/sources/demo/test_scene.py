@@ -18,13 +18,21 @@ NOW = time.time_ns()
 
 
 def detected(data: bytes, scale: int) -> dict[str, Box]:
-    """Text and bounds of every code that OpenCV finds in the picture, decoded at 1/scale of its size."""
+    """Text and bounds of every code that OpenCV finds in the picture, decoded at 1/scale of its
+    size.
+    """
     height, width, *_ = simplejpeg.decode_jpeg_header(data)
-    gray = simplejpeg.decode_jpeg(data, "gray", min_width=width // scale, min_height=height // scale)[:, :, 0]
+    gray = simplejpeg.decode_jpeg(
+        data, "gray", min_width=width // scale, min_height=height // scale
+    )[:, :, 0]
     _, texts, corners, _ = cv2.QRCodeDetectorAruco().detectAndDecodeMulti(gray)
     size = np.array([gray.shape[1], gray.shape[0]])
     quads = [] if corners is None else [quad / size for quad in corners]
-    return {text: (*quad.min(axis=0), *quad.max(axis=0)) for text, quad in zip(texts, quads, strict=True) if text}
+    return {
+        text: (*quad.min(axis=0), *quad.max(axis=0))
+        for text, quad in zip(texts, quads, strict=True)
+        if text
+    }
 
 
 def overlap(a: Box, b: Box) -> float:
@@ -37,20 +45,29 @@ def overlap(a: Box, b: Box) -> float:
 
 
 def agrees(truth: list[Expected], found: dict[str, Box]) -> bool:
-    return {code.text for code in truth} == found.keys() and all(overlap(code.box, found[code.text]) > 0.7 for code in truth)
+    return {code.text for code in truth} == found.keys() and all(
+        overlap(code.box, found[code.text]) > 0.7 for code in truth
+    )
 
 
 def test_a_detector_finds_exactly_what_is_expected() -> None:
     conveyor = Conveyor()
-    good = sum(agrees(conveyor.expected(seq), detected(conveyor.jpeg(seq, NOW, 75, None).data, 2)) for seq in range(100))
+    good = sum(
+        agrees(conveyor.expected(seq), detected(conveyor.jpeg(seq, NOW, 75, None).data, 2))
+        for seq in range(100)
+    )
     assert good >= 99
 
 
-@pytest.mark.parametrize(("width", "height", "line", "scale"), [(1280, 720, 7, 1), (640, 360, 2, 1), (1920, 1080, 20, 2)])
+@pytest.mark.parametrize(
+    ("width", "height", "line", "scale"), [(1280, 720, 7, 1), (640, 360, 2, 1), (1920, 1080, 20, 2)]
+)
 def test_so_it_does_at_other_sizes(width: int, height: int, line: int, scale: int) -> None:
     conveyor = Conveyor(width, height, line)
     for seq in range(0, 5000, 499):
-        assert agrees(conveyor.expected(seq), detected(conveyor.jpeg(seq, NOW, 75, None).data, scale))
+        assert agrees(
+            conveyor.expected(seq), detected(conveyor.jpeg(seq, NOW, 75, None).data, scale)
+        )
 
 
 def test_it_can_be_read_after_scaling_down() -> None:

@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 
 from cameras.sources import open_source
-from cameras.sources import ticker as pacing
 from cameras.sources.addresses import parse_address
 from cameras.sources.base import SourceError
 from cameras.sources.demo.source import conveyor_of
+from sightline.base import frame_rate as pacing
 from tests.cameras.sources.demo.test_scene import agrees, detected
 from tests.cameras.sources.opened import settings, take
 
@@ -69,7 +69,7 @@ def test_beats_missed_in_a_long_pause_are_not_caught_up(monkeypatch: pytest.Monk
     moments = iter((0.0, 0.0, 0.03, 0.25, 60.0, 60.01, 60.12))
     monkeypatch.setattr(pacing, "time", SimpleNamespace(monotonic=lambda: next(moments)))
     stop = Stop()
-    pacer = pacing.Pacer(10, stop)
+    pacer = pacing.Ticker(10, stop)
     for _ in range(6):
         assert pacer.wait()
     assert stop.waits == pytest.approx([0.0, 0.07, 0.0, 0.0, 0.09, 0.08])

@@ -22,9 +22,18 @@ def adapter(name: str, **options: Any) -> Adapter:
     return create({"adapter": name, **options})
 
 
-def read(name: str, outputs: dict[str, Any], pictures: int = 1, placement: Placement = WHOLE, **options: Any) -> list[tuple[Detection, ...]]:
+def read(
+    name: str,
+    outputs: dict[str, Any],
+    pictures: int = 1,
+    placement: Placement = WHOLE,
+    **options: Any,
+) -> list[tuple[Detection, ...]]:
     """What an adapter makes of outputs."""
-    tensors = {key: value if isinstance(value, np.ndarray) else np.array(value, np.float32) for key, value in outputs.items()}
+    tensors = {
+        key: value if isinstance(value, np.ndarray) else np.array(value, np.float32)
+        for key, value in outputs.items()
+    }
     return adapter(name, **options).detections(tensors, [placement] * pictures)
 
 

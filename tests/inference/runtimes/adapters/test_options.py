@@ -21,7 +21,10 @@ def test_every_adapter_has_a_title_and_helps_and_defaults_that_it_takes(name: st
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"adapter": "yolov8"}, r"no output adapter 'yolov8'\. Known: classification, ssd, yolo, seed, raw"),
+        (
+            {"adapter": "yolov8"},
+            r"no output adapter 'yolov8'\. Known: classification, ssd, yolo, seed, raw",
+        ),
         ({"adapter": ["yolo"]}, r"no output adapter"),
         ({"adapter": "yolo", "treshold": 1}, r"'output\.treshold' is not known"),
         ({"adapter": "yolo", "version": "v3"}, r"'output\.version' must be one of: v5, v8, v10"),

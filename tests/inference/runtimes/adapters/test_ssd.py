@@ -18,7 +18,11 @@ from tests.inference.runtimes.adapters.outputs import (
 
 
 def answer(found: Any, scores: Any, classes: Any, count: Any = None) -> dict[str, Any]:
-    outputs = {"detection_boxes": tensor(found), "detection_scores": tensor(scores), "detection_classes": tensor(classes)}
+    outputs = {
+        "detection_boxes": tensor(found),
+        "detection_scores": tensor(scores),
+        "detection_classes": tensor(classes),
+    }
     return outputs if count is None else {**outputs, "num_detections": tensor(count)}
 
 
@@ -35,7 +39,9 @@ def test_it_reads_boxes_in_tensorflows_order() -> None:
 def test_it_reads_boxes_in_pixels_left_first() -> None:
     outputs = answer([[64, 128, 320, 256]], [0.9], [0])
 
-    assert boxes(read("ssd", outputs, coordinates="pixels", order="xyxy")[0]) == [(0.1, 0.2, 0.5, 0.4)]
+    assert boxes(read("ssd", outputs, coordinates="pixels", order="xyxy")[0]) == [
+        (0.1, 0.2, 0.5, 0.4)
+    ]
 
 
 def test_boxes_find_their_way_back_from_a_letterbox() -> None:
@@ -59,25 +65,49 @@ def test_it_gives_the_surest_first_and_leaves_out_small_scores() -> None:
 
 
 def test_boxes_outside_are_clipped_or_left_out() -> None:
-    outputs = answer([[-5.0, 0.5, 0.5, math.inf], [1.2, 1.2, 1.4, 1.4], [0.5, 0.5, 0.4, 0.4]], [0.9] * 3, [0] * 3)
+    outputs = answer(
+        [[-5.0, 0.5, 0.5, math.inf], [1.2, 1.2, 1.4, 1.4], [0.5, 0.5, 0.4, 0.4]], [0.9] * 3, [0] * 3
+    )
 
     assert boxes(read("ssd", outputs)[0]) == [(0.5, 0.0, 1.0, 0.5)]
 
 
 def test_it_reads_a_detector_without_the_axis_of_the_batch() -> None:
-    outputs = {"boxes": tensor([0.0, 0.0, 320.0, 640.0]), "labels": np.array([3]), "scores": np.array([0.8], np.float32)}
+    outputs = {
+        "boxes": tensor([0.0, 0.0, 320.0, 640.0]),
+        "labels": np.array([3]),
+        "scores": np.array([0.8], np.float32),
+    }
 
-    (found,) = read("ssd", outputs, boxes="boxes", classes="labels", scores="scores", coordinates="pixels", order="xyxy")
+    (found,) = read(
+        "ssd",
+        outputs,
+        boxes="boxes",
+        classes="labels",
+        scores="scores",
+        coordinates="pixels",
+        order="xyxy",
+    )
 
     assert (found[0].label, boxes(found)) == ("class 3", [(0.0, 0.0, 0.5, 1.0)])
 
 
 def test_no_boxes_are_fine() -> None:
-    assert read("ssd", {"boxes": np.zeros((1, 0, 4)), "scores": np.zeros((1, 0))}, boxes="boxes", classes="", scores="scores") == [()]
+    assert read(
+        "ssd",
+        {"boxes": np.zeros((1, 0, 4)), "scores": np.zeros((1, 0))},
+        boxes="boxes",
+        classes="",
+        scores="scores",
+    ) == [()]
 
 
 def test_each_picture_of_a_batch_has_its_own() -> None:
-    outputs = {"b": np.tile(tensor([0, 0, 1, 1]), (2, 1, 1)), "s": tensor([0.9], [0.1]), "c": tensor([0.0], [0.0])}
+    outputs = {
+        "b": np.tile(tensor([0, 0, 1, 1]), (2, 1, 1)),
+        "s": tensor([0.9], [0.1]),
+        "c": tensor([0.0], [0.0]),
+    }
 
     first, second = read("ssd", outputs, pictures=2, boxes="b", scores="s", classes="c")
 
@@ -94,8 +124,14 @@ def test_labels_shorter_than_the_classes_give_a_name_and_a_note() -> None:
 @pytest.mark.parametrize(
     ("outputs", "message"),
     [
-        ({"output0": tensor([1.0])}, r"no output 'detection_boxes'\. Its outputs: output0\. Set the output option 'boxes'"),
-        (answer([[0, 0, 1]], [0.9], [0]), r"boxes have the shape \(1, 1, 3\); \(1, \?, 4\) is expected"),
+        (
+            {"output0": tensor([1.0])},
+            r"no output 'detection_boxes'\. Its outputs: output0\. Set the output option 'boxes'",
+        ),
+        (
+            answer([[0, 0, 1]], [0.9], [0]),
+            r"boxes have the shape \(1, 1, 3\); \(1, \?, 4\) is expected",
+        ),
         (answer([[0, 0, 1, 1]], [0.9, 0.8], [0]), r"scores have the shape \(1, 2\); \(1, 1\)"),
         (answer([[0, 0, 1, 1]], [0.9], [0, 1]), r"class numbers have the shape \(1, 2\)"),
         (answer([[0, 0, 1, math.nan]], [0.9], [0]), "a box that is not a number"),

@@ -52,7 +52,10 @@ def v10(*rows: list[float]) -> Tensor:
 
 
 def found(tensor: Tensor, **options: Any) -> list[tuple[str, float]]:
-    return [(item.label, round(item.score, 2)) for item in one("yolo", tensor, labels=["person", "car", "dog"], **options)]
+    return [
+        (item.label, round(item.score, 2))
+        for item in one("yolo", tensor, labels=["person", "car", "dog"], **options)
+    ]
 
 
 def test_v8_boxes_by_their_best_class() -> None:
@@ -71,7 +74,9 @@ def test_v5_models_without_classes_have_objectness_only() -> None:
     rows = np.zeros((1, BOXES, 5), np.float32)
     rows[0, 0] = [320, 320, 64, 128, 0.8]
 
-    assert one("yolo", rows, version="v5", labels=["person"])[0] == Detection("person", 0.8, (0.45, 0.4, 0.55, 0.6))
+    assert one("yolo", rows, version="v5", labels=["person"])[0] == Detection(
+        "person", 0.8, (0.45, 0.4, 0.55, 0.6)
+    )
 
 
 def test_v10_boxes_are_finished() -> None:
@@ -120,7 +125,9 @@ def test_values_after_the_classes_are_ignored_when_told() -> None:
 
 
 def test_boxes_find_their_way_back_from_a_letterbox() -> None:
-    assert boxes(one("yolo", v8(PERSON), placement=LETTERBOXED)) == [(0.45, round((256 - 140) / 360, 3), 0.55, round((384 - 140) / 360, 3))]
+    assert boxes(one("yolo", v8(PERSON), placement=LETTERBOXED)) == [
+        (0.45, round((256 - 140) / 360, 3), 0.55, round((384 - 140) / 360, 3))
+    ]
 
 
 def test_normalised_boxes() -> None:
@@ -130,7 +137,12 @@ def test_normalised_boxes() -> None:
 
 
 def test_boxes_outside_are_clipped_or_left_out() -> None:
-    rows = v8([0, 0, 200, 200, 0.9, 0, 0], [900, 900, 50, 50, 0.8, 0, 0], [300, 300, -5, -5, 0.7, 0, 0], [320, 320, math.inf, 64, 0.6, 0, 0])
+    rows = v8(
+        [0, 0, 200, 200, 0.9, 0, 0],
+        [900, 900, 50, 50, 0.8, 0, 0],
+        [300, 300, -5, -5, 0.7, 0, 0],
+        [320, 320, math.inf, 64, 0.6, 0, 0],
+    )
 
     assert boxes(one("yolo", rows)) == [(0.0, 0.0, 0.156, 0.156), (0.0, 0.45, 1.0, 0.55)]
 
@@ -138,12 +150,17 @@ def test_boxes_outside_are_clipped_or_left_out() -> None:
 def test_infinities_do_no_harm() -> None:
     inf = math.inf
 
-    assert boxes(one("yolo", v8([inf, inf, inf, inf, 0.9, 0, 0], [320, -inf, 64, inf, 0.8, 0, 0]))) == []
+    assert (
+        boxes(one("yolo", v8([inf, inf, inf, inf, 0.9, 0, 0], [320, -inf, 64, inf, 0.8, 0, 0])))
+        == []
+    )
     assert found(v10([-inf, 0, inf, 64, 0.9, inf]), version="v10") == [("class 1000000", 0.9)]
 
 
 def test_each_picture_of_a_batch_has_its_own() -> None:
-    first, second, third = read("yolo", {"output0": np.concatenate([v8(PERSON), v8(), v8(FAR_PERSON, PERSON)])}, pictures=3)
+    first, second, third = read(
+        "yolo", {"output0": np.concatenate([v8(PERSON), v8(), v8(FAR_PERSON, PERSON)])}, pictures=3
+    )
 
     assert (len(first), len(second), len(third)) == (1, 0, 2)
 
@@ -160,7 +177,11 @@ def test_suppression_leaves_no_two_of_a_class_that_overlap() -> None:
     assert len(kept) > 100
     for index, item in enumerate(kept):
         assert item.box
-        assert all(other.box and iou(item.box, other.box) <= 0.451 for other in kept[:index] if other.label == item.label)
+        assert all(
+            other.box and iou(item.box, other.box) <= 0.451
+            for other in kept[:index]
+            if other.label == item.label
+        )
 
 
 def test_labels_shorter_than_the_classes_give_a_name_and_a_note() -> None:
@@ -178,16 +199,26 @@ def test_labels_shorter_than_the_classes_give_a_name_and_a_note() -> None:
         (v5([320, 320, 64, 64, math.nan, 0, 0]), {"version": "v5"}, "a score that is not a number"),
         (v5(PERSON, objectness=math.nan), {"version": "v5"}, "a score that is not a number"),
         (v10([0, 0, 9, 9, math.nan, 0]), {"version": "v10"}, "a score that is not a number"),
-        (v10([0, 0, 9, 9, 0.9, math.nan]), {"version": "v10"}, "a class number that is not a number"),
+        (
+            v10([0, 0, 9, 9, 0.9, math.nan]),
+            {"version": "v10"},
+            "a class number that is not a number",
+        ),
         (v8(PERSON), {"version": "v10"}, "gives 40 values for a box; YOLO v10's are 6.*'version'"),
         (v8([320, 320, 64, 64, 300, 0, 0]), {}, "the score 300, which is not in 0 to 1.*'version'"),
         (np.zeros((1, 3, 40), np.float32), {}, "too few for boxes"),
-        (np.zeros((1, 3, 80, 80, 85), np.float32), {}, r"boxes have the shape \(1, 3, 80, 80, 85\); \(1, \?, \?\) is expected"),
+        (
+            np.zeros((1, 3, 80, 80, 85), np.float32),
+            {},
+            r"boxes have the shape \(1, 3, 80, 80, 85\); \(1, \?, \?\) is expected",
+        ),
         (np.zeros((2, 7, 40), np.float32), {}, r"\(2, 7, 40\)"),
         (np.full((1, 7, 40), b"x", object), {}, "text where a score is expected"),
     ],
 )
-def test_it_says_what_is_wrong_with_the_output(rows: Tensor, options: dict[str, Any], message: str) -> None:
+def test_it_says_what_is_wrong_with_the_output(
+    rows: Tensor, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InferenceError, match=message) as caught:
         one("yolo", rows, **options)
     assert caught.value.permanent

@@ -24,7 +24,9 @@ def portrait() -> Image:
     return np.asarray(cv2.cvtColor(face_picture(), cv2.COLOR_RGB2BGR), np.uint8)
 
 
-def test_it_finds_the_face_in_a_photograph_and_nothing_else(faces: Runtime, portrait: Image) -> None:
+def test_it_finds_the_face_in_a_photograph_and_nothing_else(
+    faces: Runtime, portrait: Image
+) -> None:
     ((found,),) = faces.predict([picture(portrait)])
 
     assert found.label == "face"
@@ -34,8 +36,12 @@ def test_it_finds_the_face_in_a_photograph_and_nothing_else(faces: Runtime, port
 
 
 @pytest.mark.parametrize("width", [480, 960, 1920])
-def test_it_finds_it_in_pictures_of_other_sizes(faces: Runtime, portrait: Image, width: int) -> None:
-    resized = np.asarray(cv2.resize(portrait, (width, width * 9 // 16), interpolation=cv2.INTER_AREA), np.uint8)
+def test_it_finds_it_in_pictures_of_other_sizes(
+    faces: Runtime, portrait: Image, width: int
+) -> None:
+    resized = np.asarray(
+        cv2.resize(portrait, (width, width * 9 // 16), interpolation=cv2.INTER_AREA), np.uint8
+    )
 
     ((found,),) = faces.predict([picture(resized)])
 

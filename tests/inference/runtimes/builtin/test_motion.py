@@ -25,7 +25,9 @@ def warm(model: Motion, image: Image, camera: str = "dock") -> None:
         look(model, image, seq, camera)
 
 
-def look(model: Motion, image: Image, seq: int = WARMUP, camera: str = "dock") -> tuple[Detection, ...]:
+def look(
+    model: Motion, image: Image, seq: int = WARMUP, camera: str = "dock"
+) -> tuple[Detection, ...]:
     return model.predict([picture(image, seq, camera)])[0]
 
 
@@ -39,7 +41,10 @@ def test_a_still_picture_has_no_motion() -> None:
     model = Motion(MotionOptions())
     still = np.random.default_rng(1)
 
-    seen = [look(model, blank() + still.integers(0, 6, (720, 1280, 1), np.uint8), seq) for seq in range(60)]
+    seen = [
+        look(model, blank() + still.integers(0, 6, (720, 1280, 1), np.uint8), seq)
+        for seq in range(60)
+    ]
 
     assert seen == [()] * 60
 
@@ -89,7 +94,10 @@ def test_cameras_do_not_disturb_each_other() -> None:
     warm(model, blank(), "dock")
     warm(model, with_square(480, 240), "gate")
 
-    pictures = [picture(with_square(480, 240), 20, "dock"), picture(with_square(480, 240), 20, "gate")]
+    pictures = [
+        picture(with_square(480, 240), 20, "dock"),
+        picture(with_square(480, 240), 20, "gate"),
+    ]
     dock, gate = model.predict(pictures)
 
     assert len(dock) == 1
@@ -126,7 +134,10 @@ def test_boxes_stay_within_the_picture_and_are_few() -> None:
     options = MotionOptions(gap=0.0, min_area=0.0, max_boxes=5)
     model = Motion(options)
     warm(model, blank())
-    specks = np.kron(np.random.default_rng(2).integers(0, 2, (18, 32, 1), np.uint8) * 100, np.ones((40, 40, 1), np.uint8))
+    specks = np.kron(
+        np.random.default_rng(2).integers(0, 2, (18, 32, 1), np.uint8) * 100,
+        np.ones((40, 40, 1), np.uint8),
+    )
 
     found = look(model, blank() + specks.astype(np.uint8))
 

@@ -10,7 +10,16 @@ from inference.runtimes.boxes import iou
 from sightline.messages import Box
 from tests.inference.pictures import Image, blank, picture
 
-TORSO = [(-1.0, 1.4), (-0.3, 1.1), (0.3, 1.1), (1.0, 1.4), (1.15, 3.9), (0.65, 4.2), (-0.65, 4.2), (-1.15, 3.9)]
+TORSO = [
+    (-1.0, 1.4),
+    (-0.3, 1.1),
+    (0.3, 1.1),
+    (1.0, 1.4),
+    (1.15, 3.9),
+    (0.65, 4.2),
+    (-0.65, 4.2),
+    (-1.15, 3.9),
+]
 LEGS = [(-0.65, 4.1), (0.65, 4.1), (0.8, 8), (0.3, 8), (0, 5), (-0.3, 8), (-0.8, 8)]
 
 
@@ -28,7 +37,16 @@ def draw_person(image: Image, x: int, y: int, tall: int) -> Box:
     def at(points: list[tuple[float, float]]) -> Image:
         return np.array([(x + across * unit, y + down * unit) for across, down in points], np.int32)
 
-    cv2.ellipse(image, (x, round(y + 0.55 * unit)), (round(0.42 * unit), round(0.55 * unit)), 0, 0, 360, (130,) * 3, -1)
+    cv2.ellipse(
+        image,
+        (x, round(y + 0.55 * unit)),
+        (round(0.42 * unit), round(0.55 * unit)),
+        0,
+        0,
+        360,
+        (130,) * 3,
+        -1,
+    )
     cv2.fillPoly(image, [at(TORSO)], (40,) * 3)
     cv2.fillPoly(image, [at(LEGS)], (60,) * 3)
     height, width = image.shape[:2]

@@ -38,7 +38,11 @@ def test_it_reads_the_demo_scene(codes: Runtime) -> None:
         (found,) = codes.predict([picture(jpeg.data, seq)])
         truth = scene.expected(seq)
         same = [code.text for code in found] == [code.text for code in truth]
-        right += same and all(iou(seen.box, true.box) > 0.7 for seen, true in zip(found, truth, strict=True) if seen.box)
+        right += same and all(
+            iou(seen.box, true.box) > 0.7
+            for seen, true in zip(found, truth, strict=True)
+            if seen.box
+        )
 
     assert right >= 99
 
@@ -78,7 +82,9 @@ def test_a_turned_code_is_read(codes: Runtime) -> None:
     put(image, "PARCEL-0041", 560, 280, 7)
     turn = cv2.getRotationMatrix2D((640, 360), 30, 1)
 
-    ((found,),) = codes.predict([picture(np.asarray(cv2.warpAffine(image, turn, (1280, 720)), np.uint8))])
+    ((found,),) = codes.predict(
+        [picture(np.asarray(cv2.warpAffine(image, turn, (1280, 720)), np.uint8))]
+    )
 
     assert found.text == "PARCEL-0041"
 

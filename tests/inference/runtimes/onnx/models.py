@@ -23,7 +23,9 @@ def constant(name: str, value: object, dtype: str = "float32") -> onnx.TensorPro
     return numpy_helper.from_array(np.array(value, dtype), name)
 
 
-def tensor_info(name: str, shape: Sequence[int | str], kind: int = TensorProto.FLOAT) -> onnx.ValueInfoProto:
+def tensor_info(
+    name: str, shape: Sequence[int | str], kind: int = TensorProto.FLOAT
+) -> onnx.ValueInfoProto:
     """An input or output."""
     return helper.make_tensor_value_info(name, kind, shape)
 
@@ -46,15 +48,19 @@ def save(
 
 
 def yolo(path: Path, batch: int | str = "batch") -> Path:
-    """A detector in YOLO v8's form: a red, green or blue square that fills a cell of its grid is found, with that colour as its class.
+    """A detector in YOLO v8's form: a red, green or blue square that fills a cell of its grid is
+    found, with that colour as its class.
 
-    Input images (N, 3, 128, 128), RGB in 0..1; output output0 (N, 4 + 3, 64). The class scores are a convolution that lights up pure colours,
-    averaged over each cell; the boxes are the cells. A fixed ``batch`` is built into the graph, as exports often do.
+    Input images (N, 3, 128, 128), RGB in 0..1; output output0 (N, 4 + 3, 64). The class scores
+    are a convolution that lights up pure colours, averaged over each cell; the boxes are the
+    cells. A fixed ``batch`` is built into the graph, as exports often do.
     """
     nodes = [
         helper.make_node("Conv", ["images", "colours"], ["lit"]),
         helper.make_node("Relu", ["lit"], ["pure"]),
-        helper.make_node("AveragePool", ["pure"], ["mean"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]),
+        helper.make_node(
+            "AveragePool", ["pure"], ["mean"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]
+        ),
         helper.make_node("Reshape", ["mean", "rows"], ["scores"]),
         helper.make_node("Conv", ["mean", "nothing"], ["zeros"]),
         helper.make_node("Reshape", ["zeros", "rows"], ["empty"]),
@@ -68,7 +74,10 @@ def yolo(path: Path, batch: int | str = "batch") -> Path:
         constant("rows", [batch if isinstance(batch, int) else 0, -1, CELLS], "int64"),
         constant("cells", _cells()[np.newaxis]),
     ]
-    shapes = tensor_info("images", [batch, 3, SIDE, SIDE]), tensor_info("output0", [batch, 7, CELLS])
+    shapes = (
+        tensor_info("images", [batch, 3, SIDE, SIDE]),
+        tensor_info("output0", [batch, 7, CELLS]),
+    )
     return save(path, nodes, [shapes[0]], [shapes[1]], weights, names=str(dict(enumerate(COLOURS))))
 
 
@@ -80,15 +89,21 @@ def _cells() -> Tensor:
 
 
 def ssd(path: Path) -> Path:
-    """The same detector in SSD's form: uint8 pictures (N, H, W, 3) in, normalised boxes top first, one class a cell."""
+    """The same detector in SSD's form: uint8 pictures (N, H, W, 3) in, normalised boxes top
+    first, one class a cell.
+    """
     boxes = _cells().T / SIDE
-    corners = np.concatenate([boxes[:, [1, 0]] - boxes[:, [3, 2]] / 2, boxes[:, [1, 0]] + boxes[:, [3, 2]] / 2], axis=1)
+    corners = np.concatenate(
+        [boxes[:, [1, 0]] - boxes[:, [3, 2]] / 2, boxes[:, [1, 0]] + boxes[:, [3, 2]] / 2], axis=1
+    )
     nodes = [
         helper.make_node("Cast", ["image_tensor"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Transpose", ["floats"], ["planes"], perm=[0, 3, 1, 2]),
         helper.make_node("Conv", ["planes", "colours"], ["lit"]),
         helper.make_node("Relu", ["lit"], ["pure"]),
-        helper.make_node("AveragePool", ["pure"], ["mean"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]),
+        helper.make_node(
+            "AveragePool", ["pure"], ["mean"], kernel_shape=[CELL, CELL], strides=[CELL, CELL]
+        ),
         helper.make_node("Reshape", ["mean", "rows"], ["scores"]),
         helper.make_node("ReduceMax", ["scores"], ["detection_scores"], axes=[1], keepdims=0),
         helper.make_node("ArgMax", ["scores"], ["classes"], axis=1, keepdims=0),
@@ -116,23 +131,45 @@ def ssd(path: Path) -> Path:
 
 def doubler(path: Path, batch: int | str = "batch", kind: int = TensorProto.FLOAT) -> Path:
     """y = x + x, for x (N, 3)."""
-    return save(path, [helper.make_node("Add", ["x", "x"], ["y"])], [tensor_info("x", [batch, 3], kind)], [tensor_info("y", [batch, 3], kind)])
+    return save(
+        path,
+        [helper.make_node("Add", ["x", "x"], ["y"])],
+        [tensor_info("x", [batch, 3], kind)],
+        [tensor_info("y", [batch, 3], kind)],
+    )
 
 
 def adder(path: Path) -> Path:
     """sum = a + b, for a and b (N,)."""
     inputs = [tensor_info("a", ["n"]), tensor_info("b", ["n"])]
-    return save(path, [helper.make_node("Add", ["a", "b"], ["sum"])], inputs, [tensor_info("sum", ["n"])])
+    return save(
+        path, [helper.make_node("Add", ["a", "b"], ["sum"])], inputs, [tensor_info("sum", ["n"])]
+    )
 
 
 def glutton(path: Path, elements: int, at_load: bool) -> Path:
-    """A file of a few hundred bytes that fills ``elements`` floats with something, when it is loaded or when it predicts."""
+    """A file of a few hundred bytes that fills ``elements`` floats with something, when it is
+    loaded or when it predicts.
+    """
     if at_load:
         start = [helper.make_node("ConstantOfShape", ["shape"], ["much"])]
     else:
-        start = [helper.make_node("ReduceMax", ["x"], ["largest"], keepdims=0), helper.make_node("Expand", ["largest", "shape"], ["much"])]
-    nodes = [*start, helper.make_node("ReduceSum", ["much"], ["sum"], keepdims=0), helper.make_node("Add", ["x", "sum"], ["y"])]
-    return save(path, nodes, [tensor_info("x", ["n", 3])], [tensor_info("y", ["n", 3])], [constant("shape", [1, elements], "int64")])
+        start = [
+            helper.make_node("ReduceMax", ["x"], ["largest"], keepdims=0),
+            helper.make_node("Expand", ["largest", "shape"], ["much"]),
+        ]
+    nodes = [
+        *start,
+        helper.make_node("ReduceSum", ["much"], ["sum"], keepdims=0),
+        helper.make_node("Add", ["x", "sum"], ["y"]),
+    ]
+    return save(
+        path,
+        nodes,
+        [tensor_info("x", ["n", 3])],
+        [tensor_info("y", ["n", 3])],
+        [constant("shape", [1, elements], "int64")],
+    )
 
 
 def endless(path: Path) -> Path:
@@ -143,7 +180,11 @@ def endless(path: Path) -> Path:
             helper.make_node("MatMul", ["value", "value"], ["squared"]),
         ],
         "body",
-        [tensor_info("turn", [], TensorProto.INT64), tensor_info("on", [], TensorProto.BOOL), tensor_info("value", [200, 200])],
+        [
+            tensor_info("turn", [], TensorProto.INT64),
+            tensor_info("on", [], TensorProto.BOOL),
+            tensor_info("value", [200, 200]),
+        ],
         [tensor_info("go_on", [], TensorProto.BOOL), tensor_info("squared", [200, 200])],
     )
     weights = [constant("turns", 10**12, "int64"), constant("yes", True, "bool")]
@@ -157,7 +198,9 @@ def endless(path: Path) -> Path:
 
 
 def heavy(path: Path, features: int = 8192, hidden: int = 1024) -> Path:
-    """A classifier of 64 x 64 pictures whose time goes into reading its weights: a batch reads them once for all of its pictures."""
+    """A classifier of 64 x 64 pictures whose time goes into reading its weights: a batch reads
+    them once for all of its pictures.
+    """
     random = np.random.default_rng(0)
     channels = features // 256
     nodes = [
@@ -174,4 +217,10 @@ def heavy(path: Path, features: int = 8192, hidden: int = 1024) -> Path:
         constant("dense", random.normal(0, 0.01, (features, hidden))),
         constant("last", random.normal(0, 0.1, (hidden, 10))),
     ]
-    return save(path, nodes, [tensor_info("images", ["batch", 3, 64, 64])], [tensor_info("probabilities", ["batch", 10])], weights)
+    return save(
+        path,
+        nodes,
+        [tensor_info("images", ["batch", 3, 64, 64])],
+        [tensor_info("probabilities", ["batch", 10])],
+        weights,
+    )

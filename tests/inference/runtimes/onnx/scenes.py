@@ -19,7 +19,9 @@ def square(column: int, row: int) -> tuple[int, int, int, int]:
 
 
 def scene(*squares: tuple[str, int, int]) -> Image:
-    """A grey 1280 x 720 picture with squares: colour, column and row (2 to 5) in the detector's grid."""
+    """A grey 1280 x 720 picture with squares: colour, column and row (2 to 5) in the detector's
+    grid.
+    """
     image = blank(1280, 720)
     for colour, column, row in squares:
         x0, y0, x1, y1 = square(column, row)
@@ -38,5 +40,9 @@ def sees(found: tuple[Detection, ...], *squares: tuple[str, int, int]) -> bool:
     if len(found) != len(squares):
         return False
     return all(
-        any(item.label == colour and item.box and iou(item.box, expected(column, row)) > 0.98 for item in found) for colour, column, row in squares
+        any(
+            item.label == colour and item.box and iou(item.box, expected(column, row)) > 0.98
+            for item in found
+        )
+        for colour, column, row in squares
     )

@@ -25,7 +25,9 @@ def loaded(file: Path, **options: Any) -> Runtime:
 
 
 @pytest.mark.parametrize(("make", "options"), [(models.yolo, YOLO), (models.ssd, SSD)])
-def test_a_detector_finds_each_square_where_it_is(tmp_path: Path, make: Any, options: dict[str, Any]) -> None:
+def test_a_detector_finds_each_square_where_it_is(
+    tmp_path: Path, make: Any, options: dict[str, Any]
+) -> None:
     model = loaded(make(tmp_path / "model.onnx"), **options)
 
     assert sees(model.predict([picture(scene(*SQUARES))])[0], *SQUARES)
@@ -34,7 +36,9 @@ def test_a_detector_finds_each_square_where_it_is(tmp_path: Path, make: Any, opt
 
 
 @pytest.mark.parametrize("batch", ["batch", 1, 2, 3])
-def test_each_picture_of_a_batch_gets_its_own_boxes_whatever_batch_the_model_takes(tmp_path: Path, batch: int | str) -> None:
+def test_each_picture_of_a_batch_gets_its_own_boxes_whatever_batch_the_model_takes(
+    tmp_path: Path, batch: int | str
+) -> None:
     model = loaded(models.yolo(tmp_path / "model.onnx", batch), **YOLO)
     scenes: list[tuple[tuple[str, int, int], ...]] = [(("red", column, 3),) for column in range(5)]
 
@@ -57,7 +61,10 @@ def test_labels_come_from_the_file_when_none_are_given(tmp_path: Path) -> None:
 
 
 def test_labels_that_are_given_count_more_than_the_files(tmp_path: Path) -> None:
-    model = loaded(models.yolo(tmp_path / "model.onnx"), output={"adapter": "yolo", "labels": "rot\ngrün\nblau"})
+    model = loaded(
+        models.yolo(tmp_path / "model.onnx"),
+        output={"adapter": "yolo", "labels": "rot\ngrün\nblau"},
+    )
 
     assert [item.label for item in model.predict([picture(scene(("green", 4, 2)))])[0]] == ["grün"]
 

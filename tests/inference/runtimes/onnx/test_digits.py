@@ -33,9 +33,18 @@ def classifier(digits: tuple[Tensor, Tensor]) -> Any:
 
 
 @pytest.fixture(scope="module", params=[False, True], ids=["tensors", "maps"])
-def file(request: pytest.FixtureRequest, classifier: Any, digits: tuple[Tensor, Tensor], tmp_path_factory: pytest.TempPathFactory) -> Path:
+def file(
+    request: pytest.FixtureRequest,
+    classifier: Any,
+    digits: tuple[Tensor, Tensor],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Path:
     path = tmp_path_factory.mktemp("digits") / "digits.onnx"
-    path.write_bytes(to_onnx(classifier, digits[0][:1], options={id(classifier): {"zipmap": request.param}}).SerializeToString())
+    path.write_bytes(
+        to_onnx(
+            classifier, digits[0][:1], options={id(classifier): {"zipmap": request.param}}
+        ).SerializeToString()
+    )
     return path
 
 
@@ -45,7 +54,9 @@ def drawn(digit: Tensor) -> Image:
     return np.repeat(np.rint(large).astype(np.uint8)[..., np.newaxis], 3, axis=2)
 
 
-def test_arrays_get_the_same_labels_and_probabilities(file: Path, classifier: Any, digits: tuple[Tensor, Tensor]) -> None:
+def test_arrays_get_the_same_labels_and_probabilities(
+    file: Path, classifier: Any, digits: tuple[Tensor, Tensor]
+) -> None:
     backend = Onnx(OnnxOptions(), file=file)
     backend.load()
     test = digits[0][TRAINING:]
@@ -56,12 +67,22 @@ def test_arrays_get_the_same_labels_and_probabilities(file: Path, classifier: An
     assert np.allclose(probabilities, classifier.predict_proba(test), atol=1e-4)
 
 
-def test_pictures_get_the_same_labels(file: Path, classifier: Any, digits: tuple[Tensor, Tensor]) -> None:
-    model = create("onnx", {"input": {"scale": 16 / 255}, "output": {"adapter": "classification", "labels": DIGITS}}, file=file)
+def test_pictures_get_the_same_labels(
+    file: Path, classifier: Any, digits: tuple[Tensor, Tensor]
+) -> None:
+    model = create(
+        "onnx",
+        {"input": {"scale": 16 / 255}, "output": {"adapter": "classification", "labels": DIGITS}},
+        file=file,
+    )
     model.load()
     test = digits[0][TRAINING : TRAINING + 100]
 
     found = model.predict([picture(encode(drawn(digit), quality=95)) for digit in test])
 
-    assert [item[0].label for item in found] == [DIGITS[digit] for digit in classifier.predict(test)]
-    assert np.allclose([item[0].score for item in found], classifier.predict_proba(test).max(axis=1), atol=0.05)
+    assert [item[0].label for item in found] == [
+        DIGITS[digit] for digit in classifier.predict(test)
+    ]
+    assert np.allclose(
+        [item[0].score for item in found], classifier.predict_proba(test).max(axis=1), atol=0.05
+    )

@@ -39,21 +39,39 @@ def test_it_reads_the_class_names_in_the_file(tmp_path: Path) -> None:
 
 
 def test_notes_in_the_file_that_are_no_class_names_do_no_harm(tmp_path: Path) -> None:
-    node, shapes = helper.make_node("Relu", ["x"], ["y"]), [models.tensor_info(name, ["n", 3]) for name in "xy"]
+    node, shapes = (
+        helper.make_node("Relu", ["x"], ["y"]),
+        [models.tensor_info(name, ["n", 3]) for name in "xy"],
+    )
 
-    assert check_file(models.save(tmp_path / "model.onnx", [node], shapes[:1], shapes[1:], names="{oops")).labels == ()
+    assert (
+        check_file(
+            models.save(tmp_path / "model.onnx", [node], shapes[:1], shapes[1:], names="{oops")
+        ).labels
+        == ()
+    )
 
 
 @pytest.mark.parametrize(
     "content",
-    [b"<html>404</html>" * 20, b"PK\x03\x04" + bytes(500), bytes(1000), b"\xff" * 1000, b"\x08\x08", b"x"],
+    [
+        b"<html>404</html>" * 20,
+        b"PK\x03\x04" + bytes(500),
+        bytes(1000),
+        b"\xff" * 1000,
+        b"\x08\x08",
+        b"x",
+    ],
     ids=["html", "zip", "zeros", "ones", "no graph", "one byte"],
 )
 def test_a_file_that_is_no_model(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "model.onnx"
     path.write_bytes(content)
 
-    assert refusal(path) == "The file is not an ONNX model, or it is cut off. Upload the .onnx file itself."
+    assert (
+        refusal(path)
+        == "The file is not an ONNX model, or it is cut off. Upload the .onnx file itself."
+    )
 
 
 def test_a_file_that_is_cut_off(tmp_path: Path) -> None:
@@ -67,25 +85,40 @@ def test_an_empty_file_and_none(tmp_path: Path) -> None:
     (tmp_path / "empty.onnx").touch()
 
     assert refusal(tmp_path / "empty.onnx") == "The file is empty."
-    assert refusal(tmp_path / "gone.onnx") == "The model's file cannot be read: No such file or directory. Upload it again."
+    assert (
+        refusal(tmp_path / "gone.onnx")
+        == "The model's file cannot be read: No such file or directory. Upload it again."
+    )
 
 
 def test_a_file_that_is_too_large(tmp_path: Path) -> None:
     path = models.heavy(tmp_path / "model.onnx", 2048, 256)
 
-    assert refusal(path, Limits(mebibytes=1)) == "The file is too large: 2 MiB, and 1 MiB are allowed."
+    assert (
+        refusal(path, Limits(mebibytes=1)) == "The file is too large: 2 MiB, and 1 MiB are allowed."
+    )
 
 
 def test_weights_in_another_file_are_refused(tmp_path: Path) -> None:
     path = models.heavy(tmp_path / "whole.onnx", 256, 64)
-    onnx.save(onnx.load(path), tmp_path / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0)
+    onnx.save(
+        onnx.load(path),
+        tmp_path / "model.onnx",
+        save_as_external_data=True,
+        location="weights.bin",
+        size_threshold=0,
+    )
 
-    assert refusal(tmp_path / "model.onnx").startswith("The model keeps its weights in a second file (external data)")
+    assert refusal(tmp_path / "model.onnx").startswith(
+        "The model keeps its weights in a second file (external data)"
+    )
 
 
 @pytest.mark.parametrize("place", ["constant", "branch", "function"])
 def test_a_tensor_in_another_file_is_found_wherever_it_hides(place: str) -> None:
-    secret = TensorProto(name="secret", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL)
+    secret = TensorProto(
+        name="secret", data_type=TensorProto.FLOAT, dims=[1], data_location=TensorProto.EXTERNAL
+    )
     secret.external_data.add(key="location", value="/etc/passwd")
     node = helper.make_node("Constant", [], ["c"], value=secret)
     if place == "branch":
@@ -106,14 +139,21 @@ def test_a_model_that_takes_10_gb_when_it_is_loaded(tmp_path: Path) -> None:
 
 
 def test_a_model_that_takes_10_gb_when_it_predicts(tmp_path: Path) -> None:
-    assert "more than 1 GiB of memory" in refusal(models.glutton(tmp_path / "model.onnx", 2_500_000_000, at_load=False))
+    assert "more than 1 GiB of memory" in refusal(
+        models.glutton(tmp_path / "model.onnx", 2_500_000_000, at_load=False)
+    )
 
 
 def test_a_model_without_end(tmp_path: Path) -> None:
-    assert refusal(models.endless(tmp_path / "model.onnx"), Limits(seconds=2)) == "The model takes longer than 2 s to load and predict once."
+    assert (
+        refusal(models.endless(tmp_path / "model.onnx"), Limits(seconds=2))
+        == "The model takes longer than 2 s to load and predict once."
+    )
 
 
-def test_a_model_that_sleeps_is_ended_by_the_clock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_sleeps_is_ended_by_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = tmp_path / "sleeps.py"
     script.write_text("import time; time.sleep(600)")
     monkeypatch.setattr(onnx_check, "__file__", str(script))
@@ -121,17 +161,31 @@ def test_a_model_that_sleeps_is_ended_by_the_clock(tmp_path: Path, monkeypatch: 
     assert "longer than 1 s" in refusal(models.doubler(tmp_path / "model.onnx"), Limits(seconds=1))
 
 
-def test_a_model_that_crashes_the_runtime_harms_only_the_check(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_model_that_crashes_the_runtime_harms_only_the_check(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     script = tmp_path / "crashes.py"
     script.write_text("import os; os.abort()")
     monkeypatch.setattr(onnx_check, "__file__", str(script))
 
-    assert refusal(models.doubler(tmp_path / "model.onnx")) == "The model crashes ONNX Runtime while it loads or predicts."
+    assert (
+        refusal(models.doubler(tmp_path / "model.onnx"))
+        == "The model crashes ONNX Runtime while it loads or predicts."
+    )
 
 
 def test_an_operator_that_onnx_runtime_does_not_know(tmp_path: Path) -> None:
-    graph = helper.make_graph([helper.make_node("Frobnicate", ["x"], ["y"])], "g", [models.tensor_info("x", [1])], [models.tensor_info("y", [1])])
-    (tmp_path / "model.onnx").write_bytes(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString())
+    graph = helper.make_graph(
+        [helper.make_node("Frobnicate", ["x"], ["y"])],
+        "g",
+        [models.tensor_info("x", [1])],
+        [models.tensor_info("y", [1])],
+    )
+    (tmp_path / "model.onnx").write_bytes(
+        helper.make_model(
+            graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8
+        ).SerializeToString()
+    )
 
     message = refusal(tmp_path / "model.onnx")
 
@@ -143,7 +197,9 @@ def test_an_operator_that_onnx_runtime_does_not_know(tmp_path: Path) -> None:
 def test_the_check_learns_no_secret(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SECRET_KEY", "hush")
     script = tmp_path / "tells.py"
-    script.write_text("import json, os; print(json.dumps({'error': 'refused', 'detail': ' '.join(os.environ)}))")
+    script.write_text(
+        "import json, os; print(json.dumps({'error': 'refused', 'detail': ' '.join(os.environ)}))"
+    )
     monkeypatch.setattr(onnx_check, "__file__", str(script))
 
     message = refusal(models.doubler(tmp_path / "model.onnx"))
@@ -162,14 +218,18 @@ with socket.create_server(("127.0.0.1", 0)) as server:
     print(socket.socket().connect_ex(server.getsockname()))
 """
     folder = str(Path(onnx_check.__file__).parent)
-    done = subprocess.run([sys.executable, "-I", "-c", code, folder], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code, folder], capture_output=True, text=True, check=True
+    )
 
     if done.stdout == "0\n":
         pytest.skip("the kernel gives this process no network namespace")
     assert int(done.stdout) == errno.ENETUNREACH
 
 
-def test_a_file_is_checked_again_only_when_it_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_checked_again_only_when_it_changed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = models.doubler(tmp_path / "model.onnx")
     first = check_file(path, SMALL)
     monkeypatch.setattr(onnx_file, "_ask", lambda *_: pytest.fail("asked again"))

@@ -25,7 +25,9 @@ def rows(count: int) -> Tensor:
 
 @pytest.mark.parametrize("batch", ["batch", 1, 4])
 @pytest.mark.parametrize("count", [1, 3, 4, 9])
-def test_any_number_of_rows_goes_through_whatever_batch_the_model_takes(tmp_path: Path, batch: int | str, count: int) -> None:
+def test_any_number_of_rows_goes_through_whatever_batch_the_model_takes(
+    tmp_path: Path, batch: int | str, count: int
+) -> None:
     backend = loaded(models.doubler(tmp_path / "model.onnx", batch))
 
     assert np.array_equal(backend.infer({"x": rows(count)})["y"], rows(count) * 2)
@@ -42,12 +44,17 @@ def test_it_says_what_it_takes_and_gives(tmp_path: Path) -> None:
 def test_it_takes_several_inputs(tmp_path: Path) -> None:
     backend = loaded(models.adder(tmp_path / "model.onnx"))
 
-    assert backend.infer({"b": np.array([1.0, 2.0]), "a": np.array([10, 20])})["sum"].tolist() == [11.0, 22.0]
+    assert backend.infer({"b": np.array([1.0, 2.0]), "a": np.array([10, 20])})["sum"].tolist() == [
+        11.0,
+        22.0,
+    ]
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32", "float16", "int64", "uint8", "bool"])
 def test_numbers_become_the_type_that_the_model_takes(tmp_path: Path, dtype: str) -> None:
-    found = loaded(models.doubler(tmp_path / "model.onnx")).infer({"x": np.ones((2, 3), dtype)})["y"]
+    found = loaded(models.doubler(tmp_path / "model.onnx")).infer({"x": np.ones((2, 3), dtype)})[
+        "y"
+    ]
 
     assert found.dtype == np.float32
     assert found.tolist() == [[2.0] * 3] * 2
@@ -55,9 +62,19 @@ def test_numbers_become_the_type_that_the_model_takes(tmp_path: Path, dtype: str
 
 def test_texts_are_bytes(tmp_path: Path) -> None:
     shapes = [models.tensor_info(name, ["n"], TensorProto.STRING) for name in "xy"]
-    backend = loaded(models.save(tmp_path / "model.onnx", [helper.make_node("Identity", ["x"], ["y"])], shapes[:1], shapes[1:]))
+    backend = loaded(
+        models.save(
+            tmp_path / "model.onnx",
+            [helper.make_node("Identity", ["x"], ["y"])],
+            shapes[:1],
+            shapes[1:],
+        )
+    )
 
-    assert backend.infer({"x": np.array([b"caf\xc3\xa9", "plain"], object)})["y"].tolist() == [b"caf\xc3\xa9", b"plain"]
+    assert backend.infer({"x": np.array([b"caf\xc3\xa9", "plain"], object)})["y"].tolist() == [
+        b"caf\xc3\xa9",
+        b"plain",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -71,7 +88,9 @@ def test_texts_are_bytes(tmp_path: Path) -> None:
         ({"x": np.array([[b"a", None, 1]], object)}, r"'x' takes FP32"),
     ],
 )
-def test_it_says_what_is_wrong_with_the_inputs(tmp_path: Path, inputs: dict[str, Any], message: str) -> None:
+def test_it_says_what_is_wrong_with_the_inputs(
+    tmp_path: Path, inputs: dict[str, Any], message: str
+) -> None:
     backend = loaded(models.doubler(tmp_path / "model.onnx"))
 
     with pytest.raises(InferenceError, match=message) as caught:
@@ -87,9 +106,19 @@ def test_it_says_that_rows_differ(tmp_path: Path) -> None:
 def test_a_model_that_fails_while_it_predicts_says_why(tmp_path: Path) -> None:
     weights = [models.constant("shape", [1, 3], "int64")]
     shapes = [models.tensor_info(name, ["n", 3]) for name in "xy"]
-    backend = loaded(models.save(tmp_path / "model.onnx", [helper.make_node("Reshape", ["x", "shape"], ["y"])], shapes[:1], shapes[1:], weights))
+    backend = loaded(
+        models.save(
+            tmp_path / "model.onnx",
+            [helper.make_node("Reshape", ["x", "shape"], ["y"])],
+            shapes[:1],
+            shapes[1:],
+            weights,
+        )
+    )
 
-    with pytest.raises(InferenceError, match=r"^The model failed: .*cannot be reshaped.*\.$") as caught:
+    with pytest.raises(
+        InferenceError, match=r"^The model failed: .*cannot be reshaped.*\.$"
+    ) as caught:
         backend.infer({"x": rows(2)})
     assert caught.value.permanent
     assert "/onnxruntime_src" not in str(caught.value)

@@ -16,9 +16,13 @@ IMAGES = TensorSpec("images", "FP32", (-1, 3, 8, 8))
 
 
 class Brightness:
-    """A backend that gives the mean of each picture, or the length of each JPEG, and remembers what it was asked."""
+    """A backend that gives the mean of each picture, or the length of each JPEG, and remembers
+    what it was asked.
+    """
 
-    def __init__(self, inputs: Sequence[TensorSpec] = (IMAGES,), error: InferenceError | None = None) -> None:
+    def __init__(
+        self, inputs: Sequence[TensorSpec] = (IMAGES,), error: InferenceError | None = None
+    ) -> None:
         self.inputs = tuple(inputs)
         self.error = error
         self.asked: list[dict[str, tuple[int, ...]]] = []
@@ -47,7 +51,9 @@ class Brightness:
         self.closed += 1
 
 
-def model(backend: Brightness, labels: Sequence[str] = ("dark", "bright"), **options: Any) -> PictureModel:
+def model(
+    backend: Brightness, labels: Sequence[str] = ("dark", "bright"), **options: Any
+) -> PictureModel:
     output = {"adapter": "classification", "labels": list(labels)}
     made = PictureModel(backend, parse(PictureModel.Options, {"output": output, **options}))
     made.load()
@@ -55,7 +61,9 @@ def model(backend: Brightness, labels: Sequence[str] = ("dark", "bright"), **opt
 
 
 def labels(made: PictureModel, *grays: int) -> list[str]:
-    return [found[0].label for found in made.predict([picture(blank(64, 64, gray)) for gray in grays])]
+    return [
+        found[0].label for found in made.predict([picture(blank(64, 64, gray)) for gray in grays])
+    ]
 
 
 def test_a_batch_goes_to_the_backend_at_once() -> None:
@@ -109,7 +117,15 @@ def test_a_server_that_says_nothing_of_its_model_is_told_everything() -> None:
 
 def test_a_tensor_may_be_told_in_full() -> None:
     backend = Brightness([])
-    options = {"name": "x", "format": "tensor", "width": 4, "height": 2, "layout": "NHWC", "colour": "BGR", "dtype": "UINT8"}
+    options = {
+        "name": "x",
+        "format": "tensor",
+        "width": 4,
+        "height": 2,
+        "layout": "NHWC",
+        "colour": "BGR",
+        "dtype": "UINT8",
+    }
 
     model(backend, input={**options, "scale": 1 / 255}).predict([picture(blank(8, 8))])
 
@@ -125,7 +141,11 @@ def test_a_server_that_is_away_is_told_of_when_it_must_be_asked() -> None:
     ("inputs", "options", "message"),
     [
         ([], {}, r"does not say what it takes\. Set the input options 'name', 'width'"),
-        ([IMAGES, TensorSpec("size", "INT64", (2,))], {}, r"several inputs: images, size\. Set the input option 'name'"),
+        (
+            [IMAGES, TensorSpec("size", "INT64", (2,))],
+            {},
+            r"several inputs: images, size\. Set the input option 'name'",
+        ),
         ([IMAGES], {"input": {"name": "x"}}, r"no input 'x'\. Its inputs: images\."),
         ([IMAGES], {"input": {"widht": 3}}, r"'input\.widht' is not known\. Known: input\.name"),
         ([IMAGES], {"input": {"mean": [1, 2]}}, r"'input\.mean' has 2 numbers"),
@@ -133,7 +153,9 @@ def test_a_server_that_is_away_is_told_of_when_it_must_be_asked() -> None:
         ([IMAGES], {"output": "yolo"}, r"'output' must be an object"),
     ],
 )
-def test_it_says_what_is_wrong_with_the_options(inputs: list[TensorSpec], options: dict[str, Any], message: str) -> None:
+def test_it_says_what_is_wrong_with_the_options(
+    inputs: list[TensorSpec], options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InferenceError, match=message) as caught:
         model(Brightness(inputs), **options)
     assert caught.value.permanent
@@ -152,7 +174,9 @@ def test_notes_tell_the_owner_what_to_look_at_once() -> None:
 
     assert not made.notes
     assert labels(made, 255, 255) == ["class 1", "class 1"]
-    assert made.notes == ('There is no label for class 1 among the 1 labels: it is shown as "class 1".',)
+    assert made.notes == (
+        'There is no label for class 1 among the 1 labels: it is shown as "class 1".',
+    )
 
 
 def test_closing_closes_the_backend() -> None:

@@ -24,7 +24,9 @@ def array(image: Image) -> Picture:
     return Picture.of_array(image, "dock", FrameRef(1, 1, image.shape[1], image.shape[0], 0))
 
 
-def prepared(image: Image | Picture, spec: TensorSpec = NCHW, **options: Any) -> tuple[Tensor, Placement]:
+def prepared(
+    image: Image | Picture, spec: TensorSpec = NCHW, **options: Any
+) -> tuple[Tensor, Placement]:
     made = Preprocessor(resolve(parse(InputOptions, options), spec), rank=len(spec.shape))
     tensor, placements = made([image if isinstance(image, Picture) else array(image)])
     return tensor[0].copy(), placements[0]
@@ -51,17 +53,39 @@ def test_it_gives_red_green_blue_in_planes_from_0_to_1() -> None:
         ({}, (-1, 64, 64, 3), lambda image: image[..., ::-1] / 255),
         ({"colour": "BGR"}, (-1, 64, 64, 3), lambda image: image / 255),
         ({"scale": 1.0}, (-1, 3, 64, 64), lambda image: image[..., ::-1].transpose(2, 0, 1)),
-        ({"scale": 2.0, "mean": [1, 2, 3], "std": [4, 5, 6]}, (-1, 64, 64, 3), lambda image: (image[..., ::-1] * 2.0 - [1, 2, 3]) / [4, 5, 6]),
-        ({"mean": [0.5], "std": [0.25]}, (-1, 64, 64, 3), lambda image: (image[..., ::-1] / 255 - 0.5) / 0.25),
-        ({"mean": [0.5, 0.4, 0.3]}, (-1, 3, 64, 64), lambda image: (image[..., ::-1] / 255 - [0.5, 0.4, 0.3]).transpose(2, 0, 1)),
-        ({}, (-1, 1, 64, 64), lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[np.newaxis] / 255),
-        ({}, (-1, 64, 64, 1), lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[..., np.newaxis] / 255),
+        (
+            {"scale": 2.0, "mean": [1, 2, 3], "std": [4, 5, 6]},
+            (-1, 64, 64, 3),
+            lambda image: (image[..., ::-1] * 2.0 - [1, 2, 3]) / [4, 5, 6],
+        ),
+        (
+            {"mean": [0.5], "std": [0.25]},
+            (-1, 64, 64, 3),
+            lambda image: (image[..., ::-1] / 255 - 0.5) / 0.25,
+        ),
+        (
+            {"mean": [0.5, 0.4, 0.3]},
+            (-1, 3, 64, 64),
+            lambda image: (image[..., ::-1] / 255 - [0.5, 0.4, 0.3]).transpose(2, 0, 1),
+        ),
+        (
+            {},
+            (-1, 1, 64, 64),
+            lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[np.newaxis] / 255,
+        ),
+        (
+            {},
+            (-1, 64, 64, 1),
+            lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)[..., np.newaxis] / 255,
+        ),
         ({}, (-1, 64, 64), lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) / 255),
         ({}, (-1, 4096), lambda image: cv2.cvtColor(image, cv2.COLOR_BGR2GRAY).ravel() / 255),
         ({}, (-1, 12288), lambda image: image[..., ::-1].ravel() / 255),
     ],
 )
-def test_values_colours_and_axes_are_as_the_model_wants_them(options: dict[str, Any], shape: tuple[int, ...], expected: Any) -> None:
+def test_values_colours_and_axes_are_as_the_model_wants_them(
+    options: dict[str, Any], shape: tuple[int, ...], expected: Any
+) -> None:
     image = colourful()
 
     tensor, _ = prepared(image, TensorSpec("x", "FP32", shape), **options)
@@ -70,7 +94,9 @@ def test_values_colours_and_axes_are_as_the_model_wants_them(options: dict[str, 
     assert np.allclose(tensor, expected(image), atol=1e-6)
 
 
-@pytest.mark.parametrize("datatype", ["FP64", "FP32", "FP16", "UINT8", "INT8", "UINT16", "INT16", "INT32"])
+@pytest.mark.parametrize(
+    "datatype", ["FP64", "FP32", "FP16", "UINT8", "INT8", "UINT16", "INT16", "INT32"]
+)
 @pytest.mark.parametrize("shape", [(-1, 3, 64, 64), (-1, 64, 64, 3), (-1, 64, 64)])
 def test_whole_numbers_are_kept_and_bounded(datatype: str, shape: tuple[int, ...]) -> None:
     image = blank(32, 64, 200)
@@ -82,7 +108,12 @@ def test_whole_numbers_are_kept_and_bounded(datatype: str, shape: tuple[int, ...
 
 def test_whole_numbers_are_not_scaled_unless_told() -> None:
     assert prepared(blank(64, 64, 7), TensorSpec("x", "UINT8", (-1, 3, 64, 64)))[0].max() == 7
-    assert prepared(blank(64, 64, 7), TensorSpec("x", "INT8", (-1, 3, 64, 64)), scale=0.5, mean=[10.0])[0].max() == -6
+    assert (
+        prepared(
+            blank(64, 64, 7), TensorSpec("x", "INT8", (-1, 3, 64, 64)), scale=0.5, mean=[10.0]
+        )[0].max()
+        == -6
+    )
 
 
 def test_a_letterbox_keeps_the_whole_picture_in_the_middle() -> None:
@@ -94,7 +125,9 @@ def test_a_letterbox_keeps_the_whole_picture_in_the_middle() -> None:
 
 
 def test_a_letterbox_has_its_bars_at_the_sides_of_an_upright_picture() -> None:
-    tensor, placement = prepared(blank(72, 128, 255), TensorSpec("x", "FP32", (-1, 64, 64, 3)), pad=51)
+    tensor, placement = prepared(
+        blank(72, 128, 255), TensorSpec("x", "FP32", (-1, 64, 64, 3)), pad=51
+    )
 
     assert placement == Placement(64, 64, 14, 0, 36, 64)
     assert tensor[:, 14:50].min() == 1.0
@@ -146,9 +179,13 @@ def test_small_pictures_are_enlarged() -> None:
 
 
 @pytest.mark.parametrize("fit", ["letterbox", "stretch", "crop"])
-@pytest.mark.parametrize("shape", [(-1, 3, 64, 64), (-1, 64, 64, 3), (-1, 48, 64), (-1, 3, 1, 1), (-1, 1, 1, 3)])
+@pytest.mark.parametrize(
+    "shape", [(-1, 3, 64, 64), (-1, 64, 64, 3), (-1, 48, 64), (-1, 3, 1, 1), (-1, 1, 1, 3)]
+)
 @pytest.mark.parametrize("size", [(1, 1), (1, 500), (500, 1), (641, 361), (3, 2), (64, 64)])
-def test_every_size_of_picture_fills_every_value(size: tuple[int, int], shape: tuple[int, ...], fit: str) -> None:
+def test_every_size_of_picture_fills_every_value(
+    size: tuple[int, int], shape: tuple[int, ...], fit: str
+) -> None:
     layout = "NHWC" if shape[-1] == 3 else "NCHW" if len(shape) == 4 else "NHW"
     spec = TensorSpec("x", "FP32", shape)
     made = Preprocessor(resolve(InputOptions(fit=fit, layout=layout, pad=255), spec))
@@ -163,13 +200,17 @@ def test_every_size_of_picture_fills_every_value(size: tuple[int, int], shape: t
 
 @pytest.mark.parametrize("fit", ["letterbox", "stretch", "crop"])
 @pytest.mark.parametrize("claimed", [(1280, 720), (720, 1280), (1, 1), (0, 0), (640, 360)])
-def test_a_frame_that_lies_about_its_size_is_placed_by_its_true_one(claimed: tuple[int, int], fit: str) -> None:
+def test_a_frame_that_lies_about_its_size_is_placed_by_its_true_one(
+    claimed: tuple[int, int], fit: str
+) -> None:
     image = blank(640, 360, 255)
     liar = Picture(Frame("dock", 1, 1, *claimed, encode(image)))
 
     _, placement = prepared(liar, fit=fit)
 
-    assert placement.across / placement.down == pytest.approx(64 / 64 if fit == "stretch" else 640 / 360, rel=0.03)
+    assert placement.across / placement.down == pytest.approx(
+        64 / 64 if fit == "stretch" else 640 / 360, rel=0.03
+    )
 
 
 @pytest.mark.parametrize("fit", ["letterbox", "stretch", "crop"])
@@ -178,10 +219,14 @@ def test_boxes_find_their_way_back(size: tuple[int, int], fit: str) -> None:
     image = blank(*size, 0)
     width, height = size
     box = (0.4, 0.45, 0.6, 0.55)
-    x0, y0, x1, y1 = (round(value * length) for value, length in zip(box, (width, height) * 2, strict=True))
+    x0, y0, x1, y1 = (
+        round(value * length) for value, length in zip(box, (width, height) * 2, strict=True)
+    )
     image[y0:y1, x0:x1] = 255
 
-    tensor, placement = prepared(picture(image), TensorSpec("x", "UINT8", (-1, 256, 256)), fit=fit, pad=0)
+    tensor, placement = prepared(
+        picture(image), TensorSpec("x", "UINT8", (-1, 256, 256)), fit=fit, pad=0
+    )
     rows, columns = np.nonzero(tensor > 127)
     seen = np.array([[columns.min(), rows.min(), columns.max() + 1, rows.max() + 1]], np.float64)
 
@@ -192,7 +237,9 @@ def test_boxes_find_their_way_back(size: tuple[int, int], fit: str) -> None:
 def test_boxes_beyond_the_picture_are_clipped() -> None:
     _, placement = prepared(blank(128, 72))
 
-    assert placement.to_picture(np.array([[-99.0, 0.0, 32.0, np.inf]])).tolist() == [[0.0, 0.0, 0.5, 1.0]]
+    assert placement.to_picture(np.array([[-99.0, 0.0, 32.0, np.inf]])).tolist() == [
+        [0.0, 0.0, 0.5, 1.0]
+    ]
 
 
 def test_a_batch_is_one_array_that_is_used_again() -> None:
@@ -211,7 +258,10 @@ def test_a_batch_is_one_array_that_is_used_again() -> None:
 
 def test_a_jpeg_goes_to_the_model_as_it_is() -> None:
     jpeg = encode(noise())
-    made = Preprocessor(resolve(InputOptions(format="jpeg", name="image_bytes"), TensorSpec("image_bytes", "", ())), rank=1)
+    made = Preprocessor(
+        resolve(InputOptions(format="jpeg", name="image_bytes"), TensorSpec("image_bytes", "", ())),
+        rank=1,
+    )
 
     tensor, placements = made([picture(jpeg), picture(jpeg)])
 
@@ -220,7 +270,9 @@ def test_a_jpeg_goes_to_the_model_as_it_is() -> None:
 
 
 def test_a_jpeg_goes_to_inputs_of_bytes_whatever_their_axes() -> None:
-    made = Preprocessor(resolve(InputOptions(), TensorSpec("image_bytes", "BYTES", (-1, 1))), rank=2)
+    made = Preprocessor(
+        resolve(InputOptions(), TensorSpec("image_bytes", "BYTES", (-1, 1))), rank=2
+    )
 
     assert made([picture(noise())])[0].shape == (1, 1)
 
@@ -246,13 +298,24 @@ def test_it_decodes_no_larger_than_needed() -> None:
         (
             NCHW,
             {"width": 32, "height": 32},
-            r"'images' has the shape \(\?, 3, 64, 64\), but the options make \(\?, 3, 32, 32\)\. Set the input options 'width'",
+            (
+                r"'images' has the shape \(\?, 3, 64, 64\), but the options make \(\?, 3, 32,"
+                r" 32\)\. Set the input options 'width'"
+            ),
         ),
         (NCHW, {"colour": "GRAY"}, r"but the options make \(\?, 1, 64, 64\)"),
         (NCHW, {"layout": "NHWC"}, r"but the options make"),
         (NCHW, {"dtype": "UINT8"}, r"takes FP32; .* Set the input option 'dtype'"),
-        (TensorSpec("x", "FP32", (-1, 3, -1, -1)), {}, "leaves the size of pictures open. Set the input options 'width' and 'height'"),
-        (TensorSpec("x", "FP32", (-1, 100, 7)), {"mean": [1, 2, 3]}, "has one colour, but the input option 'mean' has 3 numbers"),
+        (
+            TensorSpec("x", "FP32", (-1, 3, -1, -1)),
+            {},
+            "leaves the size of pictures open. Set the input options 'width' and 'height'",
+        ),
+        (
+            TensorSpec("x", "FP32", (-1, 100, 7)),
+            {"mean": [1, 2, 3]},
+            "has one colour, but the input option 'mean' has 3 numbers",
+        ),
         (TensorSpec("x", "INT64", (-1, 3, 64, 64)), {}, "takes INT64"),
         (TensorSpec("x", "", (-1, 3, 64, 64)), {}, "takes an unknown type"),
         (TensorSpec("x", "FP32", (-1, 1, 3, 64, 64)), {}, "has 5 axes; pictures have 2 to 4"),
@@ -260,7 +323,9 @@ def test_it_decodes_no_larger_than_needed() -> None:
         (TensorSpec("x", "FP32", (-1, 5, 64, 64)), {}, r"but the options make \(\?, 3, 64, 64\)"),
     ],
 )
-def test_it_says_why_pictures_do_not_fit_the_model(spec: TensorSpec, options: dict[str, Any], message: str) -> None:
+def test_it_says_why_pictures_do_not_fit_the_model(
+    spec: TensorSpec, options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(InferenceError, match=message) as caught:
         prepared(blank(64, 64), spec, **options)
     assert caught.value.permanent

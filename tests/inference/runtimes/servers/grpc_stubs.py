@@ -37,8 +37,13 @@ class KServeServicer(service_pb2_grpc.GRPCInferenceServiceServicer):  # type: ig
 
     def ModelMetadata(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         tensor = pb.ModelMetadataResponse.TensorMetadata
-        inputs, outputs = [tensor(name="x", datatype="FP32", shape=[-1, 2])], [tensor(name="y", datatype="FP32", shape=[-1])]
-        return pb.ModelMetadataResponse(name="m", versions=["1", "2"], platform="stub", inputs=inputs, outputs=outputs)
+        inputs, outputs = (
+            [tensor(name="x", datatype="FP32", shape=[-1, 2])],
+            [tensor(name="y", datatype="FP32", shape=[-1])],
+        )
+        return pb.ModelMetadataResponse(
+            name="m", versions=["1", "2"], platform="stub", inputs=inputs, outputs=outputs
+        )
 
     def ModelInfer(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         self.requests.append(request)
@@ -62,15 +67,22 @@ class TfServingServicer:
         reply = get_model_metadata_pb2.GetModelMetadataResponse()
         reply.model_spec.version.value = 7
         # As TensorFlow Serving writes it: by its own package's name.
-        reply.metadata["signature_def"].type_url = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
+        reply.metadata[
+            "signature_def"
+        ].type_url = "type.googleapis.com/tensorflow.serving.SignatureDefMap"
         reply.metadata["signature_def"].value = self.signatures.SerializeToString()
         return reply
 
     def GetModelStatus(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
         if request.model_spec.name != "m":
-            context.abort(grpc.StatusCode.NOT_FOUND, f"Could not find any versions of model {request.model_spec.name}")
+            context.abort(
+                grpc.StatusCode.NOT_FOUND,
+                f"Could not find any versions of model {request.model_spec.name}",
+            )
         reply = get_model_status_pb2.GetModelStatusResponse()
-        reply.model_version_status.add(version=7, state=get_model_status_pb2.ModelVersionStatus.State.Value(self.state))
+        reply.model_version_status.add(
+            version=7, state=get_model_status_pb2.ModelVersionStatus.State.Value(self.state)
+        )
         return reply
 
     def Classify(self, request: Any, context: grpc.ServicerContext) -> Any:  # noqa: N802
@@ -81,12 +93,17 @@ class TfServingServicer:
 
 def kserve(infer: Infer, port: int | None = None) -> tuple[GrpcStub, KServeServicer]:
     servicer = KServeServicer(infer)
-    return GrpcStub((service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server, servicer), port=port), servicer
+    return GrpcStub(
+        (service_pb2_grpc.add_GRPCInferenceServiceServicer_to_server, servicer), port=port
+    ), servicer
 
 
 def tfserving(predict: Infer) -> tuple[GrpcStub, TfServingServicer]:
     servicer = TfServingServicer(predict)
-    adders = (prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server, model_service_pb2_grpc.add_ModelServiceServicer_to_server)
+    adders = (
+        prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server,
+        model_service_pb2_grpc.add_ModelServiceServicer_to_server,
+    )
     return GrpcStub(*((adder, servicer) for adder in adders)), servicer
 
 
@@ -96,7 +113,9 @@ def one_row(value: float = 1.0) -> Infer:
     def infer(request: Any, context: grpc.ServicerContext) -> Any:
         rows = request.inputs[0].shape[0]
         reply = pb.ModelInferResponse(model_name="m")
-        reply.outputs.add(name="y", datatype="FP32", shape=[rows]).contents.fp32_contents.extend([value] * rows)
+        reply.outputs.add(name="y", datatype="FP32", shape=[rows]).contents.fp32_contents.extend(
+            [value] * rows
+        )
         return reply
 
     return infer

@@ -1,4 +1,6 @@
-"""Small model servers for the tests of their clients: well-behaved ones that answer as told, and ones that do not behave."""
+"""Small model servers for the tests of their clients: well-behaved ones that answer as told, and
+ones that do not behave.
+"""
 
 from __future__ import annotations
 
@@ -95,7 +97,9 @@ class RestServer:
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
-        asked = Asked(handler.command, handler.path, body, {**handler.headers}, handler.client_address[1])
+        asked = Asked(
+            handler.command, handler.path, body, {**handler.headers}, handler.client_address[1]
+        )
         self.asked.append(asked)
         answer = self.answer(asked)
         handler.send_response(answer.status)
@@ -108,7 +112,9 @@ class RestServer:
 class RawServer(MuteServer):
     """Lets ``talk`` do what it likes with each connection, in a thread of its own."""
 
-    def __init__(self, talk: Callable[[socket.socket, threading.Event], None], port: int | None = None) -> None:
+    def __init__(
+        self, talk: Callable[[socket.socket, threading.Event], None], port: int | None = None
+    ) -> None:
         super().__init__(port)
         self._talk = talk
         self.ended = threading.Event()
@@ -135,7 +141,14 @@ def read_request(client: socket.socket) -> bytes:
     while b"\r\n\r\n" not in data:
         data += client.recv(65536) or _gone()
     head, _, body = data.partition(b"\r\n\r\n")
-    length = next((int(line.split(b":")[1]) for line in head.split(b"\r\n") if line.lower().startswith(b"content-length:")), 0)
+    length = next(
+        (
+            int(line.split(b":")[1])
+            for line in head.split(b"\r\n")
+            if line.lower().startswith(b"content-length:")
+        ),
+        0,
+    )
     while len(body) < length:
         body += client.recv(65536) or _gone()
     return head + b"\r\n\r\n" + body
@@ -148,7 +161,9 @@ def _gone() -> bytes:
 class GrpcStub:
     """A gRPC server of one service; ``add`` is the generated function that registers a servicer."""
 
-    def __init__(self, *services: tuple[Callable[[Any, grpc.Server], None], object], port: int | None = None) -> None:
+    def __init__(
+        self, *services: tuple[Callable[[Any, grpc.Server], None], object], port: int | None = None
+    ) -> None:
         self.port = port or free_port()
         self._services = services
         self._server: grpc.Server | None = None

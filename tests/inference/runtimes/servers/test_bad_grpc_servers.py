@@ -1,4 +1,6 @@
-"""gRPC servers that misbehave, and what they all have in common: each gives its own plain sentence, and the deadline holds."""
+"""gRPC servers that misbehave, and what they all have in common: each gives its own plain
+sentence, and the deadline holds.
+"""
 
 from __future__ import annotations
 
@@ -96,7 +98,9 @@ def test_a_port_for_rest(runtime: str) -> None:
 def test_a_web_server() -> None:
     def talk(client: socket.socket, ended: threading.Event) -> None:
         client.recv(4096)
-        client.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html>nginx</html>")
+        client.sendall(
+            b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/html\r\n\r\n<html>nginx</html>"
+        )
 
     with RawServer(talk) as server:
         err = loading(model_at(server.authority))
@@ -135,18 +139,50 @@ def test_a_slow_model_is_left_at_the_deadline() -> None:
 @pytest.mark.parametrize(
     ("code", "words", "kind", "permanent"),
     [
-        (grpc.StatusCode.INVALID_ARGUMENT, "refuses the input: no such thing. Its input", InferenceError, True),
-        (grpc.StatusCode.NOT_FOUND, "does not have this model or version. It says: no such thing.", ServerUnavailable, False),
-        (grpc.StatusCode.FAILED_PRECONDITION, "cannot serve this model, version or signature. It says: no such thing.", ServerUnavailable, False),
+        (
+            grpc.StatusCode.INVALID_ARGUMENT,
+            "refuses the input: no such thing. Its input",
+            InferenceError,
+            True,
+        ),
+        (
+            grpc.StatusCode.NOT_FOUND,
+            "does not have this model or version. It says: no such thing.",
+            ServerUnavailable,
+            False,
+        ),
+        (
+            grpc.StatusCode.FAILED_PRECONDITION,
+            "cannot serve this model, version or signature. It says: no such thing.",
+            ServerUnavailable,
+            False,
+        ),
         (grpc.StatusCode.UNAUTHENTICATED, "asks for a login", ServerUnavailable, False),
-        (grpc.StatusCode.UNAVAILABLE, "is not ready or too busy. It says: no such thing.", ServerUnavailable, False),
-        (grpc.StatusCode.RESOURCE_EXHAUSTED, "is not ready or too busy. It says: no such thing.", ServerUnavailable, False),
+        (
+            grpc.StatusCode.UNAVAILABLE,
+            "is not ready or too busy. It says: no such thing.",
+            ServerUnavailable,
+            False,
+        ),
+        (
+            grpc.StatusCode.RESOURCE_EXHAUSTED,
+            "is not ready or too busy. It says: no such thing.",
+            ServerUnavailable,
+            False,
+        ),
         (grpc.StatusCode.UNIMPLEMENTED, "does not speak this protocol", ServerUnavailable, False),
-        (grpc.StatusCode.INTERNAL, "no such thing. Its input x has the shape", InferenceError, True),
+        (
+            grpc.StatusCode.INTERNAL,
+            "no such thing. Its input x has the shape",
+            InferenceError,
+            True,
+        ),
         (grpc.StatusCode.UNKNOWN, "no such thing. Its input x has the shape", InferenceError, True),
     ],
 )
-def test_each_status_has_its_sentence(code: grpc.StatusCode, words: str, kind: type[InferenceError], permanent: bool) -> None:
+def test_each_status_has_its_sentence(
+    code: grpc.StatusCode, words: str, kind: type[InferenceError], permanent: bool
+) -> None:
     server, _ = kserve(aborting(code, "no such\nthing"))
     with server, loaded(model_at(server.address)) as model, pytest.raises(InferenceError) as caught:
         model.infer({"x": np.zeros((1, 3), np.float32)})
@@ -159,7 +195,11 @@ def test_each_status_has_its_sentence(code: grpc.StatusCode, words: str, kind: t
 
 def test_a_failure_on_an_input_that_fits_may_pass() -> None:
     server, _ = kserve(aborting(grpc.StatusCode.INTERNAL, "no memory"))
-    with server, loaded(model_at(server.address)) as model, pytest.raises(InferenceError, match="The model failed in the server at") as caught:
+    with (
+        server,
+        loaded(model_at(server.address)) as model,
+        pytest.raises(InferenceError, match="The model failed in the server at") as caught,
+    ):
         model.infer(INPUTS)
 
     assert not caught.value.permanent
@@ -215,18 +255,28 @@ def test_several_servers_take_turns_and_one_may_be_away() -> None:
     second, other = kserve(one_row())
     nobody = f"{LOOPBACK}:{free_port()}"
     with first, second, loaded(model_at(f"{first.address},{nobody},{second.address}")) as model:
-        wait_until(lambda: outcome(model) == "answered" and one.requests and other.requests, 10, "both servers to be asked")
+        wait_until(
+            lambda: outcome(model) == "answered" and one.requests and other.requests,
+            10,
+            "both servers to be asked",
+        )
         assert [outcome(model) for _ in range(20)] == ["answered"] * 20
         assert min(len(one.requests), len(other.requests)) >= 5
 
 
-def test_a_name_for_several_servers_is_spread_over_them_and_looked_up_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_name_for_several_servers_is_spread_over_them_and_looked_up_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     port = free_port()
     places = ["127.0.0.1"]
     known = socket.getaddrinfo
 
-    def lookup(host: object, *args: Any, **kwargs: Any) -> Any:
-        return [entry for place in places for entry in known(place, *args, **kwargs)] if host == "models.test" else known(host, *args, **kwargs)  # type: ignore[arg-type]
+    def lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
+        return (
+            [entry for place in places for entry in known(place, *args, **kwargs)]
+            if host == "models.test"
+            else known(host, *args, **kwargs)
+        )
 
     monkeypatch.setattr(socket, "getaddrinfo", lookup)
     server, servicer = kserve(one_row(), port)

@@ -30,7 +30,8 @@ from tests.servers.tcp import HangupServer, MuteServer
 PICTURE = {"image_bytes": bytes_tensor([b"\xff\xd8\xff\xd9"])}
 HTML = {"Content-Type": "text/html; charset=utf-8"}
 READY = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
-# What a hanging server could cost if the deadline did not hold: far more than any machine needs for the rest.
+# What a hanging server could cost if the deadline did not hold: far more than any machine needs for
+# the rest.
 LONG = 60.0
 SOON = 15.0
 
@@ -39,7 +40,9 @@ Talk = Callable[[socket.socket, threading.Event], None]
 
 
 def ready_then(misbehave: Talk) -> Talk:
-    """Answers GET as a server does whose model is ready, and misbehaves when it is asked to predict."""
+    """Answers GET as a server does whose model is ready, and misbehaves when it is asked to
+    predict.
+    """
 
     def talk(client: socket.socket, ended: threading.Event) -> None:
         while not read_request(client).startswith(b"POST"):
@@ -51,7 +54,9 @@ def ready_then(misbehave: Talk) -> Talk:
 
 def failure(runtime: str, address: str, **options: Any) -> InferenceError:
     """What predicting fails with."""
-    with loaded(create_backend(runtime, {"address": address, "model": "m", "deadline": 5.0, **options})) as model:
+    with loaded(
+        create_backend(runtime, {"address": address, "model": "m", "deadline": 5.0, **options})
+    ) as model:
         with pytest.raises(InferenceError) as caught:
             model.infer(PICTURE)
         return caught.value
@@ -84,7 +89,9 @@ def test_a_web_page_in_place_of_an_error(runtime: str) -> None:
 def test_nobody_there(runtime: str) -> None:
     model = create_backend(runtime, {"address": f"http://{LOOPBACK}:{free_port()}", "model": "m"})
 
-    with pytest.raises(ServerUnavailable, match=r"refuses the connection\. Is it running, and is the port right\?"):
+    with pytest.raises(
+        ServerUnavailable, match=r"refuses the connection\. Is it running, and is the port right\?"
+    ):
         model.load()
 
 
@@ -100,7 +107,12 @@ def test_a_server_that_hangs_or_dawdles_is_left_at_the_deadline(runtime: str, ki
             "chunks": b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
             "bytes of the head": b"H",
         }
-        parts = {"head": b"X-Wait: 1\r\n", "body": b" ", "chunks": b"1\r\n \r\n", "bytes of the head": b"T"}
+        parts = {
+            "head": b"X-Wait: 1\r\n",
+            "body": b" ",
+            "chunks": b"1\r\n \r\n",
+            "bytes of the head": b"T",
+        }
         client.sendall(starts.get(kind, b""))
         until = time.monotonic() + LONG
         while not ended.wait(0.05) and time.monotonic() < until:
@@ -124,20 +136,33 @@ def test_a_server_that_reads_nothing(runtime: str) -> None:
             client.sendall(READY)
         ended.wait(LONG)
 
-    with RawServer(deaf) as server, loaded(create_backend(runtime, {"address": server.address, "model": "m", "deadline": 0.5})) as model:
+    with (
+        RawServer(deaf) as server,
+        loaded(
+            create_backend(runtime, {"address": server.address, "model": "m", "deadline": 0.5})
+        ) as model,
+    ):
         begin = time.monotonic()
         with pytest.raises(ServerUnavailable, match="has not answered within"):
             model.infer(
-                {"x": np.zeros((1, 64 * 1024 * 1024), np.uint8)} if runtime == "kserve-rest" else {"x": bytes_tensor([bytes(64 * 1024 * 1024)])}
+                {"x": np.zeros((1, 64 * 1024 * 1024), np.uint8)}
+                if runtime == "kserve-rest"
+                else {"x": bytes_tensor([bytes(64 * 1024 * 1024)])}
             )
         assert time.monotonic() - begin < SOON
 
 
 @pytest.mark.parametrize("server", [MuteServer, HangupServer])
-def test_a_server_that_never_says_a_word_is_told_when_the_model_is_loaded(server: type[MuteServer]) -> None:
+def test_a_server_that_never_says_a_word_is_told_when_the_model_is_loaded(
+    server: type[MuteServer],
+) -> None:
     with server() as running:
-        model = create_backend("kserve-rest", {"address": f"http://{running.authority}", "model": "m", "deadline": 0.5})
-        with pytest.raises(ServerUnavailable, match=r"has not answered within|broke off the connection"):
+        model = create_backend(
+            "kserve-rest", {"address": f"http://{running.authority}", "model": "m", "deadline": 0.5}
+        )
+        with pytest.raises(
+            ServerUnavailable, match=r"has not answered within|broke off the connection"
+        ):
             model.load()
         model.close()
 
@@ -145,7 +170,12 @@ def test_a_server_that_never_says_a_word_is_told_when_the_model_is_loaded(server
 @pytest.mark.parametrize("runtime", RUNTIMES)
 @pytest.mark.parametrize(
     "start",
-    [b"", b"HTTP/1.1 200 OK\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{"],
+    [
+        b"",
+        b"HTTP/1.1 200 OK\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+    ],
 )
 def test_a_server_that_closes_in_the_middle(runtime: str, start: bytes) -> None:
     def close(client: socket.socket, ended: threading.Event) -> None:
@@ -171,7 +201,9 @@ def test_a_hundred_megabytes_are_not_read(runtime: str, way: str) -> None:
             "chunked": b"Transfer-Encoding: chunked\r\n",
             "until it closes": b"Connection: close\r\n",
         }
-        client.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + heads[way] + b"\r\n")
+        client.sendall(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n" + heads[way] + b"\r\n"
+        )
         while sent < size:
             client.sendall(b"10000\r\n" + piece + b"\r\n" if way == "chunked" else piece)
             sent += len(piece)
@@ -200,7 +232,10 @@ def test_redirects_are_not_followed(runtime: str, status: int) -> None:
     with RestServer(lambda asked: as_json({})) as secret:
         err = answered(runtime, Answer(b"", status, {"Location": secret.address}))
 
-        assert f"sends its callers on to {secret.address}, which is not followed. Enter the final address." in str(err)
+        assert (
+            f"sends its callers on to {secret.address}, which is not followed. Enter the final"
+            " address." in str(err)
+        )
         assert secret.asked == []
 
 
@@ -213,7 +248,10 @@ def test_redirects_are_not_followed(runtime: str, status: int) -> None:
         (Answer(b"\xff\xd8\xff"), "it is not complete JSON"),
         (Answer(b"[" * 100_000), "it is not complete JSON"),
         (as_json([1, 2]), "it is no JSON object"),
-        (Answer(gzip.compress(b"{}"), 200, {"Content-Encoding": "gzip"}), "it is compressed, which nobody asked for"),
+        (
+            Answer(gzip.compress(b"{}"), 200, {"Content-Encoding": "gzip"}),
+            "it is compressed, which nobody asked for",
+        ),
     ],
 )
 def test_answers_that_are_no_json_object(runtime: str, answer: Answer, words: str) -> None:
@@ -232,8 +270,17 @@ def test_answers_that_are_no_json_object(runtime: str, answer: Answer, words: st
         ({"predictions": [{"a": 1}, 2]}, "its predictions do not all have the same names"),
         ({"predictions": [[1, 2], [3]]}, "in the output output its rows are of different lengths"),
         ({"predictions": [{"a": None}]}, "in the output a it holds something else than numbers"),
-        ({"predictions": [[float("nan")]]}, "holds values that are not numbers (NaN). Check the model"),
-        ({"predictions": [1, 2, 3]}, "output output has the shape (3); its first axis must have one row for each of the 1 inputs"),
+        (
+            {"predictions": [[float("nan")]]},
+            "holds values that are not numbers (NaN). Check the model",
+        ),
+        (
+            {"predictions": [1, 2, 3]},
+            (
+                "output output has the shape (3); its first axis must have one row for each of the"
+                " 1 inputs"
+            ),
+        ),
         ({"predictions": []}, "has the shape (0)"),
         ({"error": "out of memory"}, "The model failed in the server at"),
     ],
@@ -248,19 +295,64 @@ def test_tensorflow_serving_with_wrong_outputs(answer: object, words: str) -> No
         (None, "it is not as the Open Inference Protocol v2 has it. Choose another runtime"),
         ([], "gives no outputs"),
         ([{"name": "a"}], "it is not as the Open Inference Protocol v2 has it"),
-        ([{"name": "a", "shape": [1, 3], "datatype": "FP32", "data": [1, 2]}], "2 values have come for a shape of 3"),
-        ([{"name": "a", "shape": [-1], "datatype": "FP32", "data": [1]}], "its shape cannot be [-1]"),
-        ([{"name": "a", "shape": [1], "datatype": "FP128", "data": [1]}], "'FP128' is no type of tensors"),
-        ([{"name": "a", "shape": [1], "datatype": "FP32", "data": ["x"]}], "it holds something else than numbers"),
-        ([{"name": "a", "shape": [1], "datatype": "FP32", "data": [float("nan")]}], "holds values that are not numbers (NaN)"),
-        ([{"name": "a", "shape": [2, 2], "datatype": "FP32", "data": [1, 2, 3, 4]}], "has the shape (2, 2); its first axis must have one row"),
-        ([{"name": "a", "shape": [1], "datatype": "FP32", "parameters": {"binary_data_size": 400}}], "its bytes are fewer than it says"),
-        ([{"name": "a", "shape": [1], "datatype": "FP32", "parameters": {"binary_data_size": -4}}], "its bytes are fewer than it says"),
-        ([{"name": ["a"], "shape": [1], "datatype": "FP32", "data": [1]}], "it is not as the Open Inference Protocol v2 has it"),
+        (
+            [{"name": "a", "shape": [1, 3], "datatype": "FP32", "data": [1, 2]}],
+            "2 values have come for a shape of 3",
+        ),
+        (
+            [{"name": "a", "shape": [-1], "datatype": "FP32", "data": [1]}],
+            "its shape cannot be [-1]",
+        ),
+        (
+            [{"name": "a", "shape": [1], "datatype": "FP128", "data": [1]}],
+            "'FP128' is no type of tensors",
+        ),
+        (
+            [{"name": "a", "shape": [1], "datatype": "FP32", "data": ["x"]}],
+            "it holds something else than numbers",
+        ),
+        (
+            [{"name": "a", "shape": [1], "datatype": "FP32", "data": [float("nan")]}],
+            "holds values that are not numbers (NaN)",
+        ),
+        (
+            [{"name": "a", "shape": [2, 2], "datatype": "FP32", "data": [1, 2, 3, 4]}],
+            "has the shape (2, 2); its first axis must have one row",
+        ),
+        (
+            [
+                {
+                    "name": "a",
+                    "shape": [1],
+                    "datatype": "FP32",
+                    "parameters": {"binary_data_size": 400},
+                }
+            ],
+            "its bytes are fewer than it says",
+        ),
+        (
+            [
+                {
+                    "name": "a",
+                    "shape": [1],
+                    "datatype": "FP32",
+                    "parameters": {"binary_data_size": -4},
+                }
+            ],
+            "its bytes are fewer than it says",
+        ),
+        (
+            [{"name": ["a"], "shape": [1], "datatype": "FP32", "data": [1]}],
+            "it is not as the Open Inference Protocol v2 has it",
+        ),
     ],
 )
 def test_kserve_with_wrong_outputs(outputs: object, words: str) -> None:
-    assert words in str(answered("kserve-rest", Answer(json.dumps({"model_name": "m", "outputs": outputs}).encode())))
+    assert words in str(
+        answered(
+            "kserve-rest", Answer(json.dumps({"model_name": "m", "outputs": outputs}).encode())
+        )
+    )
 
 
 def test_a_port_that_speaks_another_protocol() -> None:
@@ -277,8 +369,12 @@ def test_a_port_that_speaks_another_protocol() -> None:
 
 def test_tls_where_there_is_none() -> None:
     with RestServer(lambda asked: as_json({})) as server:
-        model = create_backend("tfserving-rest", {"address": server.address.replace("http", "https"), "model": "m"})
-        with pytest.raises(ServerUnavailable, match=r"is not secure: .* Check its certificate, or use http://"):
+        model = create_backend(
+            "tfserving-rest", {"address": server.address.replace("http", "https"), "model": "m"}
+        )
+        with pytest.raises(
+            ServerUnavailable, match=r"is not secure: .* Check its certificate, or use http://"
+        ):
             model.load()
 
 

@@ -66,7 +66,12 @@ def test_it_waits_longer_after_each_vain_try_up_to_8_seconds() -> None:
         assert breaker.admit()
         breaker.failed()
 
-    assert all(low <= wait <= high for wait, low, high in zip(waits, (0.5, 1, 2, 4, 4, 4, 4, 4), (1, 2, 4, 8, 8, 8, 8, 8), strict=True))
+    assert all(
+        low <= wait <= high
+        for wait, low, high in zip(
+            waits, (0.5, 1, 2, 4, 4, 4, 4, 4), (1, 2, 4, 8, 8, 8, 8, 8), strict=True
+        )
+    )
 
 
 def test_who_refuses_at_once_is_soon_asked_again() -> None:

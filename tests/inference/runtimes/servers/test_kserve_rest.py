@@ -1,4 +1,6 @@
-"""The Open Inference Protocol v2 over HTTP: tensors as bytes, and as JSON where the server wants that."""
+"""The Open Inference Protocol v2 over HTTP: tensors as bytes, and as JSON where the server wants
+that.
+"""
 
 from __future__ import annotations
 
@@ -55,9 +57,19 @@ def echo(asked: Asked) -> Answer:
         size = tensor["parameters"]["binary_data_size"]
         parts.append(raw[at : at + size])
         at += size
-        outputs.append({key: tensor[key] for key in ("name", "shape", "datatype")} | {"parameters": {"binary_data_size": size}})
+        outputs.append(
+            {key: tensor[key] for key in ("name", "shape", "datatype")}
+            | {"parameters": {"binary_data_size": size}}
+        )
     text = json.dumps({"model_name": "m", "outputs": outputs}).encode()
-    return Answer(text + b"".join(parts), 200, {"Content-Type": "application/octet-stream", "Inference-Header-Content-Length": str(len(text))})
+    return Answer(
+        text + b"".join(parts),
+        200,
+        {
+            "Content-Type": "application/octet-stream",
+            "Inference-Header-Content-Length": str(len(text)),
+        },
+    )
 
 
 def echo_json(asked: Asked) -> Answer:
@@ -67,11 +79,25 @@ def echo_json(asked: Asked) -> Answer:
     if is_binary(asked):
         return as_json({"error": "Expecting value: line 1 column 1"}, 400)
     inputs = json.loads(asked.body)["inputs"]
-    return as_json({"outputs": [{**tensor, "parameters": {"content_type": "base64"} if "parameters" in tensor else {}} for tensor in inputs]})
+    return as_json(
+        {
+            "outputs": [
+                {
+                    **tensor,
+                    "parameters": {"content_type": "base64"} if "parameters" in tensor else {},
+                }
+                for tensor in inputs
+            ]
+        }
+    )
 
 
-def asked_for(server: RestServer, inputs: dict[str, Tensor], **options: object) -> dict[str, Tensor]:
-    with loaded(create_backend("kserve-rest", {"address": server.address, "model": "m", **options})) as model:
+def asked_for(
+    server: RestServer, inputs: dict[str, Tensor], **options: object
+) -> dict[str, Tensor]:
+    with loaded(
+        create_backend("kserve-rest", {"address": server.address, "model": "m", **options})
+    ) as model:
         outputs: dict[str, Tensor] = model.infer(inputs)
         return outputs
 
@@ -87,8 +113,18 @@ def test_tensors_travel_as_bytes() -> None:
     assert request.path == "/v2/models/m/infer"
     assert head == {
         "inputs": [
-            {"name": "x", "shape": [2, 2], "datatype": "FP32", "parameters": {"binary_data_size": 16}},
-            {"name": "image", "shape": [2], "datatype": "BYTES", "parameters": {"binary_data_size": len(raw) - 16}},
+            {
+                "name": "x",
+                "shape": [2, 2],
+                "datatype": "FP32",
+                "parameters": {"binary_data_size": 16},
+            },
+            {
+                "name": "image",
+                "shape": [2],
+                "datatype": "BYTES",
+                "parameters": {"binary_data_size": len(raw) - 16},
+            },
         ],
         "parameters": {"binary_data_output": True},
     }
@@ -97,15 +133,25 @@ def test_tensors_travel_as_bytes() -> None:
 
 
 def test_a_server_without_the_extension_gets_json_from_then_on() -> None:
-    with RestServer(echo_json) as server, loaded(create_backend("kserve-rest", {"address": server.address, "model": "m"})) as model:
+    with (
+        RestServer(echo_json) as server,
+        loaded(create_backend("kserve-rest", {"address": server.address, "model": "m"})) as model,
+    ):
         for _ in range(3):
-            outputs = model.infer({"x": NUMBERS, "image": JPEGS, "text": np.array(["a", "ü"], object)})
+            outputs = model.infer(
+                {"x": NUMBERS, "image": JPEGS, "text": np.array(["a", "ü"], object)}
+            )
 
     assert [is_binary(asked) for asked in server.posted()] == [True, False, False, False]
     assert outputs["x"].tolist() == NUMBERS.tolist()
     assert outputs["image"].tolist() == JPEGS.tolist()
     assert outputs["text"].tolist() == [b"a", "ü".encode()]
-    assert json.loads(server.posted()[-1].body)["inputs"][0] == {"name": "x", "shape": [2, 2], "datatype": "FP32", "data": [1.5, 2.0, 3.0, 4.0]}
+    assert json.loads(server.posted()[-1].body)["inputs"][0] == {
+        "name": "x",
+        "shape": [2, 2],
+        "datatype": "FP32",
+        "data": [1.5, 2.0, 3.0, 4.0],
+    }
 
 
 def test_the_way_can_be_set() -> None:
@@ -120,10 +166,19 @@ def test_an_input_that_is_refused_either_way_does_not_decide_it() -> None:
     refusing = True
 
     def answer(asked: Asked) -> Answer:
-        return as_json({"error": "no such input"}, 400) if refusing and asked.method == "POST" else echo(asked)
+        return (
+            as_json({"error": "no such input"}, 400)
+            if refusing and asked.method == "POST"
+            else echo(asked)
+        )
 
-    with RestServer(answer) as server, loaded(create_backend("kserve-rest", {"address": server.address, "model": "m"})) as model:
-        with pytest.raises(InferenceError, match=r"no such input\. Its inputs are named x; sent were y") as caught:
+    with (
+        RestServer(answer) as server,
+        loaded(create_backend("kserve-rest", {"address": server.address, "model": "m"})) as model,
+    ):
+        with pytest.raises(
+            InferenceError, match=r"no such input\. Its inputs are named x; sent were y"
+        ) as caught:
             model.infer({"y": NUMBERS})
         assert caught.value.permanent
         refusing = False
@@ -142,20 +197,35 @@ def test_some_outputs_can_be_asked_for() -> None:
 
 
 def test_the_server_tells_what_the_model_takes() -> None:
-    with RestServer(echo) as server, loaded(create_backend("kserve-rest", {"address": server.address, "model": "m"})) as model:
+    with (
+        RestServer(echo) as server,
+        loaded(create_backend("kserve-rest", {"address": server.address, "model": "m"})) as model,
+    ):
         assert model.metadata() == ModelMetadata(
-            "m", "2", (TensorSpec("x", "FP32", (-1, 2)),), (TensorSpec("y", "INT64", (-1,)),), "onnxruntime_onnx"
+            "m",
+            "2",
+            (TensorSpec("x", "FP32", (-1, 2)),),
+            (TensorSpec("y", "INT64", (-1,)),),
+            "onnxruntime_onnx",
         )
 
 
 @pytest.mark.parametrize(
-    "answer", [{"inputs": 5}, {"inputs": [{"name": "x"}]}, {"versions": 5}, {"inputs": [{"name": "x", "datatype": "FP32", "shape": ["a"]}]}]
+    "answer",
+    [
+        {"inputs": 5},
+        {"inputs": [{"name": "x"}]},
+        {"versions": 5},
+        {"inputs": [{"name": "x", "datatype": "FP32", "shape": ["a"]}]},
+    ],
 )
 def test_odd_metadata_is_told(answer: object) -> None:
     with (
         RestServer(lambda asked: as_json(answer)) as server,
         loaded(create_backend("kserve-rest", {"address": server.address, "model": "m"})) as model,
-        pytest.raises(InferenceError, match="its metadata are not those of the Open Inference Protocol"),
+        pytest.raises(
+            InferenceError, match="its metadata are not those of the Open Inference Protocol"
+        ),
     ):
         model.metadata()
 

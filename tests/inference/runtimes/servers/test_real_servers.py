@@ -1,4 +1,6 @@
-"""One trained classifier gives the same labels through every runtime, asked of servers that Sightline did not write."""
+"""One trained classifier gives the same labels through every runtime, asked of servers that
+Sightline did not write.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ JPEGS: Options = {"output": SEED}
 
 @dataclass(frozen=True)
 class Way:
-    """A runtime, the server that it asks (a fixture, or the attribute of the model's file), and options."""
+    """A runtime, the server that it asks (a fixture, or the attribute of the model's file), and
+    options.
+    """
 
     runtime: str
     server: str
@@ -47,7 +51,17 @@ class Way:
     gives: str = "label"
 
     def __str__(self) -> str:
-        return "-".join(filter(None, [self.runtime, self.server, self.options.get("model"), self.options.get("signature")]))
+        return "-".join(
+            filter(
+                None,
+                [
+                    self.runtime,
+                    self.server,
+                    self.options.get("model"),
+                    self.options.get("signature"),
+                ],
+            )
+        )
 
 
 def digits_at(runtime: str, server: str, *, gives: str = "label", **options: Any) -> Way:
@@ -64,18 +78,35 @@ ROW_WAYS = [
     digits_at("tfserving-rest", "tfserving"),
     digits_at("tfserving-grpc", "tfserving"),
     digits_at("tfserving-grpc", "tfserving", version="1", signature="serving_default"),
-    *(digits_at(runtime, "mlserver", gives="predict") for runtime in ("kserve-rest", "kserve-grpc")),
-    *(digits_at(runtime, server) for runtime in ("kserve-rest", "kserve-grpc") for server in ("kserve", "triton")),
+    *(
+        digits_at(runtime, "mlserver", gives="predict")
+        for runtime in ("kserve-rest", "kserve-grpc")
+    ),
+    *(
+        digits_at(runtime, server)
+        for runtime in ("kserve-rest", "kserve-grpc")
+        for server in ("kserve", "triton")
+    ),
     Way("onnx", "onnx"),
 ]
 PICTURE_WAYS = [
     pictures_at("tfserving-rest", "kserve", input={"name": "image_bytes", "format": "jpeg"}),
     *(pictures_at(runtime, "tfserving") for runtime in ("tfserving-rest", "tfserving-grpc")),
-    *(pictures_at(runtime, "tfserving", model="digits", signature="pictures") for runtime in ("tfserving-rest", "tfserving-grpc")),
+    *(
+        pictures_at(runtime, "tfserving", model="digits", signature="pictures")
+        for runtime in ("tfserving-rest", "tfserving-grpc")
+    ),
     *(pictures_at(runtime, "triton") for runtime in ("kserve-rest", "kserve-grpc")),
     pictures_at("kserve-grpc", "kserve"),
-    *(digits_at(runtime, server, **ROWS) for runtime in ("kserve-rest", "kserve-grpc") for server in ("mlserver", "kserve", "triton")),
-    *(Way(runtime, "triton", {"model": "single", **WITH_AXES}) for runtime in ("kserve-rest", "kserve-grpc")),
+    *(
+        digits_at(runtime, server, **ROWS)
+        for runtime in ("kserve-rest", "kserve-grpc")
+        for server in ("mlserver", "kserve", "triton")
+    ),
+    *(
+        Way(runtime, "triton", {"model": "single", **WITH_AXES})
+        for runtime in ("kserve-rest", "kserve-grpc")
+    ),
     digits_at("tfserving-rest", "tfserving", **ROWS),
     digits_at("tfserving-grpc", "tfserving", **ROWS),
     Way("onnx", "onnx", ROWS),
@@ -103,8 +134,14 @@ def settings_of(way: Way, server: ModelServer | None, digits: Digits) -> Options
 
 
 def options_of(way: Way, server: ModelServer) -> Options:
-    """Those of a way that asks a server. The deadline is longer than a user would wait: the machine may be busy with other tests."""
-    return {"address": server.grpc if way.runtime.endswith("grpc") else server.rest, "deadline": 20, **way.options}
+    """Those of a way that asks a server. The deadline is longer than a user would wait: the
+    machine may be busy with other tests.
+    """
+    return {
+        "address": server.grpc if way.runtime.endswith("grpc") else server.rest,
+        "deadline": 20,
+        **way.options,
+    }
 
 
 @contextmanager
@@ -129,7 +166,9 @@ def answer_of(backend: Backend, digits: Digits) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("way", ROW_WAYS, ids=str)
-def test_rows_get_the_labels_that_scikit_learn_gives(way: Way, settings_of: Options, digits: Digits) -> None:
+def test_rows_get_the_labels_that_scikit_learn_gives(
+    way: Way, settings_of: Options, digits: Digits
+) -> None:
     with opened(runtimes.create_backend(way.runtime, **settings_of)) as backend:
         outputs = backend.infer({"pixels": digits.pixels[:60]})
     assert labels_of(outputs[way.gives]) == digits.labels[:60].tolist()
@@ -138,18 +177,29 @@ def test_rows_get_the_labels_that_scikit_learn_gives(way: Way, settings_of: Opti
 
 
 @pytest.mark.parametrize("way", PICTURE_WAYS, ids=str)
-def test_pictures_get_the_labels_that_scikit_learn_gives(way: Way, settings_of: Options, digits: Digits) -> None:
+def test_pictures_get_the_labels_that_scikit_learn_gives(
+    way: Way, settings_of: Options, digits: Digits
+) -> None:
     runtime: Runtime = runtimes.create(way.runtime, **settings_of)
     runtime.load()
     try:
-        batch = [Picture(Frame("dock", seq, seq, *PICTURE_SIZE, jpeg)) for seq, jpeg in enumerate(digits.pictures[:60])]
+        batch = [
+            Picture(Frame("dock", seq, seq, *PICTURE_SIZE, jpeg))
+            for seq, jpeg in enumerate(digits.pictures[:60])
+        ]
         found = runtime.predict(batch)
     finally:
         runtime.close()
-    assert [[detection.label for detection in detections] for detections in found] == [[NAMES[digit]] for digit in digits.labels[:60]]
+    assert [[detection.label for detection in detections] for detections in found] == [
+        [NAMES[digit]] for digit in digits.labels[:60]
+    ]
 
 
-@pytest.mark.parametrize("way", [way for way in ROW_WAYS if way.server != "kserve" or way.runtime != "tfserving-rest"], ids=str)
+@pytest.mark.parametrize(
+    "way",
+    [way for way in ROW_WAYS if way.server != "kserve" or way.runtime != "tfserving-rest"],
+    ids=str,
+)
 def test_the_server_says_what_the_model_takes(way: Way, settings_of: Options) -> None:
     with opened(runtimes.create_backend(way.runtime, **settings_of)) as backend:
         metadata = backend.metadata()
@@ -158,33 +208,52 @@ def test_the_server_says_what_the_model_takes(way: Way, settings_of: Options) ->
 
 
 @pytest.mark.parametrize("way", [digits_at("tfserving-rest", "kserve", named=False)], ids=str)
-def test_a_server_that_tells_nothing_of_its_inputs_takes_records_and_asks_to_fill_in_those_of_pictures(
+def test_a_server_that_tells_nothing_takes_records_and_asks_for_the_inputs_of_pictures(
     way: Way, settings_of: Options, digits: Digits
 ) -> None:
     options = settings_of["options"]
     records = runtimes.create_records(way.runtime, options)
     with closing(records):
         records.load()
-        assert records.predict_records([{"pixels": digits.pixels[0].tolist()}]) == [{"output": int(digits.labels[0])}]
+        assert records.predict_records([{"pixels": digits.pixels[0].tolist()}]) == [
+            {"output": int(digits.labels[0])}
+        ]
     pictures = runtimes.create(way.runtime, options | {"output": CLASSIFICATION})
-    with closing(pictures), pytest.raises(InferenceError, match=r"The model does not say what it takes\. Set the input options 'name', 'width'"):
+    with (
+        closing(pictures),
+        pytest.raises(
+            InferenceError,
+            match=r"The model does not say what it takes\. Set the input options 'name', 'width'",
+        ),
+    ):
         pictures.load()
 
 
 @pytest.mark.parametrize(
     "way",
-    [*(Way(runtime, "mlserver", {"model": "iris"}, "predict") for runtime in ("kserve-rest", "kserve-grpc")),
-     Way("onnx", "iris_onnx", {"features": list(IRIS_FEATURES)})],
+    [
+        *(
+            Way(runtime, "mlserver", {"model": "iris"}, "predict")
+            for runtime in ("kserve-rest", "kserve-grpc")
+        ),
+        Way("onnx", "iris_onnx", {"features": list(IRIS_FEATURES)}),
+    ],
     ids=str,
-)  # fmt: skip
+)
 def test_records_of_flowers_get_their_species(way: Way, settings_of: Options) -> None:
     runtime: RecordRuntime = runtimes.create_records(way.runtime, **settings_of)
     runtime.load()
     try:
-        results = runtime.predict_records([dict(zip(IRIS_FEATURES, flower, strict=True)) for flower in FLOWERS])
+        results = runtime.predict_records(
+            [dict(zip(IRIS_FEATURES, flower, strict=True)) for flower in FLOWERS]
+        )
     finally:
         runtime.close()
-    assert [np.ravel(result[way.gives]).tolist() for result in results if not isinstance(result, InferenceError)] == [[name] for name in SPECIES]
+    assert [
+        np.ravel(result[way.gives]).tolist()
+        for result in results
+        if not isinstance(result, InferenceError)
+    ] == [[name] for name in SPECIES]
 
 
 @pytest.mark.parametrize("way", REMOTE_WAYS, ids=str)
@@ -194,11 +263,18 @@ def test_a_wrong_input_is_the_inputs_fault(way: Way, settings_of: Options, digit
             with pytest.raises(InferenceError, match="pixels") as refused:
                 backend.infer(wrong)
             assert refused.value.permanent
-        assert labels_of(backend.infer({"pixels": digits.pixels[:2]})[way.gives]) == digits.labels[:2].tolist()
+        assert (
+            labels_of(backend.infer({"pixels": digits.pixels[:2]})[way.gives])
+            == digits.labels[:2].tolist()
+        )
 
 
-@pytest.mark.parametrize("way", [digits_at(runtime, "mlserver") for runtime in ("kserve-rest", "kserve-grpc")], ids=str)
-def test_a_server_that_breaks_on_a_wrong_input_is_helped_out_with_its_metadata(way: Way, settings_of: Options, digits: Digits) -> None:
+@pytest.mark.parametrize(
+    "way", [digits_at(runtime, "mlserver") for runtime in ("kserve-rest", "kserve-grpc")], ids=str
+)
+def test_a_server_that_breaks_on_a_wrong_input_is_helped_out_with_its_metadata(
+    way: Way, settings_of: Options, digits: Digits
+) -> None:
     with (
         opened(runtimes.create_backend(way.runtime, **settings_of)) as backend,
         pytest.raises(InferenceError, match="pixels has the shape") as refused,
@@ -207,10 +283,23 @@ def test_a_server_that_breaks_on_a_wrong_input_is_helped_out_with_its_metadata(w
     assert refused.value.permanent
 
 
-@pytest.mark.parametrize("way", [pictures_at("kserve-rest", "triton"), pictures_at("tfserving-grpc", "tfserving")], ids=str)
-def test_bytes_that_are_no_picture_are_the_inputs_fault_or_the_models(way: Way, settings_of: Options) -> None:
-    settings = settings_of | {"options": {name: value for name, value in settings_of["options"].items() if name != "output"}}
-    with opened(runtimes.create_backend(way.runtime, **settings)) as backend, pytest.raises(InferenceError):
+@pytest.mark.parametrize(
+    "way",
+    [pictures_at("kserve-rest", "triton"), pictures_at("tfserving-grpc", "tfserving")],
+    ids=str,
+)
+def test_bytes_that_are_no_picture_are_the_inputs_fault_or_the_models(
+    way: Way, settings_of: Options
+) -> None:
+    settings = settings_of | {
+        "options": {
+            name: value for name, value in settings_of["options"].items() if name != "output"
+        }
+    }
+    with (
+        opened(runtimes.create_backend(way.runtime, **settings)) as backend,
+        pytest.raises(InferenceError),
+    ):
         backend.infer({"image_bytes": bytes_tensor([b"no picture"])})
 
 
@@ -223,7 +312,9 @@ def test_an_unknown_model_is_named(way: Way, settings_of: Options) -> None:
 
 
 @pytest.mark.parametrize("way", REMOTE_WAYS, ids=str)
-def test_a_hanging_server_is_left_at_the_deadline(way: Way, server: ModelServer, settings_of: Options, digits: Digits) -> None:
+def test_a_hanging_server_is_left_at_the_deadline(
+    way: Way, server: ModelServer, settings_of: Options, digits: Digits
+) -> None:
     options = settings_of["options"]
     with opened(runtimes.create_backend(way.runtime, options)) as backend:
         backend.infer({"pixels": digits.pixels[:2]})
@@ -238,11 +329,18 @@ def test_a_hanging_server_is_left_at_the_deadline(way: Way, server: ModelServer,
 
 
 @pytest.mark.parametrize("name", ["tfserving", "triton"])
-def test_a_server_that_was_killed_is_used_again_when_it_is_back(name: str, digits: Digits, request: pytest.FixtureRequest) -> None:
+def test_a_server_that_was_killed_is_used_again_when_it_is_back(
+    name: str, digits: Digits, request: pytest.FixtureRequest
+) -> None:
     server: ModelServer = request.getfixturevalue(name)
     ways = [way for way in REMOTE_WAYS if way.server == name]
     with ExitStack() as stack:
-        backends = [stack.enter_context(opened(runtimes.create_backend(way.runtime, options_of(way, server)))) for way in ways]
+        backends = [
+            stack.enter_context(
+                opened(runtimes.create_backend(way.runtime, options_of(way, server)))
+            )
+            for way in ways
+        ]
         assert all(answer_of(backend, digits) for backend in backends)
         server.kill()
         try:
@@ -252,5 +350,7 @@ def test_a_server_that_was_killed_is_used_again_when_it_is_back(name: str, digit
         finally:
             server.start()
         for backend in backends:
-            outputs = wait_until(partial(answer_of, backend, digits), 30, "the server to be used again", 0.1)
+            outputs = wait_until(
+                partial(answer_of, backend, digits), 30, "the server to be used again", 0.1
+            )
             assert labels_of(outputs["label"]) == digits.labels[:2].tolist()

@@ -1,4 +1,6 @@
-"""What all model servers have in common: one more try where that is safe, circuit breakers, several addresses, kept connections."""
+"""What all model servers have in common: one more try where that is safe, circuit breakers,
+several addresses, kept connections.
+"""
 
 from __future__ import annotations
 
@@ -77,7 +79,11 @@ def test_threads_have_connections_of_their_own() -> None:
 
 def test_a_server_that_says_it_is_not_ready_is_asked_once_more() -> None:
     with (
-        RestServer(answering([as_json({"error": "busy"}, 503), ONE, as_json({}, 503), as_json({}, 503), ONE])) as server,
+        RestServer(
+            answering(
+                [as_json({"error": "busy"}, 503), ONE, as_json({}, 503), as_json({}, 503), ONE]
+            )
+        ) as server,
         loaded(model_at(server.address)) as model,
     ):
         assert [outcome(model) for _ in range(3)] == ["[1]", "away", "[1]"]
@@ -119,12 +125,20 @@ def test_a_kept_connection_that_the_server_closed_is_made_again() -> None:
 
 
 def test_after_five_failures_in_a_row_the_server_is_left_alone() -> None:
-    with RestServer(answering(itertools.repeat(as_json({"error": "no"}, 500)))) as server, loaded(model_at(server.address)) as model:
-        assert [outcome(model) for _ in range(FAILURES_TO_OPEN)] == ["InferenceError"] * FAILURES_TO_OPEN
+    with (
+        RestServer(answering(itertools.repeat(as_json({"error": "no"}, 500)))) as server,
+        loaded(model_at(server.address)) as model,
+    ):
+        assert [outcome(model) for _ in range(FAILURES_TO_OPEN)] == [
+            "InferenceError"
+        ] * FAILURES_TO_OPEN
         assert model.state is BreakerState.OPEN
         assert "The model failed in the server" in model.detail
 
-        with pytest.raises(ServerUnavailable, match=r"It has failed several times in a row; the next try is in 1 s\.") as caught:
+        with pytest.raises(
+            ServerUnavailable,
+            match=r"It has failed several times in a row; the next try is in 1 s\.",
+        ) as caught:
             model.infer(PICTURE)
 
         assert 0 < caught.value.retry_after <= 1
@@ -149,7 +163,10 @@ def test_it_is_used_again_when_it_is_back() -> None:
 
 
 def test_wrong_inputs_do_not_count_against_the_server() -> None:
-    with RestServer(answering(itertools.repeat(as_json({"error": "bad"}, 400)))) as server, loaded(model_at(server.address)) as model:
+    with (
+        RestServer(answering(itertools.repeat(as_json({"error": "bad"}, 400)))) as server,
+        loaded(model_at(server.address)) as model,
+    ):
         for _ in range(2 * FAILURES_TO_OPEN):
             assert outcome(model) == "InferenceError"
         assert model.state is BreakerState.CLOSED
@@ -168,7 +185,10 @@ def test_several_servers_take_turns() -> None:
 
 def test_of_several_servers_one_may_be_away() -> None:
     nobody = f"http://{LOOPBACK}:{free_port()}"
-    with RestServer(lambda asked: ONE) as server, loaded(model_at(f"{nobody},{server.address}")) as model:
+    with (
+        RestServer(lambda asked: ONE) as server,
+        loaded(model_at(f"{nobody},{server.address}")) as model,
+    ):
         assert [outcome(model) for _ in range(20)] == ["[1]"] * 20
         assert model.state is BreakerState.CLOSED
         assert f"The model server at {nobody} refuses the connection" in model.detail
@@ -191,7 +211,12 @@ def test_when_all_are_away_each_is_named() -> None:
 
 def test_inputs_without_a_common_batch_are_refused_before_they_are_sent() -> None:
     with RestServer(lambda asked: ONE) as server, loaded(model_at(server.address)) as model:
-        for inputs in ({}, {"x": np.zeros(())}, {"x": np.zeros((0, 3))}, {"x": np.zeros((2, 3)), "y": np.zeros((3, 3))}):
+        for inputs in (
+            {},
+            {"x": np.zeros(())},
+            {"x": np.zeros((0, 3))},
+            {"x": np.zeros((2, 3)), "y": np.zeros((3, 3))},
+        ):
             with pytest.raises(InferenceError) as caught:
                 model.infer(inputs)
             assert caught.value.permanent
@@ -213,8 +238,14 @@ def test_a_model_that_is_not_loaded_says_so() -> None:
         ({}, "The option 'address' is missing. Where the model server is"),
         ({"address": "http://a:1"}, "The option 'model' is missing"),
         ({"address": "http://a:1", "model": " "}, "The option 'model' is empty"),
-        ({"address": "http://a:1", "model": ".."}, "The model's name and version are those that the server knows it by"),
-        ({"address": "http://a:1", "model": "m", "deadline": 0}, "The option 'deadline' must be from 0.05 to 600"),
+        (
+            {"address": "http://a:1", "model": ".."},
+            "The model's name and version are those that the server knows it by",
+        ),
+        (
+            {"address": "http://a:1", "model": "m", "deadline": 0},
+            "The option 'deadline' must be from 0.05 to 600",
+        ),
         ({"address": "http://a:1", "model": "m\n"}, "must be text in one line"),
     ],
 )

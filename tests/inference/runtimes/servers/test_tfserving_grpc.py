@@ -26,7 +26,9 @@ TYPE = types_pb2.DataType.Value
 
 
 def model_at(address: str, **options: object) -> Any:
-    return create_backend("tfserving-grpc", {"address": address, "model": "m", "deadline": 5, **options})
+    return create_backend(
+        "tfserving-grpc", {"address": address, "model": "m", "deadline": 5, **options}
+    )
 
 
 def proto(datatype: str, shape: list[int], **values: Any) -> Any:
@@ -47,7 +49,10 @@ def test_numbers_come_back(datatype: str) -> None:
 
 def test_pictures_come_back_whole() -> None:
     """Also when they end with zero bytes, which numpy's own strings lose."""
-    assert from_proto(to_proto("x", bytes_tensor([b"\xff\xd8\x00\x00", b""]))).tolist() == [b"\xff\xd8\x00\x00", b""]
+    assert from_proto(to_proto("x", bytes_tensor([b"\xff\xd8\x00\x00", b""]))).tolist() == [
+        b"\xff\xd8\x00\x00",
+        b"",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +66,10 @@ def test_pictures_come_back_whole() -> None:
         (proto("DT_UINT8", [2], int_val=[1, 255]), [1, 255]),
         (proto("DT_BOOL", [2], bool_val=[True, False]), [True, False]),
         (proto("DT_STRING", [2], string_val=[b"a", b"\x00"]), [b"a", b"\x00"]),
-        (proto("DT_HALF", [2], half_val=np.array([1.5, 2], np.float16).view(np.uint16).tolist()), [1.5, 2]),
+        (
+            proto("DT_HALF", [2], half_val=np.array([1.5, 2], np.float16).view(np.uint16).tolist()),
+            [1.5, 2],
+        ),
         (proto("DT_BFLOAT16", [1], half_val=[0x3FC0]), [1.5]),
         (proto("DT_BFLOAT16", [1], tensor_content=b"\xc0\x3f"), [1.5]),
     ],
@@ -91,10 +99,16 @@ def test_version_label_signature_and_outputs_are_asked_for() -> None:
     server, servicer = tfserving(predicting(y=proto("DT_FLOAT", [2], float_val=[1, 2])))
     with server:
         for version, wanted in (("", (0, "")), ("12", (12, "")), ("stable", (0, "stable"))):
-            with loaded(model_at(server.address, version=version, signature="sig", outputs=["y"])) as model:
+            with loaded(
+                model_at(server.address, version=version, signature="sig", outputs=["y"])
+            ) as model:
                 assert model.infer({"x": NUMBERS})["y"].tolist() == [1, 2]
             spec = servicer.requests[-1].model_spec
-            assert (spec.name, spec.signature_name, spec.version.value, spec.version_label) == ("m", "sig", *wanted)
+            assert (spec.name, spec.signature_name, spec.version.value, spec.version_label) == (
+                "m",
+                "sig",
+                *wanted,
+            )
             assert list(servicer.requests[-1].output_filter) == ["y"]
 
     assert from_proto(servicer.requests[-1].inputs["x"]).tolist() == NUMBERS.tolist()
@@ -109,9 +123,17 @@ def test_the_server_tells_what_the_model_takes() -> None:
     described.outputs["scores"].tensor_shape.unknown_rank = True
     with server, loaded(model_at(server.address)) as model:
         assert model.metadata() == ModelMetadata(
-            "m", "7", (TensorSpec("image_bytes", "BYTES", (-1,)),), (TensorSpec("scores", "FP32", (-1,)),), "tensorflow"
+            "m",
+            "7",
+            (TensorSpec("image_bytes", "BYTES", (-1,)),),
+            (TensorSpec("scores", "FP32", (-1,)),),
+            "tensorflow",
         )
-    with server, loaded(model_at(server.address, signature="no")) as model, pytest.raises(InferenceError, match="does not describe the signature no"):
+    with (
+        server,
+        loaded(model_at(server.address, signature="no")) as model,
+        pytest.raises(InferenceError, match="does not describe the signature no"),
+    ):
         model.metadata()
 
 
@@ -119,7 +141,13 @@ def test_a_model_that_is_away_is_told_from_a_server_that_is() -> None:
     server, servicer = tfserving(predicting())
     with server:
         unknown = create_backend("tfserving-grpc", {"address": server.address, "model": "nothing"})
-        with pytest.raises(ServerUnavailable, match=r"does not have this model or version\. It says: Could not find any versions of model nothing"):
+        with pytest.raises(
+            ServerUnavailable,
+            match=(
+                r"does not have this model or version\. It says: Could not find any versions of"
+                r" model nothing"
+            ),
+        ):
             unknown.load()
         assert (unknown.health().live, unknown.health().ready) == (True, False)  # type: ignore[attr-defined]
         unknown.close()

@@ -43,7 +43,11 @@ def test_other_byte_orders_and_strides_are_sent_right() -> None:
 def test_strings_keep_their_zero_bytes() -> None:
     tensor = bytes_tensor([b"\xff\xd8\x00\x00", b"", b"a"])
 
-    assert from_raw(raw_bytes("x", tensor), "BYTES", (3,)).tolist() == [b"\xff\xd8\x00\x00", b"", b"a"]
+    assert from_raw(raw_bytes("x", tensor), "BYTES", (3,)).tolist() == [
+        b"\xff\xd8\x00\x00",
+        b"",
+        b"a",
+    ]
 
 
 def test_text_is_sent_in_utf_8() -> None:
@@ -51,16 +55,22 @@ def test_text_is_sent_in_utf_8() -> None:
     assert byte_items("x", np.array(["ä", b"b"], dtype=object)) == ["ä".encode(), b"b"]
 
 
-@pytest.mark.parametrize("tensor", [np.array([None, 1], dtype=object), np.array([[1], {}], dtype=object)])
+@pytest.mark.parametrize(
+    "tensor", [np.array([None, 1], dtype=object), np.array([[1], {}], dtype=object)]
+)
 def test_things_that_are_no_text_are_refused(tensor: Tensor) -> None:
     for send in (raw_bytes, byte_items, json_list):
-        with pytest.raises(InferenceError, match="The input x holds a value that is neither text nor bytes") as caught:
+        with pytest.raises(
+            InferenceError, match="The input x holds a value that is neither text nor bytes"
+        ) as caught:
             send("x", np.array([object()], dtype=object))
         assert caught.value.permanent
 
 
 def test_types_that_no_server_takes_are_refused() -> None:
-    with pytest.raises(InferenceError, match="The input x is of type complex128, which model servers do not take"):
+    with pytest.raises(
+        InferenceError, match="The input x is of type complex128, which model servers do not take"
+    ):
         raw_bytes("x", np.zeros(1, complex))
 
 
@@ -86,7 +96,9 @@ def test_json_has_no_word_for_what_is_no_number() -> None:
         (b"\xff\xff\xff\xff", "BYTES", (1,)),
     ],
 )
-def test_bytes_that_do_not_fit_are_refused(data: bytes, datatype: str, shape: tuple[int, ...]) -> None:
+def test_bytes_that_do_not_fit_are_refused(
+    data: bytes, datatype: str, shape: tuple[int, ...]
+) -> None:
     if shape == (2**62, 0, 2):
         assert from_raw(data, datatype, (0, 2)).shape == (0, 2)
         return

@@ -1,4 +1,6 @@
-"""Avro as Confluent's own serializer writes it, with a registry that speaks the registry's documented interface."""
+"""Avro as Confluent's own serializer writes it, with a registry that speaks the registry's
+documented interface.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +25,30 @@ from inference.streams.codec.schema import RecordError
 from tests.inference.streams.flows import IRIS, Flow, reason
 from tests.servers.ports import LOOPBACK, free_port
 
-FLOWER = {"type": "record", "name": "Flower", "fields": [{"name": name, "type": "double"} for name in IRIS]}
+FLOWER = {
+    "type": "record",
+    "name": "Flower",
+    "fields": [{"name": name, "type": "double"} for name in IRIS],
+}
 ODD = {
     "type": "record",
     "name": "Odd",
     "fields": [
         {"name": "raw", "type": "bytes"},
         {"name": "at", "type": {"type": "long", "logicalType": "timestamp-millis"}},
-        {"name": "price", "type": {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2}},
+        {
+            "name": "price",
+            "type": {"type": "bytes", "logicalType": "decimal", "precision": 6, "scale": 2},
+        },
         {"name": "parts", "type": {"type": "array", "items": ["null", "int"]}},
     ],
 }
 
 
 class Registry(ThreadingHTTPServer):
-    """Keeps schemas, and ``documents`` by path. ``asked`` are the paths of all requests; ``status``: answers nothing but this."""
+    """Keeps schemas, and ``documents`` by path. ``asked`` are the paths of all requests;
+    ``status``: answers nothing but this.
+    """
 
     def __init__(self) -> None:
         super().__init__((LOOPBACK, 0), Handler)
@@ -93,13 +104,17 @@ def registry() -> Iterator[Registry]:
 def avro(registry: Registry, schema: dict[str, Any], document: dict[str, Any]) -> bytes:
     """A value as a producer with Confluent's serializer sends it."""
     conf = {"subject.name.strategy.type": "TOPIC"}
-    serializer = AvroSerializer(SchemaRegistryClient({"url": registry.url}), json.dumps(schema), conf=conf)
+    serializer = AvroSerializer(
+        SchemaRegistryClient({"url": registry.url}), json.dumps(schema), conf=conf
+    )
     value = serializer(document, SerializationContext("flowers", MessageField.VALUE))
     assert isinstance(value, bytes)
     return value
 
 
-def test_avro_records_are_answered_in_json(flow: Callable[..., Flow], registry: Registry, settings: Settings) -> None:
+def test_avro_records_are_answered_in_json(
+    flow: Callable[..., Flow], registry: Registry, settings: Settings
+) -> None:
     settings.SCHEMA_REGISTRY_URL = registry.url
     value = avro(registry, FLOWER, IRIS)
     iris = flow("iris_model")
@@ -122,14 +137,31 @@ def test_a_schema_is_asked_for_once(registry: Registry) -> None:
 
 def test_what_json_has_no_form_for_becomes_text_or_a_number(registry: Registry) -> None:
     at = datetime.datetime(2026, 5, 1, 12, tzinfo=datetime.UTC)
-    value = avro(registry, ODD, {"raw": b"\xe4\x00", "at": at, "price": decimal.Decimal("12.50"), "parts": [None, 2]})
+    value = avro(
+        registry,
+        ODD,
+        {"raw": b"\xe4\x00", "at": at, "price": decimal.Decimal("12.50"), "parts": [None, 2]},
+    )
 
-    assert AvroReader(registry.url).read(value) == {"raw": "ä\x00", "at": "2026-05-01T12:00:00+00:00", "price": 12.5, "parts": [None, 2]}
+    assert AvroReader(registry.url).read(value) == {
+        "raw": "ä\x00",
+        "at": "2026-05-01T12:00:00+00:00",
+        "price": 12.5,
+        "parts": [None, 2],
+    }
 
 
 def test_schemas_that_refer_to_others_are_put_together(registry: Registry) -> None:
-    bed = {"type": "record", "name": "own.Bed", "fields": [{"name": "flowers", "type": {"type": "array", "items": "Flower"}}]}
-    garden = {"type": "record", "name": "own.Garden", "fields": [{"name": "bed", "type": "Bed"}, {"name": "spare", "type": ["null", "Flower"]}]}
+    bed = {
+        "type": "record",
+        "name": "own.Bed",
+        "fields": [{"name": "flowers", "type": {"type": "array", "items": "Flower"}}],
+    }
+    garden = {
+        "type": "record",
+        "name": "own.Garden",
+        "fields": [{"name": "bed", "type": "Bed"}, {"name": "spare", "type": ["null", "Flower"]}],
+    }
     flower = json.dumps(FLOWER | {"namespace": "own"})
     registry.documents = {
         "/schemas/ids/7": {
@@ -147,15 +179,23 @@ def test_schemas_that_refer_to_others_are_put_together(registry: Registry) -> No
     }
     flowers = struct.pack("<4d", *IRIS.values())
 
-    read = AvroReader(registry.url).read(b"\0\0\0\0\x07" + b"\x02" + flowers + b"\0" + b"\x02" + flowers)
+    read = AvroReader(registry.url).read(
+        b"\0\0\0\0\x07" + b"\x02" + flowers + b"\0" + b"\x02" + flowers
+    )
 
     assert read == {"bed": {"flowers": [IRIS]}, "spare": IRIS}
-    assert registry.asked == ["/schemas/ids/7", "/subjects/beds%2Fall/versions/2", "/subjects/flowers/versions/1"]
+    assert registry.asked == [
+        "/schemas/ids/7",
+        "/subjects/beds%2Fall/versions/2",
+        "/subjects/flowers/versions/1",
+    ]
 
 
 def test_what_is_no_avro_schema_is_said(registry: Registry) -> None:
     registry.documents = {"/schemas/ids/1": {"schema": '{"type": "object"}', "schemaType": "JSON"}}
-    with pytest.raises(RecordError, match=r"The schema 1, which the record was written with, is no Avro schema\."):
+    with pytest.raises(
+        RecordError, match=r"The schema 1, which the record was written with, is no Avro schema\."
+    ):
         AvroReader(registry.url).read(b"\0\0\0\0\x01abc")
 
 

@@ -13,7 +13,10 @@ FLOWER: dict[str, Any] = {
         "length": {"type": "number", "minimum": 0},
         "count": {"type": "integer"},
         "colour": {"enum": ["red", "blue"]},
-        "petals": {"type": "array", "items": {"type": "object", "properties": {"width": {"type": ["number", "null"]}}}},
+        "petals": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"width": {"type": ["number", "null"]}}},
+        },
         "name": {"type": "string", "pattern": "^(a+)+$"},
     },
     "required": ["length"],
@@ -21,7 +24,14 @@ FLOWER: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("document", [{"length": 1}, {"length": 1.5, "count": 2}, {"length": 0, "count": 2.0, "petals": [{"width": None}]}])
+@pytest.mark.parametrize(
+    "document",
+    [
+        {"length": 1},
+        {"length": 1.5, "count": 2},
+        {"length": 0, "count": 2.0, "petals": [{"width": None}]},
+    ],
+)
 def test_whole_numbers_are_numbers(document: dict[str, Any]) -> None:
     Schema(FLOWER).check(document)
 
@@ -34,9 +44,15 @@ def test_whole_numbers_are_numbers(document: dict[str, Any]) -> None:
         ({"length": True}, "The field 'length' must be a number; it is true."),
         ({"length": -1}, "The field 'length' does not fit: -1 is less than the minimum of 0."),
         ({"length": 1, "count": 1.5}, "The field 'count' must be a whole number; it is 1.5."),
-        ({"length": 1, "petals": [{}, {"width": "wide"}]}, "The field 'petals[1].width' must be null or a number; it is \"wide\"."),
+        (
+            {"length": 1, "petals": [{}, {"width": "wide"}]},
+            "The field 'petals[1].width' must be null or a number; it is \"wide\".",
+        ),
         ({"length": 1, "hue": 3}, "The record has what the model does not know: hue."),
-        ({"length": 1, "colour": "green"}, 'The field \'colour\' does not fit: "green" is not one of "red" or "blue".'),
+        (
+            {"length": 1, "colour": "green"},
+            'The field \'colour\' does not fit: "green" is not one of "red" or "blue".',
+        ),
         ({"length": 1, "name": "x" * 999}, f"The field 'name' does not fit: \"{'x' * 59} …."),
         ([1], "The record must be an object; it is [1]."),
     ],

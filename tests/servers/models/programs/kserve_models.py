@@ -1,6 +1,8 @@
-"""KServe's model server with the digits classifier: kserve_models.py DIGITS.joblib --http_port= --grpc_port=
+"""KServe's model server with the digits classifier: kserve_models.py DIGITS.joblib --http_port=
+--grpc_port=
 
-Runs in the environment of requirements-kserve.txt. The server is KServe's; the two models are what its users write.
+Runs in the environment of requirements-kserve.txt. The server is KServe's; the two models are
+what its users write.
 """
 
 from __future__ import annotations
@@ -43,7 +45,9 @@ class DigitsModel(kserve.Model):
 
     async def predict(self, payload: Any, headers: Any = None, response_headers: Any = None) -> Any:
         if isinstance(payload, InferRequest):
-            return self._answer(payload, self._run(self.v2_rows(_only_input(payload, self.tensor[0]))))
+            return self._answer(
+                payload, self._run(self.v2_rows(_only_input(payload, self.tensor[0])))
+            )
         return {"predictions": self.v1(self.v1_rows(payload["instances"]))}
 
     def v1_rows(self, instances: list[Any]) -> Any:
@@ -57,7 +61,9 @@ class DigitsModel(kserve.Model):
 
     def _run(self, rows: Any) -> dict[str, Any]:
         if rows.ndim != 2 or rows.shape[1] != SIDE * SIDE:
-            raise InvalidInput(f"expected rows of {SIDE * SIDE} numbers, got the shape {list(rows.shape)}")
+            raise InvalidInput(
+                f"expected rows of {SIDE * SIDE} numbers, got the shape {list(rows.shape)}"
+            )
         probabilities = self.classifier.predict_proba(rows).astype(np.float32)
         return {"label": probabilities.argmax(axis=1), "probabilities": probabilities}
 
@@ -67,22 +73,33 @@ class DigitsModel(kserve.Model):
             output = InferOutput(name, list(arrays[name].shape), datatype)
             output.set_data_from_numpy(arrays[name], binary_data=request.use_binary_outputs)
             outputs.append(output)
-        return InferResponse(request.id or generate_uuid(), self.name, outputs, use_binary_outputs=request.use_binary_outputs)
+        return InferResponse(
+            request.id or generate_uuid(),
+            self.name,
+            outputs,
+            use_binary_outputs=request.use_binary_outputs,
+        )
 
 
 class PicturesModel(DigitsModel):
-    """JPEG pictures; eleven classes with the background first, as the published ResNets have 1001."""
+    """JPEG pictures; eleven classes with the background first, as the published ResNets have
+    1001.
+    """
 
     tensor = ("image_bytes", "BYTES", [-1])
     given = (("classes", "INT64", [-1]), ("probabilities", "FP32", [-1, 11]))
 
     def v1_rows(self, instances: list[Any]) -> Any:
-        return np.stack([_pixels(base64.b64decode(instance["image_bytes"]["b64"])) for instance in instances])
+        return np.stack(
+            [_pixels(base64.b64decode(instance["image_bytes"]["b64"])) for instance in instances]
+        )
 
     def v1(self, rows: Any) -> list[Any]:
         arrays = self._run(rows)
         pairs = zip(arrays["classes"].tolist(), arrays["probabilities"].tolist(), strict=True)
-        return [{"classes": number, "probabilities": probabilities} for number, probabilities in pairs]
+        return [
+            {"classes": number, "probabilities": probabilities} for number, probabilities in pairs
+        ]
 
     def v2_rows(self, tensor: InferInput) -> Any:
         return np.stack([_pixels(jpeg) for jpeg in tensor.as_numpy().ravel()])
@@ -104,7 +121,9 @@ def _only_input(request: InferRequest, name: str) -> InferInput:
 
 def _pixels(jpeg: bytes) -> Any:
     try:
-        picture = Image.open(io.BytesIO(jpeg)).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+        picture = (
+            Image.open(io.BytesIO(jpeg)).convert("L").resize((SIDE, SIDE), Image.Resampling.BOX)
+        )
     except OSError as err:
         raise InvalidInput("image_bytes is not a picture") from err
     return np.asarray(picture, np.float32).ravel() / 255

@@ -1,7 +1,7 @@
 """The REST half of TensorFlow Serving's API: JSON to and from the messages of its gRPC services.
 
-Status, metadata and :predict, rows ("instances") and columns ("inputs"), {"b64": ...} for bytes; source: TensorFlow
-Serving's REST API guide.
+Status, metadata and :predict, rows ("instances") and columns ("inputs"), {"b64": ...} for bytes;
+source: TensorFlow Serving's REST API guide.
 """
 
 from __future__ import annotations
@@ -17,11 +17,18 @@ import grpc
 import numpy as np
 import tensorflow as tf
 from google.protobuf.json_format import MessageToDict
-from tensorflow_serving.apis import get_model_metadata_pb2, get_model_status_pb2, model_pb2, predict_pb2
+from tensorflow_serving.apis import (
+    get_model_metadata_pb2,
+    get_model_status_pb2,
+    model_pb2,
+    predict_pb2,
+)
 
 from .tfserving_core import DEFAULT_SIGNATURE, Core, ServingError
 
-PATH = re.compile(r"/v1/models/(?P<model>[^/:]+)(/versions/(?P<version>[0-9]+))?(?P<rest>/metadata|:predict|)")
+PATH = re.compile(
+    r"/v1/models/(?P<model>[^/:]+)(/versions/(?P<version>[0-9]+))?(?P<rest>/metadata|:predict|)"
+)
 STATUS = {grpc.StatusCode.NOT_FOUND: 404, grpc.StatusCode.INVALID_ARGUMENT: 400}
 
 
@@ -59,7 +66,9 @@ class Handler(BaseHTTPRequestHandler):
         return MessageToDict(self.core.status(request), preserving_proto_field_name=True)
 
     def _metadata(self, call: Any) -> Any:
-        request = get_model_metadata_pb2.GetModelMetadataRequest(model_spec=call[0], metadata_field=["signature_def"])
+        request = get_model_metadata_pb2.GetModelMetadataRequest(
+            model_spec=call[0], metadata_field=["signature_def"]
+        )
         return MessageToDict(self.core.metadata(request), preserving_proto_field_name=True)
 
     def _predict(self, call: Any) -> Any:
@@ -73,7 +82,9 @@ class Handler(BaseHTTPRequestHandler):
         spec.signature_name = asked.get("signature_name", DEFAULT_SIGNATURE)
         signatures = self.core.find(spec).signatures
         if spec.signature_name not in signatures:
-            raise BadRequestError(f'Serving signature name: "{spec.signature_name}" not found in signature def')
+            raise BadRequestError(
+                f'Serving signature name: "{spec.signature_name}" not found in signature def'
+            )
         signature = signatures[spec.signature_name]
         columns = _columns(asked, list(signature.inputs))
         request = predict_pb2.PredictRequest(model_spec=spec)
@@ -81,8 +92,15 @@ class Handler(BaseHTTPRequestHandler):
             if name not in signature.inputs:
                 raise BadRequestError(f"JSON object: does not have named input: {name}")
             request.inputs[name].CopyFrom(_tensor(name, values, signature.inputs[name].dtype))
-        outputs = {name: tf.make_ndarray(tensor) for name, tensor in self.core.predict(request).outputs.items()}
-        return _rows(outputs) if "instances" in asked else {"outputs": _only({key: _plain(value) for key, value in outputs.items()})}
+        outputs = {
+            name: tf.make_ndarray(tensor)
+            for name, tensor in self.core.predict(request).outputs.items()
+        }
+        return (
+            _rows(outputs)
+            if "instances" in asked
+            else {"outputs": _only({key: _plain(value) for key, value in outputs.items()})}
+        )
 
     def _reply(self, status: int, value: Any) -> None:
         body = json.dumps(value, indent=4).encode()
@@ -111,17 +129,23 @@ def _columns(asked: dict[str, Any], names: list[str]) -> dict[str, Any]:
             raise BadRequestError("JSON Value: instances must be a list of at least one element")
         if not _is_named(instances[0]):
             return {_only_name(names): instances}
-        if any(not _is_named(instance) or set(instance) != set(instances[0]) for instance in instances):
+        if any(
+            not _is_named(instance) or set(instance) != set(instances[0]) for instance in instances
+        ):
             raise BadRequestError("JSON Value: instances name different inputs")
         return {name: [instance[name] for instance in instances] for name in instances[0]}
     if "inputs" in asked:
-        return asked["inputs"] if _is_named(asked["inputs"]) else {_only_name(names): asked["inputs"]}
+        return (
+            asked["inputs"] if _is_named(asked["inputs"]) else {_only_name(names): asked["inputs"]}
+        )
     raise BadRequestError("Missing 'inputs' or 'instances' key")
 
 
 def _only_name(names: list[str]) -> str:
     if len(names) != 1:
-        raise BadRequestError(f"instances is a plain list, but expecting named values: {', '.join(names)}")
+        raise BadRequestError(
+            f"instances is a plain list, but expecting named values: {', '.join(names)}"
+        )
     return names[0]
 
 
@@ -146,7 +170,12 @@ def _rows(outputs: dict[str, Any]) -> dict[str, Any]:
     if len({len(values) for values in outputs.values()}) != 1:
         raise BadRequestError("Tensors of the response differ in their first dimension")
     count = len(next(iter(outputs.values())))
-    return {"predictions": [_only({name: _plain(values[row]) for name, values in outputs.items()}) for row in range(count)]}
+    return {
+        "predictions": [
+            _only({name: _plain(values[row]) for name, values in outputs.items()})
+            for row in range(count)
+        ]
+    }
 
 
 def _only(values: dict[str, Any]) -> Any:

@@ -1,7 +1,7 @@
 """TensorFlow Serving's API over SavedModels: tfserving_server FOLDER --rest-port= --grpc-port=
 
-FOLDER/<model>/<version>. Runs in the environment of requirements-tfserving.txt, as a module. By gRPC it serves Predict,
-GetModelMetadata and GetModelStatus of the official services.
+FOLDER/<model>/<version>. Runs in the environment of requirements-tfserving.txt, as a module. By
+gRPC it serves Predict, GetModelMetadata and GetModelStatus of the official services.
 """
 
 from __future__ import annotations
@@ -63,7 +63,9 @@ def main() -> None:
     core = Core(load(arguments.folder))
     options = [("grpc.max_receive_message_length", MAX_MESSAGE), ("grpc.so_reuseport", 0)]
     server = grpc.server(futures.ThreadPoolExecutor(8), options=options)
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(PredictionService(core), server)
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(
+        PredictionService(core), server
+    )
     model_service_pb2_grpc.add_ModelServiceServicer_to_server(ModelService(core), server)
     server.add_insecure_port(f"{LOOPBACK}:{arguments.grpc_port}")
     server.start()

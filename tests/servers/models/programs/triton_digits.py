@@ -1,4 +1,6 @@
-"""The digits classifier as a model of Triton's Python backend, which calls it; the weights lie beside this file."""
+"""The digits classifier as a model of Triton's Python backend, which calls it; the weights lie
+beside this file.
+"""
 
 from __future__ import annotations
 
@@ -40,14 +42,19 @@ class TritonPythonModel:
         return (powers / powers.sum(axis=1, keepdims=True)).astype(np.float32)
 
     def _response(self, probabilities: Any) -> Any:
-        return triton.InferenceResponse([triton.Tensor(*output) for output in self._outputs(probabilities)])
+        return triton.InferenceResponse(
+            [triton.Tensor(*output) for output in self._outputs(probabilities)]
+        )
 
     def _outputs(self, probabilities: Any) -> list[tuple[str, Any]]:
         if self.model == "pictures":
             probabilities = np.pad(probabilities, ((0, 0), (1, 0)))
         number = probabilities.argmax(axis=1)
         name = "classes" if self.model == "pictures" else "label"
-        return [(name, number[:, None] if self.model == "digits" else number), ("probabilities", probabilities)]
+        return [
+            (name, number[:, None] if self.model == "digits" else number),
+            ("probabilities", probabilities),
+        ]
 
 
 def _pixels(jpeg: bytes) -> Any:
