@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-fast test-containers test-kubernetes test-cluster check format lock bench faults soak screenshots clean
+.PHONY: help run test test-fast test-containers test-kubernetes test-cluster check measure format lock bench faults soak screenshots clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort | awk -F'\t' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -42,6 +42,9 @@ check: $(VENV)/.dev build/typing/sightline ## style, types, migrations, deployme
 	$(BIN)/mypy build/typing/sightline cameras inference streaming tests benchmarks scripts
 	DATA_DIR=build/check $(BIN)/python manage.py makemigrations --check --dry-run
 	DATA_DIR=build/check HTTPS=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+measure: $(VENV)/.dev ## measure the shape of the code: folders, names, functions, the doors that a frame passes
+	@$(BIN)/python scripts/measure.py --doors
 
 format: $(VENV)/.dev ## put the code into shape
 	$(BIN)/ruff check --fix .
