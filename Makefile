@@ -4,6 +4,8 @@ VENV := .venv
 # Of the tests. Most of them wait for a process or a network: three keep two cores busy.
 TEST_PROCESSES ?= 3
 BIN := $(VENV)/bin
+# With byte code on disk, each of the many processes of the tests compiles nothing.
+unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help

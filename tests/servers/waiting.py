@@ -15,13 +15,17 @@ def wait_until(
     timeout: float = 10.0,
     what: str = "the condition",
     interval: float = 0.02,
+    beside: Callable[[], object] = lambda: None,
 ) -> Result:
-    """The first true result of `condition`, asked every `interval` seconds; TimeoutError
-    (`what`) after `timeout`.
+    """The first true result of `condition`, asked every `interval` seconds.
+
+    Each time `beside` is called first: it lets what the test waits for go on. TimeoutError, with
+    `what` was waited for, after `timeout` seconds.
     """
     pause = threading.Event()
     deadline = time.monotonic() + timeout
     while True:
+        beside()
         if result := condition():
             return result
         if time.monotonic() > deadline:

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from skl2onnx import to_onnx
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 
@@ -39,6 +38,8 @@ def file(
     digits: tuple[Tensor, Tensor],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Path:
+    from skl2onnx import to_onnx  # takes a second, which no process but this test's should pay
+
     path = tmp_path_factory.mktemp("digits") / "digits.onnx"
     path.write_bytes(
         to_onnx(
