@@ -72,11 +72,11 @@ def stream(plan: RecordPlan, records: int) -> float:
         plan, answers, ModelTracker(plan.model, plan.version), stopping, "benchmark"
     )
     running.open()
-    while not running.delivery.answered:
+    while not running.delivery.offsets:
         running.step(0.01)
         started = time.perf_counter()
         before = running.tracker.predicted
-    while max(running.delivery.answered.values()) < records:
+    while max(running.delivery.offsets.values()) < records:
         running.step(0.01)
     seconds = time.perf_counter() - started
     running.close()

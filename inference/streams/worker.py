@@ -1,6 +1,4 @@
-"""The records worker: a lane for each model version between its topics of inputs, outputs and
-errors.
-"""
+"""The records worker: runs a record stream for each model version that is deployed on records."""
 
 from __future__ import annotations
 
@@ -21,13 +19,12 @@ from sightline.kafka import KafkaUnavailable, Producer, topics
 
 log = logging.getLogger(__name__)
 
-# Of the 15 s that the supervisor gives: a call of the model that lasts longer than this is answered
-# again by the next worker.
+# Of the supervisor's 15 s. The records of a longer call of the model are left to the next worker.
 STOP_SECONDS: Final = 12.0
 
 
 class StreamRunner(ModelRunner[RecordPlan]):
-    """A thread that keeps one model version at its records."""
+    """Runs one model version's record stream in a thread of its own."""
 
     def __init__(self, plan: RecordPlan, producer: Producer, worker: str) -> None:
         super().__init__(plan, producer, worker)
@@ -44,7 +41,7 @@ class StreamRunner(ModelRunner[RecordPlan]):
 
     def metrics(self) -> RunnerState:
         stream = self.stream
-        lag, queued = (None, 0) if stream is None else (stream.lag(), stream.outbox.queued)
+        lag, queued = (None, 0) if stream is None else (stream.lag(), stream.producer.queued)
         return RunnerState(
             self.status(),
             self.tracker,
@@ -54,7 +51,7 @@ class StreamRunner(ModelRunner[RecordPlan]):
         )
 
     def tell_history(self) -> None:
-        """Publish what was done since the last time."""
+        """Publish what was done since the last call."""
         self.producer.send(
             topics.model_history(self.plan.model, self.plan.version),
             self.summary.take().to_json(),
@@ -62,7 +59,7 @@ class StreamRunner(ModelRunner[RecordPlan]):
         )
 
     def _run(self) -> None:
-        """Again, after a while, when something unforeseen ends it."""
+        """Serve until stopped; start over with a back-off when something unforeseen ends it."""
         backoff = Backoff()
         while not self.stopping.is_set():
             try:
@@ -71,7 +68,7 @@ class StreamRunner(ModelRunner[RecordPlan]):
                 log.warning("records wait for kafka model=%s reason=%s", self.plan.key, err)
                 self.stopping.wait(backoff.next())
             except Exception as err:
-                log.exception("record lane failed unexpectedly model=%s", self.plan.key)
+                log.exception("record stream failed unexpectedly model=%s", self.plan.key)
                 self.tracker.unloadable(redact_url(f"{type(err).__name__}: {err}"))
                 self.stopping.wait(backoff.next())
 
@@ -94,8 +91,8 @@ class StreamRunner(ModelRunner[RecordPlan]):
             answers.close()
 
     def _load(self, answers: Answers) -> bool:
-        """Load the model, tried for ever, because what it lacks may come. False when the lane is
-        stopped before.
+        """Retry loading the model until it works, because what it lacks may come; False when the
+        runner is stopped first.
         """
         backoff = Backoff()
         while not self.stopping.is_set():
@@ -110,7 +107,7 @@ class StreamRunner(ModelRunner[RecordPlan]):
 
 
 def _reason_against(answers: Answers) -> str:
-    """Load; why that fails, or ""."""
+    """Load the model; returns why that fails, or ""."""
     try:
         answers.load()
     except InferenceError as err:
@@ -122,8 +119,8 @@ def _reason_against(answers: Answers) -> str:
 
 
 class RecordsWorker(RunnerWorker[RecordPlan, StreamRunner]):
-    """Follows the deployments on records. Several of these workers share each model version's
-    partitions.
+    """Follows the deployments on records. Several such workers share the partitions of each model
+    version.
     """
 
     role = "records"

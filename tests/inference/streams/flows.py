@@ -54,17 +54,13 @@ class Alone(RecordStream):
     """
 
     def open(self) -> None:
-        self._ensure_topics()
-        partitions = [
-            (self.inputs.name, partition)
-            for partition in range(self.admin.partitions()[self.inputs.name])
-        ]
+        self.topics.ensure()
+        topic, consumer = self.topics.inputs, self.inputs.consumer
+        partitions = [(topic.name, number) for number in range(self.admin.partitions()[topic.name])]
         for _, number in partitions:
-            committed = self.consumer.committed(self.inputs, number)
-            self.consumer.watch(
-                self.inputs, number, OFFSET_BEGINNING if committed is None else committed
-            )
-        self._assigned(partitions)
+            committed = consumer.committed(topic, number)
+            consumer.watch(topic, number, OFFSET_BEGINNING if committed is None else committed)
+        self.inputs.assign(partitions)
 
 
 class Flow:
@@ -146,7 +142,7 @@ class Flow:
         """The worker ends in order."""
         if self.stream is not None:
             self.stream.close()
-            self.stream.answers.close()
+            self.stream.predictor.close()
         self.stream = None
 
     def close(self) -> None:

@@ -1,5 +1,5 @@
-"""What goes on while a transaction ends: of the outbox only that its transactions take time and
-may fail.
+"""What goes on while a transaction ends, with a producer whose transactions take time and may
+fail.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sightline.kafka import (
 )
 from sightline.kafka.topics import Topic
 
-PLACE: Partition = ("inputs", 0)
+FIRST: Partition = ("inputs", 0)
 OTHER: Partition = ("inputs", 1)
 
 
-class SlowOutbox:
+class SlowProducer:
     """Its transactions end when ``over`` is set: well, or badly when there is an ``error``."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class SlowOutbox:
         assert not self.open, "the last transaction has not ended"
         self.open = True
 
-    def send_some(self, records: Sequence[Outgoing], _receipt: DeliveryReport | None) -> int:
+    def send_some(self, records: Sequence[Outgoing], _report: DeliveryReport | None) -> int:
         self.sent += [value for _, value, *_ in records]
         return len(records)
 
@@ -68,81 +68,83 @@ class Group:
 
 
 @pytest.fixture
-def outbox() -> SlowOutbox:
-    return SlowOutbox()
+def producer() -> SlowProducer:
+    return SlowProducer()
 
 
 @pytest.fixture
-def delivery(outbox: SlowOutbox) -> ExactlyOnce:
+def delivery(producer: SlowProducer) -> ExactlyOnce:
     """After a first round: the next do not wait for their transactions."""
-    made = ExactlyOnce(cast(Consumer, Group()), cast(ReliableProducer, outbox), threading.Event())
-    made.answered.update({PLACE: 0, OTHER: 0})
+    made = ExactlyOnce(cast(Consumer, Group()), cast(ReliableProducer, producer), threading.Event())
+    made.offsets.update({FIRST: 0, OTHER: 0})
     answer(made, 0)
-    outbox.over.clear()
+    producer.over.clear()
     return made
 
 
 def answer(delivery: ExactlyOnce, offset: int, partition: int = 0) -> None:
     """A round with one record."""
     record = Record("inputs", partition, offset, 0, None, b"", ())
-    delivery.put([("outputs", b"%d" % offset, None, (), partition)], [record])
-    delivery.settle()
+    delivery.produce([("outputs", b"%d" % offset, None, (), partition)], [record])
+    delivery.commit()
 
 
 def test_a_round_goes_on_while_the_transaction_of_the_last_one_ends(
-    delivery: ExactlyOnce, outbox: SlowOutbox
+    delivery: ExactlyOnce, producer: SlowProducer
 ) -> None:
     answer(delivery, 1)
-    delivery.settle()
-    assert outbox.open
-    assert delivery.answered[PLACE] == 1
+    delivery.commit()
+    assert producer.open
+    assert delivery.offsets[FIRST] == 1
 
-    outbox.over.set()
+    producer.over.set()
     answer(delivery, 2)
 
-    assert outbox.sent == [b"0", b"1", b"2"]
-    delivery.finish()
-    assert delivery.answered[PLACE] == 3
+    assert producer.sent == [b"0", b"1", b"2"]
+    delivery.flush()
+    assert delivery.offsets[FIRST] == 3
 
 
 def test_a_transaction_that_failed_takes_the_next_round_with_it(
-    delivery: ExactlyOnce, outbox: SlowOutbox
+    delivery: ExactlyOnce, producer: SlowProducer
 ) -> None:
     answer(delivery, 1)
-    outbox.error = "the coordinator is away"
-    outbox.over.set()
+    producer.error = "the coordinator is away"
+    producer.over.set()
 
     with pytest.raises(NotCommitted, match="the coordinator is away"):
         answer(delivery, 2)
 
-    assert outbox.sent == [b"0", b"1"]
-    assert delivery.rewind()[PLACE] == 5
-    outbox.error = ""
+    assert producer.sent == [b"0", b"1"]
+    assert delivery.rewind()[FIRST] == 5
+    producer.error = ""
     answer(delivery, 5)
-    assert delivery.answered[PLACE] == 6
+    assert delivery.offsets[FIRST] == 6
 
 
-def test_a_partition_is_given_up_when_its_transaction_has_ended(
-    delivery: ExactlyOnce, outbox: SlowOutbox
+def test_a_partition_is_revoked_when_its_transaction_has_ended(
+    delivery: ExactlyOnce, producer: SlowProducer
 ) -> None:
     answer(delivery, 1)
-    outbox.error = "the group has moved on"
-    threading.Timer(0.05, outbox.over.set).start()
+    producer.error = "the group has moved on"
+    threading.Timer(0.05, producer.over.set).start()
 
-    delivery.give_up([PLACE], lost=False)
+    delivery.revoke([FIRST], lost=False)
 
-    assert not outbox.open
-    assert PLACE not in delivery.answered
+    assert not producer.open
+    assert FIRST not in delivery.offsets
     with pytest.raises(NotCommitted, match="the group has moved on"):
-        delivery.settle()
+        delivery.commit()
 
 
-def test_a_partition_that_was_lost_stays_lost(delivery: ExactlyOnce, outbox: SlowOutbox) -> None:
+def test_a_partition_that_was_lost_stays_lost(
+    delivery: ExactlyOnce, producer: SlowProducer
+) -> None:
     answer(delivery, 1)
 
-    delivery.give_up([PLACE], lost=True)
-    assert outbox.open
-    outbox.over.set()
-    delivery.finish()
+    delivery.revoke([FIRST], lost=True)
+    assert producer.open
+    producer.over.set()
+    delivery.flush()
 
-    assert delivery.answered == {OTHER: 0}
+    assert delivery.offsets == {OTHER: 0}

@@ -47,21 +47,21 @@ def test_a_server_that_is_away_is_waited_for(flow: MakeFlow, away: type[AwayMode
     assert model.tracker.failed == 0
 
 
-class SilentOutbox:
+class SilentProducer:
     """A Kafka that takes what is sent, and acknowledges it when it is `well`."""
 
     def __init__(self) -> None:
         self.well = False
-        self.receipts: list[DeliveryReport] = []
+        self.reports: list[DeliveryReport] = []
 
-    def send_some(self, records: Sequence[Outgoing], receipt: DeliveryReport) -> int:
-        receipt.left += len(records)
-        self.receipts += [receipt] * len(records)
+    def send_some(self, records: Sequence[Outgoing], report: DeliveryReport) -> int:
+        report.left += len(records)
+        self.reports += [report] * len(records)
         return len(records)
 
     def poll(self, _timeout: float = 0.0) -> None:
-        while self.well and self.receipts:
-            self.receipts.pop()(None, None)
+        while self.well and self.reports:
+            self.reports.pop()(None, None)
 
     def close(self, _timeout: float) -> None: ...
 
@@ -69,21 +69,21 @@ class SilentOutbox:
 def test_what_kafka_does_not_acknowledge_is_said_and_nothing_follows_it(
     flow: MakeFlow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(record_stream, "LATE_SECONDS", 0.1)
-    model, silent = flow("free_model"), SilentOutbox()
+    monkeypatch.setattr(record_stream, "OVERDUE_SECONDS", 0.1)
+    model, silent = flow("free_model"), SilentProducer()
     stream = model.start()
-    stream.delivery.outbox = silent  # type: ignore[attr-defined]
+    stream.delivery.producer = silent  # type: ignore[attr-defined]
     model.send({"id": 1})
 
     model.work_until(lambda: model.tracker.status().state is ModelState.FAILING, "the state")
     assert model.tracker.status().detail.startswith("Kafka does not take the results.")
     model.send({"id": 2})
     model.step()
-    assert len(silent.receipts) == 1
-    assert not stream.consumer.committed(model.inputs)
+    assert len(silent.reports) == 1
+    assert not stream.inputs.consumer.committed(model.inputs)
 
     silent.well = True
-    model.work_until(lambda: stream.consumer.committed(model.inputs) == 2, "both to be done")
+    model.work_until(lambda: stream.inputs.consumer.committed(model.inputs) == 2, "both to be done")
     assert model.tracker.status().state is ModelState.RUNNING
 
 
@@ -92,13 +92,13 @@ def test_the_group_is_kept_while_a_server_is_away(flow: MakeFlow, away: type[Awa
     model.send({"id": 1})
     model.work_until(lambda: away.asked >= 2, "two tries")
     assert model.stream
-    member = model.stream.consumer.client.memberid()
+    member = model.stream.inputs.consumer.client.memberid()
 
     model.work_until(lambda: away.asked >= 5, "more tries")
     away.back = True
 
     assert model.results(1) == [{"id": 1}]
-    assert model.stream.consumer.client.memberid() == member
+    assert model.stream.inputs.consumer.client.memberid() == member
 
 
 def test_stopping_ends_the_waiting_for_a_server(flow: MakeFlow, away: type[AwayModel]) -> None:
@@ -127,7 +127,7 @@ def test_a_slow_model_stops_after_the_record_it_is_at(flow: MakeFlow) -> None:
 
     assert model.tracker.predicted - done <= 2
     assert model.stream
-    assert len(model.stream.waiting) > 10
+    assert len(model.stream.inputs.waiting) > 10
 
 
 def test_exactly_once_is_as_every_on_the_embedded_broker(

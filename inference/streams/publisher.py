@@ -1,0 +1,152 @@
+"""Where the result of each record goes: to the outputs, or as a dead letter to the errors."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from typing import Final
+
+from django.conf import settings
+
+from inference.record_plans import RecordPlan
+from inference.runner.dead_letter import dead_letter
+from inference.runner.state import ModelTracker
+from inference.runtimes.errors import InferenceError
+from inference.streams.codec.schema import RecordError
+from inference.streams.delivery import RecordDelivery
+from inference.streams.predict import Answer, Failure
+from inference.streams.record_topics import RecordTopics
+from sightline.kafka import Headers, Outgoing, Record, topics
+
+log = logging.getLogger(__name__)
+
+# The most that Kafka's format (v2) adds to a record that is alone in its batch, and to each header.
+RECORD_OVERHEAD: Final = 100
+HEADER_OVERHEAD: Final = 10
+PREFIX: Final = "dlt-"
+ATTEMPT: Final = "dlt-delivery-attempt"
+
+
+class RecordPublisher:
+    """Produces results and dead letters, and counts them."""
+
+    def __init__(
+        self,
+        plan: RecordPlan,
+        record_topics: RecordTopics,
+        delivery: RecordDelivery,
+        tracker: ModelTracker,
+    ) -> None:
+        self.plan = plan
+        self.topics = record_topics
+        self.delivery = delivery
+        self.tracker = tracker
+        self._predicted = 0
+        self._call_seconds = 0.0
+
+    def publish(
+        self, batch: Sequence[Record], results: Sequence[Answer], call_seconds: float
+    ) -> None:
+        """Produce the results of one call of the model. Each keeps its input's key, headers and
+        partition, and so its order.
+        """
+        self._call_seconds = call_seconds
+        outputs, partitions, limit = (
+            self.topics.outputs.name,
+            self.topics.output_partitions,
+            settings.KAFKA_MAX_MESSAGE_BYTES,
+        )
+        outgoing: list[Outgoing] = []
+        for record, result in zip(batch, results, strict=True):
+            headers, size = _kept_headers(record)
+            if isinstance(result, bytes):
+                if size + len(result) <= limit:
+                    outgoing.append(
+                        (outputs, result, record.key, headers, record.partition % partitions)
+                    )
+                    self._predicted += 1
+                    continue
+                result = Failure(_too_large(size + len(result), limit))
+            outgoing.append(self._dead_letter(record, result, headers))
+        self.delivery.produce(outgoing, batch)
+
+    def count(self) -> None:
+        """Tell the tracker of the results since the last time."""
+        if self._predicted:
+            self.tracker.predict(self._predicted, self._call_seconds)
+        self._predicted = 0
+
+    def _dead_letter(self, record: Record, failure: Failure, headers: Headers) -> Outgoing:
+        """The record as it came, and why it has no result."""
+        letter = dead_letter(
+            record,
+            failure.error,
+            group=topics.records_group(self.plan.model, self.plan.version),
+            model=self.plan.model,
+            version=self.plan.version,
+            attempt=_attempts(record) + failure.attempt - 1,
+        )
+        self.count()
+        self.tracker.fail(
+            letter.message or letter.error, says_nothing=isinstance(failure.error, RecordError)
+        )
+        log.debug(
+            "record failed model=%s partition=%s offset=%s error=%s",
+            self.plan.key,
+            record.partition,
+            record.offset,
+            letter.message,
+        )
+        reasons = tuple(letter.headers().items())
+        limit = settings.KAFKA_MAX_MESSAGE_BYTES + topics.HEADER_ROOM - _size(reasons)
+        key, headers, value = _fitting(limit, record, headers)
+        return self.topics.errors.name, value, key, [*headers, *reasons], 0
+
+
+def _attempts(record: Record) -> int:
+    """Which attempt this is for a record that was retried."""
+    text = record.header_map.get(ATTEMPT, b"1")
+    return int(text) if text.isdigit() and len(text) < 10 else 1
+
+
+def _kept_headers(record: Record) -> tuple[Headers, int]:
+    """The headers that a result keeps, which are not those of an earlier failure; and the most
+    bytes that Kafka counts beside the value.
+    """
+    headers: Headers = record.headers
+    size = 0
+    for name, value in headers:
+        if name.startswith(PREFIX):
+            headers = [(name, value) for name, value in headers if not name.startswith(PREFIX)]
+            size = _size(headers)
+            break
+        size += len(name) + len(value or b"") + HEADER_OVERHEAD
+    return headers, RECORD_OVERHEAD + len(record.key or b"") + size
+
+
+def _size(headers: Headers) -> int:
+    return sum(len(name) + len(value or b"") + HEADER_OVERHEAD for name, value in headers)
+
+
+def _fitting(
+    limit: int, record: Record, headers: Headers
+) -> tuple[bytes | None, Headers, bytes | None]:
+    """As much of a record's key, headers and value as fits.
+
+    A topic created by hand may take larger records than ours do: the dead letter says where the
+    whole record is.
+    """
+    room = limit - RECORD_OVERHEAD
+    key = record.key if len(record.key or b"") <= room else None
+    room -= len(key or b"")
+    kept = headers if _size(headers) <= room else ()
+    room -= _size(kept)
+    return key, kept, record.value if len(record.value or b"") <= room else None
+
+
+def _too_large(size: int, limit: int) -> InferenceError:
+    return InferenceError(
+        f"The answer has {size} bytes with its key and headers; Kafka takes {limit}"
+        " (KAFKA_MAX_MESSAGE_BYTES).",
+        permanent=True,
+    )
