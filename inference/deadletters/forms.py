@@ -10,7 +10,7 @@ from inference.deadletters.content import EDITABLE_BYTES
 from inference.deadletters.letters import Place
 from inference.models import ModelVersion
 from inference.runtimes.errors import InferenceError
-from inference.streams.codec.schema import Schema
+from inference.streams.codec.schema import RecordSchema
 from sightline.messages.json import MessageError, load
 
 
@@ -61,7 +61,7 @@ class CorrectForm(TargetForm):
         cleaned = super().clean() or {}
         if {"record", "target"} <= cleaned.keys():
             try:
-                Schema(cleaned["target"].input_schema).check(load(cleaned["record"]))
+                RecordSchema(cleaned["target"].input_schema).check(load(cleaned["record"]))
             except InferenceError as err:
                 self.add_error("record", str(err))
         return cleaned

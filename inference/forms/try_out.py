@@ -27,8 +27,8 @@ from inference.runtimes.tensors import (
     TensorSpec,
     datatype_of,
 )
-from inference.streams.codec.json import dumped, parsed
-from inference.streams.codec.schema import RecordError, Schema
+from inference.streams.codec.json import decode, encode
+from inference.streams.codec.schema import RecordError, RecordSchema
 from sightline.kafka import Consumer, KafkaUnavailable, topics
 from sightline.messages import Detection, Frame, FrameRef
 from sightline.messages.json import MessageError
@@ -159,7 +159,7 @@ def try_picture(subject: Subject, image: bytes) -> Trial:
 def try_record(subject: Subject, text: str) -> Trial:
     """The model on one record, JSON text."""
     watch = _Watch()
-    if type(parsed(text.encode())) is not dict:
+    if type(decode(text.encode())) is not dict:
         raise RecordError("The record is JSON, but not an object with names and values.")
     runtime = runtimes.create_records(
         subject.runtime, subject.options, file=subject.file, through=watch
@@ -167,12 +167,12 @@ def try_record(subject: Subject, text: str) -> Trial:
 
     def once() -> dict[str, Any]:
         # The runtime may change what it is given.
-        record = parsed(text.encode())
-        Schema(subject.input_schema or runtime.input_schema).check(record)
+        record = decode(text.encode())
+        RecordSchema(subject.input_schema or runtime.input_schema).check(record)
         answer = runtime.predict_records([record])[0]
         if isinstance(answer, BaseException):
             raise answer
-        result: dict[str, Any] = parsed(dumped(answer))
+        result: dict[str, Any] = decode(encode(answer))
         return result
 
     return _tried(runtime, once, lambda result: Trial(result=result), watch)

@@ -15,13 +15,13 @@ from inference.runtimes import PICTURES, RECORDS, RUNTIMES
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from inference.streams.codec import avro
 from inference.streams.codec.json import (
-    all_dumped,
-    all_parsed,
-    detections,
-    dumped,
-    parsed,
+    decode,
+    decode_objects,
+    detections_document,
+    encode,
+    encode_all,
 )
-from inference.streams.codec.schema import RecordError, Schema
+from inference.streams.codec.schema import RecordError, RecordSchema
 from sightline.kafka import Record
 from sightline.messages.preview import is_picture, picture_suffix
 
@@ -63,11 +63,11 @@ class Answers:
     def __init__(self, plan: RecordPlan, stopping: threading.Event) -> None:
         self.plan = plan
         self.stopping = stopping
-        self.avro = avro.reader()
+        self.avro = avro.configured_decoder()
         self._records: RecordRuntime | None = None
         self._pictures: Runtime | None = None
         self._pictures_too: bool | None = None
-        self._schema: Schema | None = None
+        self._schema: RecordSchema | None = None
         self._in_rows = False
         self.most = plan.batch
         """How many records are best asked about at a time."""
@@ -102,7 +102,7 @@ class Answers:
             return None
         runtime.load()
         schema = json.loads(self.plan.input_schema) or runtime.input_schema
-        self._schema = Schema(schema) if schema else None
+        self._schema = RecordSchema(schema) if schema else None
         self._pictures_too = None if PICTURES in takes else False
         self._in_rows = not getattr(runtime, "batches", True)
         self._records = runtime
@@ -143,7 +143,9 @@ class Answers:
         of them are documents that fit.
         """
         documents = (
-            all_parsed([record.value for record in batch]) if self._records is not None else None
+            decode_objects([record.value for record in batch])
+            if self._records is not None
+            else None
         )
         return (
             documents
@@ -179,9 +181,9 @@ class Answers:
 
     def _document(self, value: bytes | None) -> Document:
         document = (
-            self.avro.read(value)
+            self.avro.decode(value)
             if self.avro is not None and value is not None and value.startswith(avro.MAGIC)
-            else parsed(value)
+            else decode(value)
         )
         if type(document) is not dict:
             raise RecordError("The record is JSON, but not an object with names and values.")
@@ -225,12 +227,12 @@ class Answers:
         return self._records.predict_records(documents)
 
     def _seen(self, pictures: Sequence[Picture]) -> Sequence[Any]:
-        return [detections(found) for found in self._load_pictures().predict(pictures)]
+        return [detections_document(found) for found in self._load_pictures().predict(pictures)]
 
     def _about(self, items: Sequence[Any], call: Call) -> Sequence[Answer]:
         """The answer to each item."""
         results = _results(call, items) if items else []
-        values = all_dumped(results)
+        values = encode_all(results)
         return (
             [self._answer(*pair, call) for pair in zip(items, results, strict=True)]
             if values is None
@@ -250,16 +252,16 @@ class Answers:
             attempt += 1
             result = _results(call, [item])[0]
         try:
-            return dumped(result)
+            return encode(result)
         except InferenceError as err:
             return Failure(err)
 
 
 def _picture(record: Record) -> Picture:
     # Only where pictures are records is OpenCV needed.
-    from inference.streams.codec.picture import picture_of
+    from inference.streams.codec.picture import decode_picture
 
-    return picture_of(record)
+    return decode_picture(record)
 
 
 def _results(call: Call, items: Sequence[Any]) -> list[Any]:

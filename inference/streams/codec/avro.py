@@ -1,5 +1,5 @@
-"""Avro records, as Confluent's serializers write them: a zero byte, the schema's number in the
-registry, then the data.
+"""Avro records as Confluent's serializers write them: a zero byte, the schema's number in the
+registry, the data.
 """
 
 from __future__ import annotations
@@ -28,9 +28,8 @@ DEADLINE_SECONDS: Final = 5.0
 ACCEPT: Final = {"Accept": "application/vnd.schemaregistry.v1+json, application/json"}
 
 
-class AvroReader:
-    """Reads Avro values with the schemas of a registry, which is asked once for each schema.
-    Connects on first use.
+class AvroDecoder:
+    """Decodes Avro values with the schemas of a registry. Fetches each schema once, on first use.
 
     Protocol: the wire format and the REST API of Confluent's Schema Registry,
     https://docs.confluent.io/platform/current/schema-registry/.
@@ -40,18 +39,18 @@ class AvroReader:
         self._url = url.rstrip("/")
         self._schemas: dict[int, Schema] = {}
 
-    def read(self, value: bytes) -> Any:
-        """What the value holds, as JSON would have it: dates as text, bytes as text of as many
-        characters, decimals as floats.
+    def decode(self, value: bytes) -> Any:
+        """The document with JSON's types: dates as text, bytes as text of as many characters,
+        decimals as floats.
 
-        RecordError when it is broken or its schema is not known, ServerUnavailable when the
+        RecordError when the value is broken or its schema unknown, ServerUnavailable when the
         registry is away.
         """
         if len(value) <= NUMBER_BYTES:
             raise RecordError("The record begins like Avro but ends before its data.")
         number = int.from_bytes(value[1:NUMBER_BYTES], "big")
         if number not in self._schemas:
-            self._schemas[number] = self._fetched(number)
+            self._schemas[number] = self._fetch_schema(number)
         try:
             return _plain(
                 schemaless_reader(io.BytesIO(value[NUMBER_BYTES:]), self._schemas[number], None)
@@ -61,11 +60,11 @@ class AvroReader:
                 f"The record is no Avro of the schema {number}. {type(err).__name__}: {err}"
             ) from err
 
-    def _fetched(self, number: int) -> Schema:
-        found = self._asked(f"schemas/ids/{number}", number)
+    def _fetch_schema(self, number: int) -> Schema:
+        found = self._fetch(f"schemas/ids/{number}", number)
         named: dict[str, dict[Any, Any]] = {}
         try:
-            self._learn(found, number, named)
+            self._resolve(found, number, named)
             return parse_schema(json.loads(found["schema"]), named_schemas=named)
         except (ValueError, KeyError, TypeError, RecursionError, SchemaParseException) as err:
             raise RecordError(
@@ -73,20 +72,20 @@ class AvroReader:
                 f" {type(err).__name__}: {err}"
             ) from err
 
-    def _learn(
+    def _resolve(
         self, document: dict[str, Any], number: int, named: dict[str, dict[Any, Any]]
     ) -> None:
-        """The schemas that one refers to, and those that they refer to."""
+        """Add to ``named`` the schemas that a schema refers to, and those that they refer to."""
         for item in document.get("references") or ():
             if item["name"] not in named:
-                found = self._asked(
+                found = self._fetch(
                     f"subjects/{quote(item['subject'], safe='')}/versions/{int(item['version'])}",
                     number,
                 )
-                self._learn(found, number, named)
+                self._resolve(found, number, named)
                 parse_schema(json.loads(found["schema"]), named_schemas=named)
 
-    def _asked(self, path: str, number: int) -> dict[str, Any]:
+    def _fetch(self, path: str, number: int) -> dict[str, Any]:
         try:
             reply = requests.get(f"{self._url}/{path}", headers=ACCEPT, timeout=DEADLINE_SECONDS)
             if reply.status_code == requests.codes.not_found:
@@ -109,9 +108,9 @@ class AvroReader:
         return found
 
 
-def reader() -> AvroReader | None:
-    """A reader, where a schema registry is set."""
-    return AvroReader(str(settings.SCHEMA_REGISTRY_URL)) if settings.SCHEMA_REGISTRY_URL else None
+def configured_decoder() -> AvroDecoder | None:
+    """A decoder, if the settings name a schema registry."""
+    return AvroDecoder(str(settings.SCHEMA_REGISTRY_URL)) if settings.SCHEMA_REGISTRY_URL else None
 
 
 def _plain(value: Any) -> Any:

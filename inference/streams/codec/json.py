@@ -1,9 +1,9 @@
-"""The values of records: JSON, Avro or a picture in, JSON out."""
+"""JSON records: decoded before the model sees them, encoded from its results."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Final
 
@@ -16,8 +16,8 @@ from sightline.messages import Detection
 WITH_NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
 
 
-def parsed(value: bytes | None) -> Any:
-    """What the JSON says; RecordError when there is none, or when it is broken."""
+def decode(value: bytes | None) -> Any:
+    """The document; RecordError when there is none, or when it is broken."""
     if value is None:
         raise RecordError("The record is empty (null): there is nothing to predict on.")
     try:
@@ -28,42 +28,40 @@ def parsed(value: bytes | None) -> Any:
         ) from err
 
 
-def all_parsed(values: Sequence[bytes | None]) -> list[dict[str, Any]] | None:
-    """What each of them says, in less time than one by one; None unless all are JSON objects."""
+def decode_objects(values: Sequence[bytes | None]) -> list[dict[str, Any]] | None:
+    """Decode several values at once, which is faster; None unless all are JSON objects."""
     loads = orjson.loads
     try:
-        # of None it says that it is no JSON
+        # It refuses None like broken JSON.
         documents = [loads(value) for value in values]  # type: ignore[arg-type]
     except orjson.JSONDecodeError:
         return None
     return documents if set(map(type, documents)) <= {dict} else None
 
 
-def all_dumped(results: Sequence[Any]) -> list[bytes] | None:
-    """Each of them as JSON, in less time than one by one; None when one may hold what JSON
-    cannot.
-    """
+def encode_all(results: Sequence[Any]) -> list[bytes] | None:
+    """Encode several results at once, which is faster; None when one may hold what JSON cannot."""
     dumps = orjson.dumps
     try:
         values = [dumps(result, _plain, WITH_NUMPY) for result in results]
     except TypeError:
         return None
-    # To orjson what is no number is null.
+    # orjson writes NaN as null.
     return None if b"null" in b"".join(values) else values
 
 
-def dumped(result: Mapping[str, Any]) -> bytes:
+def encode(result: Mapping[str, Any]) -> bytes:
     """A result as JSON; InferenceError when it holds what JSON cannot."""
     try:
         value = orjson.dumps(result, _plain, WITH_NUMPY)
     except TypeError:
-        return _slowly_dumped(result)
-    # To orjson what is no number is null.
-    return _slowly_dumped(result) if b"null" in value else value
+        return _encode_strictly(result)
+    # orjson writes NaN as null.
+    return _encode_strictly(result) if b"null" in value else value
 
 
-def _slowly_dumped(result: Mapping[str, Any]) -> bytes:
-    """As the standard library does it, which knows whole numbers of any size and refuses NaN."""
+def _encode_strictly(result: Mapping[str, Any]) -> bytes:
+    """Encode with the standard library, which takes integers of any size and refuses NaN."""
     try:
         return json.dumps(result, separators=(",", ":"), allow_nan=False, default=_plain).encode()
     except ValueError as err:
@@ -76,18 +74,18 @@ def _slowly_dumped(result: Mapping[str, Any]) -> bytes:
         ) from err
 
 
-def detections(found: tuple[Detection, ...]) -> dict[str, Any]:
+def detections_document(detections: Iterable[Detection]) -> dict[str, Any]:
     """What a model sees in a picture, as a result."""
     return {
         "predictions": [
             {name: value for name, value in asdict(item).items() if value is not None}
-            for item in found
+            for item in detections
         ]
     }
 
 
 def _plain(value: Any) -> Any:
-    """Numpy's scalars and arrays, and bytes, as JSON has them."""
+    """NumPy's scalars and arrays, and bytes, as what JSON knows."""
     if callable(to_list := getattr(value, "tolist", None)):
         return to_list()
     if isinstance(value, bytes):

@@ -1,4 +1,4 @@
-"""Pictures as records: the value is the image's own bytes."""
+"""Pictures as records: the value is the JPEG or PNG file."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ JPEG: Final = b"\xff\xd8"
 MILLISECOND: Final = 1_000_000
 
 
-def picture_of(record: Record) -> Picture:
-    """The picture that a record holds; a permanent InferenceError when it holds none."""
+def decode_picture(record: Record) -> Picture:
+    """The picture in a record; a permanent InferenceError when there is none."""
     if not record.value:
         raise RecordError("The record is empty (null): there is no picture to look at.")
     frame = Frame(

@@ -1,8 +1,7 @@
-"""JSON schemas of records: compiled once, checked for each record, with a sentence that names the
-field.
+"""JSON schemas of records: compiled once, checked for each record.
 
-An integer is a number, as the JSON Schema specification has it. References to other documents
-are refused: a schema reads no file and no address.
+An integer is a number, as in the JSON Schema specification. References to other documents are
+refused: a schema reads no file and no address.
 """
 
 from __future__ import annotations
@@ -28,24 +27,22 @@ NAMES: Final = {
 
 
 class RecordError(InferenceError):
-    """A record that is not what the model takes: always the record's own fault."""
+    """The record is not what the model takes. Always permanent."""
 
     def __init__(self, message: str) -> None:
         super().__init__(message, permanent=True)
 
 
-class Schema:
+class RecordSchema:
     """A compiled JSON schema. An empty one fits everything."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
-        """A permanent InferenceError when ``document`` is no JSON schema."""
+        """A permanent InferenceError when ``document`` is not a JSON schema."""
         self._validator = _compiled(document)
         self.fits: Callable[[Any], bool] = self._validator.is_valid
 
     def check(self, document: Any) -> None:
-        """RecordError with the first thing that is wrong; a field that is wrong comes before one
-        that is missing.
-        """
+        """RecordError naming the first wrong field, before any missing one."""
         if self.fits(document):
             return
         errors = sorted(
@@ -57,7 +54,7 @@ class Schema:
 
 
 def refuse_wrong_schema(document: object) -> None:
-    """A permanent InferenceError unless ``document`` is a JSON schema: for forms."""
+    """For forms: a permanent InferenceError unless ``document`` is a JSON schema."""
     if not isinstance(document, Mapping):
         raise InferenceError(
             'A JSON schema is an object, as in {"type": "object"}.', permanent=True
@@ -86,11 +83,11 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.Type):
         return (
             f"{subject} must be {' or '.join(NAMES.get(name, name) for name in kind.types)}; it is"
-            f" {shown(error.instance)}."
+            f" {_shown(error.instance)}."
         )
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
         return f"{subject} has what the model does not know: {', '.join(kind.unexpected)}."
-    return f"{subject} does not fit: {shortened(error.message)}."
+    return f"{subject} does not fit: {_shortened(error.message)}."
 
 
 def _path(parts: Sequence[str | int]) -> str:
@@ -99,11 +96,9 @@ def _path(parts: Sequence[str | int]) -> str:
     ).removeprefix(".")
 
 
-def shown(value: object) -> str:
-    """A value as JSON, cut short."""
-    return shortened(json.dumps(value, ensure_ascii=False, default=str))
+def _shown(value: object) -> str:
+    return _shortened(json.dumps(value, ensure_ascii=False, default=str))
 
 
-def shortened(text: str) -> str:
-    """The beginning of a text that may be long."""
+def _shortened(text: str) -> str:
     return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]} …"

@@ -16,7 +16,7 @@ from inference.runtimes.errors import InferenceError
 from inference.runtimes.options import parse
 from inference.runtimes.records import RecordModel, RecordOptions
 from inference.runtimes.tensors import ModelMetadata, Tensor, TensorSpec
-from inference.streams.codec.schema import RecordError, Schema
+from inference.streams.codec.schema import RecordError, RecordSchema
 from inference.streams.predict import Answers, Failure
 from sightline.kafka import Record
 
@@ -142,7 +142,7 @@ def test_labels_can_come_from_scores() -> None:
 
 
 def test_the_schema_comes_from_the_model() -> None:
-    schema = Schema(
+    schema = RecordSchema(
         model(
             Echo(
                 TensorSpec("x", "FP32", (-1, 2)),

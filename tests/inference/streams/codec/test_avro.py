@@ -20,7 +20,7 @@ from confluent_kafka.serialization import MessageField, SerializationContext
 from pytest_django import Settings
 
 from inference.runtimes.errors import ServerUnavailable
-from inference.streams.codec.avro import AvroReader
+from inference.streams.codec.avro import AvroDecoder
 from inference.streams.codec.schema import RecordError
 from tests.inference.streams.flows import IRIS, Flow, reason
 from tests.servers.ports import LOOPBACK, free_port
@@ -128,10 +128,10 @@ def test_avro_records_are_answered_in_json(
 
 def test_a_schema_is_asked_for_once(registry: Registry) -> None:
     value = avro(registry, FLOWER, IRIS)
-    reader = AvroReader(registry.url)
+    decoder = AvroDecoder(registry.url)
     registry.asked.clear()
 
-    assert reader.read(value) == reader.read(value) == IRIS
+    assert decoder.decode(value) == decoder.decode(value) == IRIS
     assert len(registry.asked) == 1
 
 
@@ -143,7 +143,7 @@ def test_what_json_has_no_form_for_becomes_text_or_a_number(registry: Registry) 
         {"raw": b"\xe4\x00", "at": at, "price": decimal.Decimal("12.50"), "parts": [None, 2]},
     )
 
-    assert AvroReader(registry.url).read(value) == {
+    assert AvroDecoder(registry.url).decode(value) == {
         "raw": "ä\x00",
         "at": "2026-05-01T12:00:00+00:00",
         "price": 12.5,
@@ -179,7 +179,7 @@ def test_schemas_that_refer_to_others_are_put_together(registry: Registry) -> No
     }
     flowers = struct.pack("<4d", *IRIS.values())
 
-    read = AvroReader(registry.url).read(
+    read = AvroDecoder(registry.url).decode(
         b"\0\0\0\0\x07" + b"\x02" + flowers + b"\0" + b"\x02" + flowers
     )
 
@@ -196,21 +196,21 @@ def test_what_is_no_avro_schema_is_said(registry: Registry) -> None:
     with pytest.raises(
         RecordError, match=r"The schema 1, which the record was written with, is no Avro schema\."
     ):
-        AvroReader(registry.url).read(b"\0\0\0\0\x01abc")
+        AvroDecoder(registry.url).decode(b"\0\0\0\0\x01abc")
 
 
 def test_a_registry_that_is_away_or_ill_is_not_the_records_fault(registry: Registry) -> None:
     value = avro(registry, FLOWER, IRIS)
     with pytest.raises(ServerUnavailable, match="The schema registry does not answer"):
-        AvroReader(f"http://{LOOPBACK}:{free_port()}").read(value)
+        AvroDecoder(f"http://{LOOPBACK}:{free_port()}").decode(value)
     registry.status = 500
     with pytest.raises(ServerUnavailable, match="it answers 500"):
-        AvroReader(registry.url).read(value)
+        AvroDecoder(registry.url).decode(value)
 
 
 def test_half_a_header_is_the_records_fault() -> None:
     with pytest.raises(RecordError, match="ends before its data"):
-        AvroReader("http://unused").read(b"\0\0\0")
+        AvroDecoder("http://unused").decode(b"\0\0\0")
 
 
 def test_without_a_registry_avro_is_no_json(flow: Callable[..., Flow]) -> None:

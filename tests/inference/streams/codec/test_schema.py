@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from inference.runtimes.errors import InferenceError
-from inference.streams.codec.schema import RecordError, Schema, refuse_wrong_schema
+from inference.streams.codec.schema import RecordError, RecordSchema, refuse_wrong_schema
 
 FLOWER: dict[str, Any] = {
     "type": "object",
@@ -33,7 +33,7 @@ FLOWER: dict[str, Any] = {
     ],
 )
 def test_whole_numbers_are_numbers(document: dict[str, Any]) -> None:
-    Schema(FLOWER).check(document)
+    RecordSchema(FLOWER).check(document)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +59,14 @@ def test_whole_numbers_are_numbers(document: dict[str, Any]) -> None:
 )
 def test_what_is_wrong_is_said_with_its_field(document: Any, sentence: str) -> None:
     with pytest.raises(RecordError) as caught:
-        Schema(FLOWER).check(document)
+        RecordSchema(FLOWER).check(document)
     assert str(caught.value) == sentence
     assert caught.value.permanent
 
 
 def test_a_pattern_that_backtracks_for_ever_ends() -> None:
     with pytest.raises(RecordError, match="The field 'name'"):
-        Schema(FLOWER).check({"length": 1, "name": "a" * 5000 + "b"})
+        RecordSchema(FLOWER).check({"length": 1, "name": "a" * 5000 + "b"})
 
 
 @pytest.mark.parametrize(
