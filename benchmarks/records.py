@@ -62,14 +62,14 @@ def fill(model: str, records: int) -> None:
 def stream(plan: RecordPlan, records: int) -> float:
     """Records a second, from the first one read to the last one acknowledged and committed."""
     from inference.runner.state import ModelTracker
-    from inference.streams.predict import Answers
+    from inference.streams.predict import RecordPredictor
     from inference.streams.stream import RecordStream
 
     stopping = threading.Event()
-    answers = Answers(plan, stopping)
-    answers.load()
+    predictor = RecordPredictor(plan, stopping)
+    predictor.load()
     running = RecordStream(
-        plan, answers, ModelTracker(plan.model, plan.version), stopping, "benchmark"
+        plan, predictor, ModelTracker(plan.model, plan.version), stopping, "benchmark"
     )
     running.open()
     while not running.delivery.offsets:

@@ -1,4 +1,4 @@
-"""Asking a model about records, so that one bad record costs only itself."""
+"""Predicting on records, so that one bad record costs only itself."""
 
 from __future__ import annotations
 
@@ -31,34 +31,33 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS: Final = 3
 RETRY_SECONDS: Final = 0.1
-# A model that takes one record at a time is asked about so many in a row, or for so long: then the
-# worker looks up.
+# Limits of a batch for a model that takes one record at a time. A worker stops between batches.
 MAX_IN_A_ROW: Final = 64
 ROW_SECONDS: Final = 0.05
-# Of all pictures, those that a model can be given.
+# The formats of pictures that a model can be given.
 READABLE: Final = ("jpg", "png")
 
 
 @dataclass(frozen=True, slots=True)
-class Failure:
-    """Why a record got no answer, and at which attempt it was given up."""
+class RecordFailure:
+    """Why a record has no result, and which attempt was the last."""
 
     error: BaseException
     attempt: int = 1
 
 
-Answer = bytes | Failure
+RecordResult = bytes | RecordFailure
 Document = dict[str, Any]
 Call = Callable[[Sequence[Any]], Sequence[Any]]
-"""Asks a model about several items: for each a document or an error."""
+"""Calls the model with several items: a document or an error for each."""
 
 
-class Stopped(Exception):
-    """The worker is asked to end before the answer is known."""
+class StopRequested(Exception):
+    """The worker stops before the result is known."""
 
 
-class Answers:
-    """One model version, asked about Kafka's records. For one thread."""
+class RecordPredictor:
+    """Runs one model version on Kafka's records. For one thread."""
 
     def __init__(self, plan: RecordPlan, stopping: threading.Event) -> None:
         self.plan = plan
@@ -66,15 +65,15 @@ class Answers:
         self.avro = avro.configured_decoder()
         self._records: RecordRuntime | None = None
         self._pictures: Runtime | None = None
-        self._pictures_too: bool | None = None
+        self._takes_pictures: bool | None = None
         self._schema: RecordSchema | None = None
-        self._in_rows = False
-        self.most = plan.batch
-        """How many records are best asked about at a time."""
+        self._one_at_a_time = False
+        self.batch_size = plan.batch
+        """How many records to pass to ``predict`` at a time."""
 
     def load(self) -> None:
-        """Make ready what the runtime takes; InferenceError says why that cannot be done.
-        Pictures wait for the first one where both are taken.
+        """Load what the runtime takes; InferenceError says why that fails. Where it takes both
+        records and pictures, pictures are loaded with the first one.
         """
         objection = self._load_records()
         if self._records is not None:
@@ -85,8 +84,8 @@ class Answers:
             raise objection or err from None
 
     def _load_records(self) -> InferenceError | None:
-        """Load the runtime's own way with records, where it has one. What is wrong with the
-        options if it does not take them for records.
+        """Load the runtime for records, where there is one. Returns why the options are not
+        options for records.
         """
         kind = RUNTIMES.get(self.plan.runtime)
         if kind is not None and RECORDS not in kind.takes:
@@ -103,8 +102,8 @@ class Answers:
         runtime.load()
         schema = json.loads(self.plan.input_schema) or runtime.input_schema
         self._schema = RecordSchema(schema) if schema else None
-        self._pictures_too = None if PICTURES in takes else False
-        self._in_rows = not getattr(runtime, "batches", True)
+        self._takes_pictures = None if PICTURES in takes else False
+        self._one_at_a_time = not getattr(runtime, "batches", True)
         self._records = runtime
         return None
 
@@ -124,62 +123,60 @@ class Answers:
                 runtime.close()
         self._records = self._pictures = None
 
-    def ask(self, batch: Sequence[Record]) -> Sequence[Answer]:
-        """The answer to each record, in order. ServerUnavailable: none is known, through no
-        fault of theirs; Stopped: none is known.
+    def predict(self, batch: Sequence[Record]) -> Sequence[RecordResult]:
+        """The result of each record, in order. ServerUnavailable and StopRequested: there are no
+        results, and that is not the records' fault.
         """
         started = time.perf_counter()
-        documents = self._all_documents(batch)
-        answers = (
-            self._among_others(batch) if documents is None else self._about(documents, self._told)
+        documents = self._decode_all(batch)
+        results = (
+            self._predict_mixed(batch)
+            if documents is None
+            else self._results(documents, self._predict_documents)
         )
-        if self._in_rows:
+        if self._one_at_a_time:
             per_record = (time.perf_counter() - started) / len(batch)
-            self.most = max(1, min(MAX_IN_A_ROW, 2 * self.most, int(ROW_SECONDS / per_record)))
-        return answers
+            fitting = int(ROW_SECONDS / per_record)
+            self.batch_size = max(1, min(MAX_IN_A_ROW, 2 * self.batch_size, fitting))
+        return results
 
-    def _all_documents(self, batch: Sequence[Record]) -> list[Document] | None:
-        """What the records say, in half the time that one after the other takes; None unless all
-        of them are documents that fit.
-        """
-        documents = (
-            decode_objects([record.value for record in batch])
-            if self._records is not None
-            else None
-        )
-        return (
-            documents
-            if documents is not None
-            and (self._schema is None or all(map(self._schema.fits, documents)))
-            else None
-        )
-
-    def _among_others(self, batch: Sequence[Record]) -> list[Answer]:
-        """The answers, where not all records are documents that fit."""
-        items = [self._item(record) for record in batch]
-        told = iter(self._about([item for item in items if isinstance(item, dict)], self._told))
-        seen = iter(
-            self._about(
-                [item for item in items if not isinstance(item, dict | Failure)], self._seen
-            )
-        )
+    def _predict_mixed(self, batch: Sequence[Record]) -> list[RecordResult]:
+        """The results where not every record is a valid document."""
+        items = [self._decode(record) for record in batch]
+        documents = [item for item in items if isinstance(item, dict)]
+        pictures = [item for item in items if not isinstance(item, dict | RecordFailure)]
+        of_documents = iter(self._results(documents, self._predict_documents))
+        of_pictures = iter(self._results(pictures, self._predict_pictures))
         return [
-            item if isinstance(item, Failure) else next(told if isinstance(item, dict) else seen)
+            item
+            if isinstance(item, RecordFailure)
+            else next(of_documents if isinstance(item, dict) else of_pictures)
             for item in items
         ]
 
-    # What a record is
+    # Decoding
 
-    def _item(self, record: Record) -> Document | Picture | Failure:
-        """What the model can be asked about, or why there is nothing."""
+    def _decode_all(self, batch: Sequence[Record]) -> list[Document] | None:
+        """All records decoded at once, in half the time; None unless all are valid documents."""
+        if self._records is None:
+            return None
+        documents = decode_objects([record.value for record in batch])
+        if documents is None or self._schema is None:
+            return documents
+        return documents if all(map(self._schema.fits, documents)) else None
+
+    def _decode(self, record: Record) -> Document | Picture | RecordFailure:
+        """The document or picture in a record, or why there is none for this model."""
         try:
-            return _picture(record) if self._records is None else self._document(record.value)
+            if self._records is None:
+                return _decode_picture(record)
+            return self._decode_document(record.value)
         except ServerUnavailable:
             raise
         except InferenceError as err:
-            return self._picture_after_all(record, err)
+            return self._picture_instead(record, err)
 
-    def _document(self, value: bytes | None) -> Document:
+    def _decode_document(self, value: bytes | None) -> Document:
         document = (
             self.avro.decode(value)
             if self.avro is not None and value is not None and value.startswith(avro.MAGIC)
@@ -191,94 +188,93 @@ class Answers:
             self._schema.check(document)
         return document
 
-    def _picture_after_all(self, record: Record, objection: InferenceError) -> Picture | Failure:
-        """What is no document may be a picture, and the model one that takes both."""
+    def _picture_instead(
+        self, record: Record, objection: InferenceError
+    ) -> Picture | RecordFailure:
+        """The picture in a record that is not a document, if the model takes both."""
         if self._records is None or not is_picture(record.value):
-            return Failure(objection)
+            return RecordFailure(objection)
         try:
-            if self._takes_pictures():
-                return _picture(record)
+            if self._can_take_pictures():
+                return _decode_picture(record)
         except ServerUnavailable:
             raise
         except InferenceError as err:
-            return Failure(err)
+            return RecordFailure(err)
         readable = picture_suffix(record.value or b"") in READABLE
-        return Failure(
+        return RecordFailure(
             RecordError("The record is a picture, but the model takes JSON.")
             if readable
             else objection
         )
 
-    def _takes_pictures(self) -> bool:
+    def _can_take_pictures(self) -> bool:
         """Whether a model of documents takes pictures, too; found out with the first one."""
-        if self._pictures_too is None:
+        if self._takes_pictures is None:
             try:
                 self._load_pictures()
             except InferenceError as err:
                 if not err.permanent:
                     raise
-            self._pictures_too = self._pictures is not None
-        return self._pictures_too
+            self._takes_pictures = self._pictures is not None
+        return self._takes_pictures
 
-    # Asking
+    # Calling the model
 
-    def _told(self, documents: Sequence[Document]) -> Sequence[Any]:
+    def _predict_documents(self, documents: Sequence[Document]) -> Sequence[Any]:
         assert self._records is not None
         return self._records.predict_records(documents)
 
-    def _seen(self, pictures: Sequence[Picture]) -> Sequence[Any]:
+    def _predict_pictures(self, pictures: Sequence[Picture]) -> Sequence[Any]:
         return [detections_document(found) for found in self._load_pictures().predict(pictures)]
 
-    def _about(self, items: Sequence[Any], call: Call) -> Sequence[Answer]:
-        """The answer to each item."""
-        results = _results(call, items) if items else []
-        values = encode_all(results)
-        return (
-            [self._answer(*pair, call) for pair in zip(items, results, strict=True)]
-            if values is None
-            else values
-        )
+    def _results(self, items: Sequence[Any], call: Call) -> Sequence[RecordResult]:
+        outcomes = _outcomes(call, items) if items else []
+        values = encode_all(outcomes)
+        if values is not None:
+            return values
+        return [self._result(*pair, call) for pair in zip(items, outcomes, strict=True)]
 
-    def _answer(self, item: Any, result: Any, call: Call) -> Answer:
-        """The result as JSON; of an item that gave an error, after it was asked about again,
-        unless the error will stay the same.
+    def _result(self, item: Any, outcome: Any, call: Call) -> RecordResult:
+        """The outcome as JSON. An item that failed is tried again, unless the error is
+        permanent.
         """
         attempt = 1
-        while isinstance(result, BaseException):
-            if attempt == MAX_ATTEMPTS or getattr(result, "permanent", False):
-                return Failure(result, attempt)
+        while isinstance(outcome, BaseException):
+            if attempt == MAX_ATTEMPTS or getattr(outcome, "permanent", False):
+                return RecordFailure(outcome, attempt)
             if self.stopping.wait(RETRY_SECONDS * attempt):
-                raise Stopped
+                raise StopRequested
             attempt += 1
-            result = _results(call, [item])[0]
+            outcome = _outcomes(call, [item])[0]
         try:
-            return encode(result)
+            return encode(outcome)
         except InferenceError as err:
-            return Failure(err)
+            return RecordFailure(err)
 
 
-def _picture(record: Record) -> Picture:
-    # Only where pictures are records is OpenCV needed.
+def _decode_picture(record: Record) -> Picture:
+    # Imported here: it needs OpenCV, which models of documents do not.
     from inference.streams.codec.picture import decode_picture
 
     return decode_picture(record)
 
 
-def _results(call: Call, items: Sequence[Any]) -> list[Any]:
-    """A result or an error for each item. When a call for several fails, each is asked about
-    alone, to find out whose fault it is.
+def _outcomes(call: Call, items: Sequence[Any]) -> list[Any]:
+    """A document or an error for each item. If a call with several fails, each is tried alone,
+    which shows whose fault it is.
     """
     try:
-        results = list(call(items))
-        if len(results) != len(items):
+        outcomes = list(call(items))
+        if len(outcomes) != len(items):
             raise InferenceError(
-                f"The model gave {len(results)} results for {len(items)} records.", permanent=True
+                f"The model gave {len(outcomes)} results for {len(items)} records.", permanent=True
             )
     except ServerUnavailable:
         raise
     except (Exception, SystemExit) as err:  # noqa: BLE001 - a model may raise anything; whatever it is, it costs these records only
-        return [err] if len(items) == 1 else [_results(call, [item])[0] for item in items]
-    for result in results:
-        if isinstance(result, ServerUnavailable):
-            raise result
-    return results
+        return [err] if len(items) == 1 else [_outcomes(call, [item])[0] for item in items]
+    for outcome in outcomes:
+        if isinstance(outcome, ServerUnavailable):
+            raise outcome
+    return outcomes

@@ -14,7 +14,7 @@ from inference.runner.state import ModelTracker
 from inference.runtimes.errors import InferenceError
 from inference.streams.codec.schema import RecordError
 from inference.streams.delivery import RecordDelivery
-from inference.streams.predict import Answer, Failure
+from inference.streams.predict import RecordFailure, RecordResult
 from inference.streams.record_topics import RecordTopics
 from sightline.kafka import Headers, Outgoing, Record, topics
 
@@ -45,7 +45,7 @@ class RecordPublisher:
         self._call_seconds = 0.0
 
     def publish(
-        self, batch: Sequence[Record], results: Sequence[Answer], call_seconds: float
+        self, batch: Sequence[Record], results: Sequence[RecordResult], call_seconds: float
     ) -> None:
         """Produce the results of one call of the model. Each keeps its input's key, headers and
         partition, and so its order.
@@ -66,7 +66,7 @@ class RecordPublisher:
                     )
                     self._predicted += 1
                     continue
-                result = Failure(_too_large(size + len(result), limit))
+                result = RecordFailure(_too_large(size + len(result), limit))
             outgoing.append(self._dead_letter(record, result, headers))
         self.delivery.produce(outgoing, batch)
 
@@ -76,7 +76,7 @@ class RecordPublisher:
             self.tracker.predict(self._predicted, self._call_seconds)
         self._predicted = 0
 
-    def _dead_letter(self, record: Record, failure: Failure, headers: Headers) -> Outgoing:
+    def _dead_letter(self, record: Record, failure: RecordFailure, headers: Headers) -> Outgoing:
         """The record as it came, and why it has no result."""
         letter = dead_letter(
             record,

@@ -17,7 +17,7 @@ from inference.runner.state import ModelTracker
 from inference.runtimes.errors import ServerUnavailable
 from inference.streams.delivery import AtLeastOnce, ExactlyOnce, RecordDelivery
 from inference.streams.inputs import POLL_SECONDS, RecordInputs
-from inference.streams.predict import Answers, Stopped
+from inference.streams.predict import RecordPredictor, StopRequested
 from inference.streams.publisher import RecordPublisher
 from inference.streams.record_topics import RecordTopics
 from sightline.base.backoff import Backoff
@@ -53,7 +53,7 @@ class RecordStream:
     def __init__(
         self,
         plan: RecordPlan,
-        predictor: Answers,
+        predictor: RecordPredictor,
         tracker: ModelTracker,
         stopping: threading.Event,
         worker: str,
@@ -154,14 +154,14 @@ class RecordStream:
                 and not self.stopping.is_set()
                 and (not done or time.monotonic() < until)
             ):
-                batch = waiting[done : done + self.predictor.most]
+                batch = waiting[done : done + self.predictor.batch_size]
                 started = time.perf_counter()
-                results = self.predictor.ask(batch)
+                results = self.predictor.predict(batch)
                 self.publisher.publish(batch, results, time.perf_counter() - started)
                 done += len(batch)
         except ServerUnavailable as err:
             unavailable = err
-        except Stopped:
+        except StopRequested:
             log.info(
                 "stopped between two attempts, the next worker takes the record model=%s",
                 self.plan.key,

@@ -12,7 +12,7 @@ from inference.runner.history import RecordSummary
 from inference.runner.metrics import RunnerState
 from inference.runner.worker import ModelRunner, RunnerWorker
 from inference.runtimes.errors import InferenceError
-from inference.streams.predict import Answers
+from inference.streams.predict import RecordPredictor
 from inference.streams.stream import RecordStream
 from sightline.base.backoff import Backoff
 from sightline.kafka import KafkaUnavailable, Producer, topics
@@ -73,12 +73,12 @@ class StreamRunner(ModelRunner[RecordPlan]):
                 self.stopping.wait(backoff.next())
 
     def _serve(self) -> None:
-        answers = Answers(self.plan, self.stopping)
+        predictor = RecordPredictor(self.plan, self.stopping)
         try:
-            if not self._load(answers):
+            if not self._load(predictor):
                 return
             stream = self.stream = RecordStream(
-                self.plan, answers, self.tracker, self.stopping, self.worker
+                self.plan, predictor, self.tracker, self.stopping, self.worker
             )
             try:
                 stream.open()
@@ -88,16 +88,16 @@ class StreamRunner(ModelRunner[RecordPlan]):
                 self.stream = None
                 stream.close()
         finally:
-            answers.close()
+            predictor.close()
 
-    def _load(self, answers: Answers) -> bool:
+    def _load(self, predictor: RecordPredictor) -> bool:
         """Retry loading the model until it works, because what it lacks may come; False when the
         runner is stopped first.
         """
         backoff = Backoff()
         while not self.stopping.is_set():
             self.tracker.loading()
-            reason = self.plan.objection or _reason_against(answers)
+            reason = self.plan.objection or _reason_against(predictor)
             if not reason:
                 self.tracker.loaded()
                 return True
@@ -106,14 +106,14 @@ class StreamRunner(ModelRunner[RecordPlan]):
         return False
 
 
-def _reason_against(answers: Answers) -> str:
+def _reason_against(predictor: RecordPredictor) -> str:
     """Load the model; returns why that fails, or ""."""
     try:
-        answers.load()
+        predictor.load()
     except InferenceError as err:
         return str(err)
     except (Exception, SystemExit) as err:
-        log.debug("model does not load model=%s", answers.plan.key, exc_info=True)
+        log.debug("model does not load model=%s", predictor.plan.key, exc_info=True)
         return f"The model does not load. {type(err).__name__}: {err}"
     return ""
 

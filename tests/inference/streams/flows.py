@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.record_plans import RecordPlan
 from inference.runner.state import ModelTracker
-from inference.streams.predict import Answers
+from inference.streams.predict import RecordPredictor
 from inference.streams.stream import RecordStream
 from sightline.kafka import OFFSET_BEGINNING, Admin, Consumer, Headers, Producer, Record, topics
 from sightline.kafka.topics import Topic
@@ -102,9 +102,9 @@ class Flow:
 
     def start(self, worker: str = "worker") -> RecordStream:
         """A worker begins."""
-        answers = Answers(self.plan, self.stopping)
-        answers.load()
-        self.stream = self.kind(self.plan, answers, self.tracker, self.stopping, worker)
+        predictor = RecordPredictor(self.plan, self.stopping)
+        predictor.load()
+        self.stream = self.kind(self.plan, predictor, self.tracker, self.stopping, worker)
         self.stream.open()
         return self.stream
 

@@ -117,7 +117,7 @@ def test_stopping_ends_the_waiting_for_a_server(flow: MakeFlow, away: type[AwayM
     assert model.results(1) == [{"id": 1}]
 
 
-def test_a_slow_model_stops_after_the_record_it_is_at(flow: MakeFlow) -> None:
+def test_a_slow_model_stops_after_the_current_record(flow: MakeFlow) -> None:
     model = flow("slow_model")
     model.send(*({"id": number, "seconds": 0.3} for number in range(20)))
     model.results(1)

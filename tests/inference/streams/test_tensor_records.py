@@ -17,7 +17,7 @@ from inference.runtimes.options import parse
 from inference.runtimes.records import RecordModel, RecordOptions
 from inference.runtimes.tensors import ModelMetadata, Tensor, TensorSpec
 from inference.streams.codec.schema import RecordError, RecordSchema
-from inference.streams.predict import Answers, Failure
+from inference.streams.predict import RecordFailure, RecordPredictor
 from sightline.kafka import Record
 
 FEATURES = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
@@ -191,20 +191,20 @@ def test_a_classifier_from_scikit_learn_answers_records_as_onnx(tmp_path: Path) 
     )
     file.write_bytes(exported.SerializeToString())
     options = {"features": FEATURES, "labels": list(iris.target_names), "label_field": "species"}
-    answers = Answers(
+    predictor = RecordPredictor(
         RecordPlan("iris", "1", "onnx", json.dumps(options), str(file)), threading.Event()
     )
-    answers.load()
+    predictor.load()
     values = [
         json.dumps(dict(zip(FEATURES, row, strict=True))).encode() for row in iris.data.tolist()
     ]
 
-    found = answers.ask([record(value) for value in [JPEG, *values]])
+    found = predictor.predict([record(value) for value in [JPEG, *values]])
 
-    assert isinstance(found[0], Failure)
+    assert isinstance(found[0], RecordFailure)
     assert isinstance(found[0].error, RecordError)
     assert str(found[0].error) == "The record is a picture, but the model takes JSON."
     assert [json.loads(answer)["species"] for answer in found[1:] if isinstance(answer, bytes)] == [
         iris.target_names[number] for number in classifier.predict(iris.data)
     ]
-    answers.close()
+    predictor.close()
