@@ -19,12 +19,12 @@ from inference.runtimes import RUNTIMES, InferenceError, check
 from sightline.base.slugs import validate_slug
 
 KEPT = timedelta(days=30)
-# A claim whose worker was killed is open again after this.
+# A claim whose worker was killed expires after this.
 CLAIM_LASTS = timedelta(minutes=10)
 DETAIL_LIMIT = 500
 
-# Partition, offset and time stamp: offsets alone begin anew when a topic is made anew.
-Mark = tuple[int, int, int]
+# Partition, offset and timestamp: offsets alone start over when a topic is recreated.
+LetterId = tuple[int, int, int]
 
 VERSION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,31}")
 
@@ -234,8 +234,8 @@ class Deployment(models.Model):
 
 
 class RetriedLetter(models.Model):
-    """A dead letter that was given back to a model, and how that went: ``succeeded`` is None
-    while it is under way.
+    """A dead letter that was retried, and how that went: ``succeeded`` is None while the retry is
+    under way.
     """
 
     model_version = models.ForeignKey(
@@ -265,20 +265,26 @@ class RetriedLetter(models.Model):
         return f"{self.topic} {self.partition}:{self.offset}"
 
     @property
-    def mark(self) -> Mark:
-        """Which letter it is."""
+    def letter_id(self) -> LetterId:
         return self.partition, self.offset, self.timestamp
 
     @classmethod
     def claim(
-        cls, version_pk: int, topic: str, mark: Mark, *, by: int | None, against: str, again: bool
+        cls,
+        version_pk: int,
+        topic: str,
+        letter_id: LetterId,
+        *,
+        by: int | None,
+        against: str,
+        again: bool,
     ) -> RetriedLetter | None:
-        """The letter's row, now under way; None when another is at it, or it was retried with
-        success and is not to be retried ``again``.
+        """Mark the letter as being retried; None if another worker retries it, or if it was
+        retried with success and this is not ``again``.
         """
         now = timezone.now()
         news = {"retried_at": now, "by_id": by, "against": against, "succeeded": None, "detail": ""}
-        partition, offset, timestamp = mark
+        partition, offset, timestamp = letter_id
         place = {
             "model_version_id": version_pk,
             "topic": topic,
@@ -301,20 +307,22 @@ class RetriedLetter(models.Model):
         )
 
     def settle(self, *, succeeded: bool, detail: str) -> None:
-        """Note how it went."""
+        """Record how the retry went."""
         # PostgreSQL takes no NUL in text.
         shown = detail.replace("\0", "").encode(errors="replace").decode()[:DETAIL_LIMIT]
         RetriedLetter.objects.filter(pk=self.pk).update(succeeded=succeeded, detail=shown)
 
     @classmethod
     def forget_old(cls) -> None:
-        """Delete what is about letters that Kafka has long deleted."""
+        """Delete the retries of letters that Kafka has long deleted."""
         cls.objects.filter(retried_at__lt=timezone.now() - KEPT).delete()
 
 
-def marks_of(version_pk: int, topic: str, offsets: Iterable[int]) -> dict[Mark, RetriedLetter]:
-    """What is known of the letters at these offsets."""
+def retried_letters(
+    version_pk: int, topic: str, offsets: Iterable[int]
+) -> dict[LetterId, RetriedLetter]:
+    """The retries of the letters at these offsets."""
     rows = RetriedLetter.objects.filter(
         model_version_id=version_pk, topic=topic, offset__in=list(offsets)
     ).select_related("by")
-    return {row.mark: row for row in rows}
+    return {row.letter_id: row for row in rows}

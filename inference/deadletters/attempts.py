@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
-from inference.deadletters.letters import Letter, Place
+from inference.deadletters.letters import Letter, Offset
 from inference.deadletters.reader import Cursor, TopicReader
 
 
@@ -14,24 +14,26 @@ def newest_attempts(reader: TopicReader, start: Cursor, end: Cursor) -> Iterator
     """The letters between two places of each partition, without those that a later one before
     ``end`` stands for.
     """
-    gone = outdated(map(Letter.of, reader.forwards({}, end)))
+    gone = superseded(map(Letter.of, reader.forwards({}, end)))
     yield from (
-        letter for letter in map(Letter.of, reader.forwards(start, end)) if letter.place not in gone
+        letter
+        for letter in map(Letter.of, reader.forwards(start, end))
+        if letter.offset not in gone
     )
 
 
-def outdated(letters: Iterable[Letter]) -> set[Place]:
+def superseded(letters: Iterable[Letter]) -> set[Offset]:
     """Of letters in the order in which they came, those that a later one stands for.
 
     A record that was read twice, because a worker was killed, has two letters from the same
     place. One that was retried and failed again has two with the same key, value and headers,
     the later one with the next attempt; of several alike, each stands for one.
     """
-    gone: set[Place] = set()
-    origins: dict[tuple[str, int, int, int], Place] = {}
-    attempts: dict[tuple[bytes, int], list[Place]] = defaultdict(list)
+    gone: set[Offset] = set()
+    origins: dict[tuple[str, int, int, int], Offset] = {}
+    attempts: dict[tuple[bytes, int], list[Offset]] = defaultdict(list)
     for letter in letters:
-        why, place, content = letter.why, letter.place, _content(letter)
+        why, place, content = letter.why, letter.offset, _content(letter)
         alike = attempts[content, why.attempt]
         origin = (why.topic, why.partition, why.offset, why.timestamp)
         twin = origins.get(origin) if why.offset >= 0 else None

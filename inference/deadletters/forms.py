@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from inference.deadletters.content import EDITABLE_BYTES
-from inference.deadletters.letters import Place
+from inference.deadletters.letters import Offset
 from inference.models import ModelVersion
 from inference.runtimes.errors import InferenceError
 from inference.streams.codec.schema import RecordSchema
@@ -67,15 +67,15 @@ class CorrectForm(TargetForm):
         return cleaned
 
 
-class PlacesField(forms.Field):
+class OffsetsField(forms.Field):
     """Places of letters, as many as were chosen."""
 
     widget = forms.SelectMultiple
 
-    def to_python(self, value: Any) -> list[Place]:
+    def to_python(self, value: Any) -> list[Offset]:
         """The places; ValidationError when one is none."""
         try:
-            return [Place.parse(text) for text in value or ()]
+            return [Offset.parse(text) for text in value or ()]
         except ValueError as err:
             raise forms.ValidationError(str(err)) from err
 
@@ -85,7 +85,7 @@ class RetryForm(TargetForm):
 
     action = forms.ChoiceField(choices=[("selected", "selected"), ("group", "group")])
     group = forms.RegexField(r"^[0-9a-f]{16}\Z", required=False)
-    letters = PlacesField(required=False)
+    letters = OffsetsField(required=False)
 
     def clean(self) -> dict[str, Any]:
         """Something must be chosen."""

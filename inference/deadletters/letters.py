@@ -1,6 +1,4 @@
-"""Dead letters as they are read from a model version's errors topic, and grouped by what went
-wrong.
-"""
+"""Dead letters as they are read from a model version's errors topic, and grouped by error."""
 
 from __future__ import annotations
 
@@ -13,7 +11,7 @@ from hashlib import sha256
 from typing import Final, Self
 
 from inference.deadletters.content import Content, content_of
-from inference.models import Mark
+from inference.models import LetterId
 from sightline.kafka import Headers, Record, topics
 from sightline.messages import DeadLetter
 
@@ -22,7 +20,7 @@ ATTEMPT: Final = "dlt-delivery-attempt"
 SHAPE_CHARACTERS: Final = 160
 UNKNOWN: Final = "unknown"
 
-# What differs from record to record in one and the same message.
+# What varies from record to record in the same message.
 _VARYING: Final = (
     (re.compile(r'"(?:[^"\\]|\\.)*"'), '"…"'),
     (re.compile(r"\[[^\[\]]*\]"), "[…]"),
@@ -33,8 +31,8 @@ _VARYING: Final = (
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Place:
-    """Where a letter lies in its errors topic; as text ``partition:offset``."""
+class Offset:
+    """Where a letter is in its errors topic; as text ``partition:offset``."""
 
     partition: int
     offset: int
@@ -44,9 +42,7 @@ class Place:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From ``partition:offset``, or the offset alone for partition 0; ValueError for
-        anything else.
-        """
+        """Parse ``partition:offset``, or the offset alone for partition 0; else ValueError."""
         if not re.fullmatch(r"(?:\d{1,6}:)?\d{1,18}", text, re.ASCII):
             raise ValueError(
                 f"{text!r} is no place of a dead letter: write offset or partition:offset."
@@ -56,25 +52,24 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
-class Summary:
-    """A letter without its value: ``timestamp`` in ms since the epoch, when it became a dead
-    letter.
+class LetterSummary:
+    """A letter without its value. ``timestamp``: when it became a dead letter, in ms since the
+    epoch.
     """
 
-    place: Place
+    offset: Offset
     timestamp: int
     key: bytes | None
     why: DeadLetter
     content: Content
 
     @property
-    def mark(self) -> Mark:
-        """Which letter it is, also after its topic was made anew."""
-        return self.place.partition, self.place.offset, self.timestamp
+    def id(self) -> LetterId:
+        """Identifies the letter, also after its topic was recreated."""
+        return self.offset.partition, self.offset.offset, self.timestamp
 
     @property
     def at(self) -> datetime:
-        """When it became a dead letter."""
         return datetime.fromtimestamp(max(self.timestamp, 0) / 1000, UTC)
 
     @property
@@ -89,34 +84,33 @@ class Summary:
 
     @property
     def group(self) -> str:
-        """The same for letters with the same kind of error."""
+        """The key of its group: the same for letters with the same kind of error."""
         return sha256(f"{self.why.error}\n{shape_of(self.why.message)}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter: the record as it lies in the errors topic, and why it lies there."""
+    """A dead letter: the record in the errors topic, and why it is there."""
 
     record: Record
     why: DeadLetter
 
     @classmethod
     def of(cls, record: Record) -> Self:
-        """Read a record of an errors topic. Headers that are missing or wrong do not matter:
-        others may write there, too.
+        """Read a record of an errors topic. Missing or wrong headers are tolerated: others may
+        write there, too.
         """
         return cls(record, _why(record.header_map))
 
     @property
-    def place(self) -> Place:
-        """Where it lies."""
-        return Place(self.record.partition, self.record.offset)
+    def offset(self) -> Offset:
+        return Offset(self.record.partition, self.record.offset)
 
     @property
-    def summary(self) -> Summary:
+    def summary(self) -> LetterSummary:
         """The letter without its value."""
-        return Summary(
-            self.place,
+        return LetterSummary(
+            self.offset,
             self.record.timestamp,
             self.record.key,
             self.why,
@@ -125,57 +119,53 @@ class Letter:
 
     @property
     def own_headers(self) -> Headers:
-        """The headers that the record had when it came."""
+        """The headers of the record that failed."""
         return tuple(
             (name, value) for name, value in self.record.headers if not name.startswith(PREFIX)
         )
 
     @property
     def retry_headers(self) -> Headers:
-        """The headers to send it back with: its own, and which attempt it is."""
+        """The headers to retry it with: its own, and the number of the attempt."""
         return (*self.own_headers, (ATTEMPT, str(self.why.attempt + 1).encode()))
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class ErrorGroup:
     """Letters with the same kind of error, newest first."""
 
     key: str
     error: str
     shape: str
-    letters: tuple[Summary, ...]
+    letters: tuple[LetterSummary, ...]
 
     @property
     def name(self) -> str:
-        """The exception's class without its module."""
+        """The name of the exception's class, without its module."""
         return self.error.rpartition(".")[2]
 
     @property
     def count(self) -> int:
-        """How many."""
         return len(self.letters)
 
     @property
     def newest(self) -> datetime:
-        """When it last happened."""
         return self.letters[0].at
 
 
-def grouped(letters: Iterable[Summary]) -> list[Group]:
-    """The letters, which come newest first, by kind of error; the kind that happened last comes
-    first.
-    """
-    found: dict[str, list[Summary]] = defaultdict(list)
+def grouped(letters: Iterable[LetterSummary]) -> list[ErrorGroup]:
+    """Group letters, which come newest first, by kind of error. The newest group comes first."""
+    found: dict[str, list[LetterSummary]] = defaultdict(list)
     for letter in letters:
         found[letter.group].append(letter)
     return [
-        Group(key, items[0].why.error, shape_of(items[0].why.message), tuple(items))
+        ErrorGroup(key, items[0].why.error, shape_of(items[0].why.message), tuple(items))
         for key, items in found.items()
     ]
 
 
 def shape_of(message: str) -> str:
-    """A message without what differs from record to record: numbers, quoted values, lists."""
+    """A message without what varies from record to record: numbers, quoted values, lists."""
     for pattern, stand_in in _VARYING:
         message = pattern.sub(stand_in, message)
     return message[:SHAPE_CHARACTERS]

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
-from inference.deadletters.letters import Letter, Place, Summary
+from inference.deadletters.letters import Letter, LetterSummary, Offset
 from sightline.kafka import Admin, Consumer, KafkaUnavailable, Record
 from sightline.kafka.topics import Topic
 
@@ -30,10 +30,10 @@ Cursor = Mapping[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LetterPage:
     """Letters, newest first. ``before``: where older ones end, empty when there are none."""
 
-    letters: tuple[Summary, ...] = ()
+    letters: tuple[LetterSummary, ...] = ()
     before: Cursor | None = None
 
 
@@ -70,7 +70,7 @@ class TopicReader:
         """The offset that comes next in each partition that has any records."""
         return {partition: high for partition, (low, high) in self.ranges().items() if high > low}
 
-    def at(self, place: Place) -> Record | None:
+    def at(self, place: Offset) -> Record | None:
         """One record; None when there is none at that place (any more)."""
         low, high = self.ranges().get(place.partition, (0, 0))
         if not low <= place.offset < high:
@@ -129,7 +129,7 @@ class TopicReader:
                 return
 
 
-def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> Window:
+def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> LetterPage:
     """The newest letters, or the newest ones before a place in each partition; fewer than ``most``
     when they are very large or Kafka is slow.
 
@@ -142,16 +142,16 @@ def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> Wi
             if before is None
             else {partition: before.get(partition, 0) for partition in reader.end()}
         )
-        found: list[Summary] = []
+        found: list[LetterSummary] = []
         reached: dict[int, int] = {}
         for partition, start in starts.items():
             letters, reached[partition] = _newest_of(reader, partition, start, most, deadline)
             found += letters
-        found.sort(key=lambda letter: (letter.timestamp, letter.place), reverse=True)
+        found.sort(key=lambda letter: (letter.timestamp, letter.offset), reverse=True)
         lows = {partition: low for partition, (low, _) in reader.ranges().items()}
     kept = found[:most]
     cursor = _cursor(found[most:], reached)
-    return Window(
+    return LetterPage(
         tuple(kept),
         cursor if any(offset > lows[partition] for partition, offset in cursor.items()) else None,
     )
@@ -159,9 +159,9 @@ def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> Wi
 
 def _newest_of(
     reader: TopicReader, partition: int, before: int, most: int, deadline: float
-) -> tuple[list[Summary], int]:
+) -> tuple[list[LetterSummary], int]:
     """The newest letters of one partition, and where those end that were not read."""
-    letters: list[Summary] = []
+    letters: list[LetterSummary] = []
     size = 0
     for start, records in reader.backwards(partition, before):
         piece = [Letter.of(record).summary for record in records]
@@ -173,17 +173,17 @@ def _newest_of(
     return letters, before
 
 
-def _cursor(left_out: list[Summary], reached: Mapping[int, int]) -> dict[int, int]:
+def _cursor(left_out: list[LetterSummary], reached: Mapping[int, int]) -> dict[int, int]:
     """Where older letters end in each partition: after those that were read and left out, too."""
     cursor = dict(reached)
     for letter in left_out:
-        cursor[letter.place.partition] = max(
-            cursor[letter.place.partition], letter.place.offset + 1
+        cursor[letter.offset.partition] = max(
+            cursor[letter.offset.partition], letter.offset.offset + 1
         )
     return cursor
 
 
-def letter_at(topic: Topic, place: Place) -> Letter | None:
+def letter_at(topic: Topic, place: Offset) -> Letter | None:
     """One letter with its value; None when it is not there (any more). KafkaUnavailable when
     Kafka does not answer.
     """

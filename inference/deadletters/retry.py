@@ -40,7 +40,7 @@ MILLISECOND: Final = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class RetryOutcome:
     """How a retry went, in plain words. ``detections``: what the model saw in a frame.
     ``halts``: others would fail in the same way now.
     """
@@ -78,7 +78,7 @@ class Retrier:
             self._runtime.close()
         self.producer.flush(1)
 
-    def retry(self, letter: Letter, edited: bytes | None = None) -> Outcome:
+    def retry(self, letter: Letter, edited: bytes | None = None) -> RetryOutcome:
         """Give one letter back, with another value if it was ``edited``; nothing is raised."""
         camera = camera_of_frame(letter.why.topic)
         try:
@@ -88,13 +88,13 @@ class Retrier:
                 else self._record(letter, letter.record.value if edited is None else edited)
             )
         except RetryError as err:
-            return Outcome(False, redact_url(str(err)), halts=err.halts)
+            return RetryOutcome(False, redact_url(str(err)), halts=err.halts)
         except KafkaUnavailable as err:
-            return Outcome(False, str(err), halts=True)
+            return RetryOutcome(False, str(err), halts=True)
 
     # Records
 
-    def _record(self, letter: Letter, value: bytes | None) -> Outcome:
+    def _record(self, letter: Letter, value: bytes | None) -> RetryOutcome:
         model = self.target.model
         topic = topics.inputs(model.slug, self.target.version, model.partitions)
         self.admin.ensure([topic])
@@ -102,8 +102,8 @@ class Retrier:
         partition = letter.why.partition if 0 <= letter.why.partition < partitions else 0
         self._deliver(topic, value, letter.record.key, letter.retry_headers, partition)
         if self._takes_records:
-            return Outcome(True, f"Sent to {topic.name}.")
-        return Outcome(
+            return RetryOutcome(True, f"Sent to {topic.name}.")
+        return RetryOutcome(
             True,
             f"Sent to {topic.name}. No enabled deployment takes its records: they wait there until"
             " one does.",
@@ -137,7 +137,7 @@ class Retrier:
 
     # Frames
 
-    def _frame(self, letter: Letter, camera: str) -> Outcome:
+    def _frame(self, letter: Letter, camera: str) -> RetryOutcome:
         record = letter.record
         try:
             frame = Frame.from_record(camera, record.value, record.header_map, letter.why.offset)
@@ -159,7 +159,7 @@ class Retrier:
                 camera, model, version, view.role, picture.sized(frame.ref), detections, timing
             )
         )
-        return Outcome(True, f"The model sees {_named(detections)}. {published}", detections)
+        return RetryOutcome(True, f"The model sees {_named(detections)}. {published}", detections)
 
     def _loaded(self) -> Runtime:
         if self._runtime is None:
@@ -228,7 +228,7 @@ def retry_each(
     *,
     by: int | None,
     again: bool,
-) -> Generator[tuple[Letter, Outcome], None, None]:
+) -> Generator[tuple[Letter, RetryOutcome], None, None]:
     """Give letters of ``version`` to ``target``, each marked as retried by the user with the key
     ``by``; ends early when going on is of no use.
 
@@ -239,7 +239,7 @@ def retry_each(
     with Retrier(target) as retrier:
         for letter in letters:
             row = RetriedLetter.claim(
-                version.pk, topic, letter.summary.mark, by=by, against=str(target), again=again
+                version.pk, topic, letter.summary.id, by=by, against=str(target), again=again
             )
             if row is None:
                 continue
@@ -260,13 +260,13 @@ def retry_one(
     *,
     by: int | None,
     edited: bytes | None = None,
-) -> Outcome | None:
+) -> RetryOutcome | None:
     """Give one letter to ``target``, with another value if it was ``edited``; None when another
     is at it.
     """
     topic = topics.errors(version.model.slug, version.version).name
     row = RetriedLetter.claim(
-        version.pk, topic, letter.summary.mark, by=by, against=str(target), again=True
+        version.pk, topic, letter.summary.id, by=by, against=str(target), again=True
     )
     if row is None:
         return None

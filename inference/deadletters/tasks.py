@@ -11,7 +11,7 @@ from contextlib import closing
 from celery.signals import worker_shutting_down
 
 from inference.deadletters.attempts import newest_attempts
-from inference.deadletters.letters import Letter, Place
+from inference.deadletters.letters import Letter, Offset
 from inference.deadletters.reader import TopicReader
 from inference.deadletters.retry import retry_each
 from inference.models import ModelVersion
@@ -47,7 +47,7 @@ def retry_places(version_pk: int, target_pk: int, by: int, places: Pairs) -> Non
         return
     rest = iter(places)
     with TopicReader(topics.errors(found[0].model.slug, found[0].version)) as reader:
-        records = (reader.at(Place(partition, offset)) for partition, offset in rest)
+        records = (reader.at(Offset(partition, offset)) for partition, offset in rest)
         last = _retry(
             *found, (Letter.of(record) for record in records if record is not None), by, again=True
         )
@@ -92,7 +92,7 @@ def _versions(version_pk: int, target_pk: int) -> tuple[ModelVersion, ModelVersi
 
 def _retry(
     version: ModelVersion, target: ModelVersion, letters: Iterable[Letter], by: int, *, again: bool
-) -> Place | None:
+) -> Offset | None:
     """Retry for a while; the last place when there may be more to do."""
     deadline = time.monotonic() + JOB_SECONDS
     tried = failed = 0
@@ -102,7 +102,7 @@ def _retry(
             for letter, outcome in outcomes:
                 tried, failed = tried + 1, failed + (not outcome.succeeded)
                 if _ending.is_set() or time.monotonic() > deadline:
-                    last = letter.place
+                    last = letter.offset
                     break
     except KafkaUnavailable as err:
         log.warning("retry of dead letters ended early model=%s detail=%s", version, err)
@@ -120,7 +120,7 @@ def _cursor(pairs: Pairs) -> dict[int, int]:
     return {pair[0]: pair[1] for pair in pairs}
 
 
-def _after(last: Place, start: dict[int, int], end: dict[int, int]) -> list[tuple[int, int]]:
+def _after(last: Offset, start: dict[int, int], end: dict[int, int]) -> list[tuple[int, int]]:
     """Where to go on after ``last``: partitions are read one after the other."""
     done = {partition: offset for partition, offset in end.items() if partition < last.partition}
     return list({**start, **done, last.partition: last.offset + 1}.items())

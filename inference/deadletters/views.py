@@ -27,10 +27,10 @@ from inference.deadletters.content import (
 )
 from inference.deadletters.forms import CorrectForm, RetryForm, TargetForm
 from inference.deadletters.letters import (
-    Group,
+    ErrorGroup,
     Letter,
-    Place,
-    Summary,
+    LetterSummary,
+    Offset,
     grouped,
 )
 from inference.deadletters.reader import (
@@ -40,9 +40,9 @@ from inference.deadletters.reader import (
     letter_at,
     newest,
 )
-from inference.deadletters.retry import Outcome, retry_one
+from inference.deadletters.retry import RetryOutcome, retry_one
 from inference.deadletters.tasks import retry_group, retry_places
-from inference.models import Model, ModelVersion, RetriedLetter, marks_of
+from inference.models import Model, ModelVersion, RetriedLetter, retried_letters
 from sightline.kafka import KafkaUnavailable, topics
 
 SHOWN_OF_A_GROUP: Final = 12
@@ -52,19 +52,19 @@ View = Callable[Concatenate["DeadLetterViews", HttpRequest, P], HttpResponse]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class LetterRow:
     """A letter in a list, and what is known of its retry."""
 
-    letter: Summary
+    letter: LetterSummary
     mark: RetriedLetter | None
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class GroupSection:
     """A group of letters in a list; of a large one the newest ``rows`` only."""
 
-    group: Group
-    rows: tuple[Row, ...]
+    group: ErrorGroup
+    rows: tuple[LetterRow, ...]
 
     @property
     def hidden(self) -> int:
@@ -170,7 +170,7 @@ class DeadLetterViews:
                     "admin:inference_model_deadletter", model_pk, version, partition, offset
                 )
         context = {
-            "title": f"Dead letter {letter.place} of {found.model} {found.version}",
+            "title": f"Dead letter {letter.offset} of {found.model} {found.version}",
             "letter": letter.summary,
             "content": content_of(letter.record.value, SHOWN_CHARACTERS),
             "headers": [
@@ -251,7 +251,7 @@ class DeadLetterViews:
                 messages.INFO,
             )
 
-    def _tell(self, request: HttpRequest, outcome: Outcome | None) -> None:
+    def _tell(self, request: HttpRequest, outcome: RetryOutcome | None) -> None:
         if outcome is None:
             self.admin.message_user(
                 request,
@@ -284,7 +284,7 @@ class DeadLetterViews:
         self, request: HttpRequest, version: ModelVersion, partition: int, offset: int
     ) -> Letter:
         letter = letter_at(
-            topics.errors(version.model.slug, version.version), Place(partition, offset)
+            topics.errors(version.model.slug, version.version), Offset(partition, offset)
         )
         if letter is None or not _without_hidden(request, [letter.summary]):
             raise Http404("There is no such dead letter (any more).")
@@ -306,7 +306,7 @@ class DeadLetterViews:
         ).render()
 
 
-def _without_hidden(request: HttpRequest, letters: Iterable[Summary]) -> list[Summary]:
+def _without_hidden(request: HttpRequest, letters: Iterable[LetterSummary]) -> list[LetterSummary]:
     """Without frames of cameras that the user may not see."""
     hidden = set(
         Camera.objects.exclude(pk__in=visible_cameras(request.user)).values_list("slug", flat=True)
@@ -330,21 +330,21 @@ def _forms(
     return retrying, correcting
 
 
-def _sections(version: ModelVersion, groups: Iterable[Group], most: int) -> list[Section]:
+def _sections(version: ModelVersion, groups: Iterable[ErrorGroup], most: int) -> list[GroupSection]:
     shown = [(group, group.letters[:most]) for group in groups]
     topic = topics.errors(version.model.slug, version.version).name
-    marks = marks_of(
-        version.pk, topic, [letter.place.offset for _, letters in shown for letter in letters]
+    retries = retried_letters(
+        version.pk, topic, [letter.offset.offset for _, letters in shown for letter in letters]
     )
     return [
-        Section(group, tuple(Row(letter, marks.get(letter.mark)) for letter in letters))
+        GroupSection(group, tuple(LetterRow(letter, retries.get(letter.id)) for letter in letters))
         for group, letters in shown
     ]
 
 
-def _mark(version: ModelVersion, letter: Summary) -> RetriedLetter | None:
+def _mark(version: ModelVersion, letter: LetterSummary) -> RetriedLetter | None:
     topic = topics.errors(version.model.slug, version.version).name
-    return marks_of(version.pk, topic, [letter.place.offset]).get(letter.mark)
+    return retried_letters(version.pk, topic, [letter.offset.offset]).get(letter.id)
 
 
 def _cursor(text: str) -> Cursor | None:
@@ -352,7 +352,7 @@ def _cursor(text: str) -> Cursor | None:
     if not text:
         return None
     try:
-        places = [Place.parse(item) for item in text.split(",")]
+        places = [Offset.parse(item) for item in text.split(",")]
     except ValueError as err:
         raise Http404("There is no such page.") from err
     return {place.partition: place.offset for place in places}

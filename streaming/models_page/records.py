@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from django.urls import reverse
 
-from inference.deadletters.letters import Summary, grouped
+from inference.deadletters.letters import LetterSummary, grouped
 from inference.deadletters.reader import newest as newest_letters
 from sightline.kafka import KafkaUnavailable, Record, topics
 from sightline.kafka.reader import newest
@@ -169,7 +169,7 @@ def letters(model: Deployed, version: DeployedVersion, visible: Collection[str])
     }
 
 
-def _letters(topic: Topic) -> tuple[int, tuple[Summary, ...]]:
+def _letters(topic: Topic) -> tuple[int, tuple[LetterSummary, ...]]:
     with cluster_admin() as admin:
         count = admin.partitions(ASK_SECONDS).get(topic.name, 0)
         ends = admin.offsets([(topic.name, number) for number in range(count)], ASK_SECONDS)

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 
 from inference.deadletters.attempts import newest_attempts
 from inference.deadletters.content import ContentKind
-from inference.deadletters.letters import Letter, Place, Summary
+from inference.deadletters.letters import Letter, LetterSummary, Offset
 from inference.deadletters.reader import WINDOW, TopicReader, newest
 from inference.deadletters.retry import retry_each
 from inference.models import ModelVersion
@@ -88,7 +88,7 @@ class Command(BaseCommand):
             ).letters:
                 self.stdout.write(_json(version, letter) if as_json else _line(version, letter))
 
-    def retry(self, name: str, places: list[Place] | None, target_version: str | None) -> None:
+    def retry(self, name: str, places: list[Offset] | None, target_version: str | None) -> None:
         """Retry, and print how each letter did."""
         if "@" not in name:
             raise CommandError(f"Which version? Write {name}@VERSION.")
@@ -108,7 +108,7 @@ class Command(BaseCommand):
                     retried, failed = retried + outcome.succeeded, failed + (not outcome.succeeded)
                     returned += letter.why.attempt > 1
                     result = "retried" if outcome.succeeded else "failed"
-                    self.stdout.write(f"{letter.place}\t{result}\t{_plain(outcome.detail)}")
+                    self.stdout.write(f"{letter.offset}\t{result}\t{_plain(outcome.detail)}")
                     self.stdout.flush()
         self.stderr.write(
             f"{retried} retried, {failed} failed. {returned} of them had come back from a retry"
@@ -122,8 +122,8 @@ def _limit(text: str) -> int:
     return max(1, min(int(text), WINDOW))
 
 
-def _place(text: str) -> Place:
-    return Place.parse(text)
+def _place(text: str) -> Offset:
+    return Offset.parse(text)
 
 
 def _versions(name: str) -> QuerySet[ModelVersion]:
@@ -136,7 +136,7 @@ def _versions(name: str) -> QuerySet[ModelVersion]:
     return found
 
 
-def _chosen(reader: TopicReader, places: Iterable[Place]) -> Iterator[Letter]:
+def _chosen(reader: TopicReader, places: Iterable[Offset]) -> Iterator[Letter]:
     for place in places:
         record = reader.at(place)
         if record is None:
@@ -144,13 +144,13 @@ def _chosen(reader: TopicReader, places: Iterable[Place]) -> Iterator[Letter]:
         yield Letter.of(record)
 
 
-def _line(version: ModelVersion, letter: Summary) -> str:
+def _line(version: ModelVersion, letter: LetterSummary) -> str:
     why = letter.why
     origin = f"{why.topic} {why.partition}:{why.offset}"
     error = why.error.rpartition(".")[2]
     columns = (
         version.version,
-        str(letter.place),
+        str(letter.offset),
         f"{letter.at:%Y-%m-%dT%H:%M:%SZ}",
         str(why.attempt),
         error,
@@ -160,13 +160,13 @@ def _line(version: ModelVersion, letter: Summary) -> str:
     return "\t".join(columns)
 
 
-def _json(version: ModelVersion, letter: Summary) -> str:
+def _json(version: ModelVersion, letter: LetterSummary) -> str:
     why, content = letter.why, letter.content
     document = {
         "model": version.model.slug,
         "version": version.version,
-        "partition": letter.place.partition,
-        "offset": letter.place.offset,
+        "partition": letter.offset.partition,
+        "offset": letter.offset.offset,
         "timestamp": letter.timestamp,
         "attempt": why.attempt,
         "error": why.error,

@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from cameras.models import Camera
 from inference import runtimes
-from inference.deadletters.letters import Summary
+from inference.deadletters.letters import LetterSummary
 from inference.deadletters.reader import newest
 from inference.models import Model, ModelVersion
 from inference.runner.dead_letter import dead_letter, send_dead_letter
@@ -96,7 +96,7 @@ class Graveyard:
         assert self.producer.flush(5) == 0
         self.written += 1
 
-    def letters(self) -> tuple[Summary, ...]:
+    def letters(self) -> tuple[LetterSummary, ...]:
         """What is there, newest first."""
         return newest(topics.errors(self.model, self.version.version)).letters
 

@@ -4,7 +4,7 @@ import pytest
 
 from inference.deadletters.letters import (
     Letter,
-    Place,
+    Offset,
     grouped,
     shape_of,
 )
@@ -67,7 +67,7 @@ def test_letters_are_grouped_by_class_and_message_newest_first() -> None:
         ("RecordError", "a.RecordError", "line #", 2),
         ("RecordError", "b.RecordError", "line #", 1),
     ]
-    assert [item.place.offset for item in groups[1].letters] == [4, 2]
+    assert [item.offset.offset for item in groups[1].letters] == [4, 2]
 
 
 def test_headers_that_are_missing_or_wrong_do_not_matter() -> None:
@@ -98,6 +98,6 @@ def test_a_record_goes_back_without_what_made_it_a_dead_letter() -> None:
 @pytest.mark.parametrize("text", ["", "x", "-1", "1:", ":1", "1:2:3", "9" * 30, "1 ", "١"])
 def test_a_place_is_parsed_strictly(text: str) -> None:
     with pytest.raises(ValueError, match="no place"):
-        Place.parse(text)
-    assert Place.parse("12") == Place(0, 12)
-    assert str(Place.parse("3:12")) == "3:12"
+        Offset.parse(text)
+    assert Offset.parse("12") == Offset(0, 12)
+    assert str(Offset.parse("3:12")) == "3:12"

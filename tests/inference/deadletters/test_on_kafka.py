@@ -63,6 +63,6 @@ def test_letters_are_listed_and_retried(
     )
     with reading(topics.inputs("iris", "1")) as inputs:
         assert [record.value for record in inputs.wait(6)] == [b"0", b"1", b"3", b"4", b"6", b"7"]
-    assert admin_client.get(f"{pages}0/{letters[0].place.offset + 1}/").status_code == 404, (
+    assert admin_client.get(f"{pages}0/{letters[0].offset.offset + 1}/").status_code == 404, (
         "the mark of a transaction is no letter"
     )

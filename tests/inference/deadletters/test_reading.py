@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from inference.deadletters.letters import Place
+from inference.deadletters.letters import Offset
 from inference.deadletters.reader import TopicReader, letter_at, newest
 from sightline.kafka import Consumer, Record, topics
 from tests.inference.deadletters.conftest import Graveyard
@@ -30,7 +30,7 @@ def values(letters: object) -> list[int]:
 
 def test_there_are_none_before_the_topic_is_made(graveyard: Graveyard) -> None:
     assert graveyard.letters() == ()
-    assert letter_at(topics.errors("iris", "1"), Place(0, 0)) is None
+    assert letter_at(topics.errors("iris", "1"), Offset(0, 0)) is None
 
 
 def test_the_newest_come_first_and_older_ones_page_by_page(graveyard: Graveyard) -> None:
@@ -67,8 +67,8 @@ def test_forwards_goes_up_to_the_end_given(graveyard: Graveyard) -> None:
     assert [int(record.value or b"") for record in records] == [*range(10, 20), 30, 31, 32]
 
 
-@pytest.mark.parametrize("place", [Place(0, 3), Place(9, 0), Place(0, 10**17)])
-def test_a_place_where_nothing_lies_gives_nothing(graveyard: Graveyard, place: Place) -> None:
+@pytest.mark.parametrize("place", [Offset(0, 3), Offset(9, 0), Offset(0, 10**17)])
+def test_a_place_where_nothing_lies_gives_nothing(graveyard: Graveyard, place: Offset) -> None:
     write(graveyard, 3)
     assert letter_at(topics.errors("iris", "1"), place) is None
 
@@ -81,7 +81,7 @@ def test_gaps_and_a_topic_that_ends_early_are_no_reason_to_wait(
     # last record.
     monkeypatch.setattr(Consumer, "range", lambda *_: (0, 5))
     assert values(graveyard.letters()) == [2, 1, 0]
-    assert letter_at(topics.errors("iris", "1"), Place(0, 4)) is None
+    assert letter_at(topics.errors("iris", "1"), Offset(0, 4)) is None
 
 
 def test_a_letter_keeps_key_value_and_headers(graveyard: Graveyard) -> None:
@@ -95,7 +95,7 @@ def test_a_letter_keeps_key_value_and_headers(graveyard: Graveyard) -> None:
         (("trace", b"1"), ("trace", b"2")),
     )
     graveyard.bury(record, ValueError("odd"), attempt=3)
-    letter = letter_at(topics.errors("iris", "1"), Place(0, 0))
+    letter = letter_at(topics.errors("iris", "1"), Offset(0, 0))
     assert letter is not None
     assert (letter.record.key, letter.record.value) == (b"\xffkey", b"\x00value")
     assert letter.own_headers == record.headers
