@@ -8,8 +8,10 @@ import ast
 import inspect
 import json
 import re
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import Field, fields
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -302,3 +304,84 @@ def test_commands_exist(document: str) -> None:
     assert set(re.findall(r"\bmake ([a-z][a-z-]*)", shown)) <= targets
     assert set(re.findall(r"manage\.py ([a-z][a-z_]*)", shown)) <= {*get_commands(), "help"}
     assert roles <= ROLES.keys()
+
+
+FILE = re.compile(r"(?<![\w/.<])((?:[\w-]+/)*[\w-]+\.(?:py|js|mjs|sh|yaml|toml))\b(?![/\w])")
+MODULE = re.compile(r"\b((?:sightline|cameras|inference|streaming)(?:\.\w+)+)")
+CLASS = re.compile(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b")
+# Of other people, of a reader's own, or of what runs elsewhere.
+NOT_OURS = {"my_models.py", "darkness.py", "docker-compose.yml"}
+ABOUT_THE_CODE = ("docs/architecture.md", "docs/contributing.md")
+
+
+@pytest.fixture(scope="module")
+def files() -> list[str]:
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"],
+        cwd=HOME,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [f"/{name}" for name in listed.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_files_that_are_named_exist(document: str, files: list[str]) -> None:
+    named = set(FILE.findall(code(read(document)))) - NOT_OURS
+
+    assert not {name for name in named if not any(file.endswith(f"/{name}") for file in files)}
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_folders_that_are_named_exist(document: str) -> None:
+    pattern = r"`((?:platform|cameras|inference|streaming|tests|templates|k8s)/(?:[\w-]+/)*)`"
+
+    assert not {name for name in re.findall(pattern, read(document)) if not (HOME / name).is_dir()}
+
+
+@pytest.mark.parametrize("document", ABOUT_THE_CODE)
+def test_modules_that_are_named_exist(document: str) -> None:
+    shown = code(read(document))
+    named = {name for name in MODULE.findall(shown) if not is_topic_or_group(name)}
+
+    assert not {name for name in named if not resolves(name)}
+
+
+@pytest.mark.parametrize("document", ABOUT_THE_CODE)
+def test_classes_that_are_named_exist(document: str) -> None:
+    ours = {
+        node.name
+        for app in ("platform", "cameras", "inference", "streaming")
+        for path in (HOME / app).rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ClassDef)
+    }
+    named = {name for span in spans(read(document)) for name in CLASS.findall(span)}
+
+    assert named <= ours
+
+
+def spans(document: str) -> list[str]:
+    """What stands between back-ticks, without code blocks."""
+    return re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", document, flags=re.DOTALL))
+
+
+def is_topic_or_group(name: str) -> bool:
+    """Topics and groups begin with the prefix, which is ``sightline`` by default."""
+    kinds = r"cameras|models|status|assignments|infer|records|capture|imprint|viewer|events|audit"
+    return bool(re.match(rf"sightline\.({kinds})\b", name))
+
+
+def resolves(name: str) -> bool:
+    """Whether a dotted name is a module, or something in one."""
+    for length in range(len(name.split(".")), 0, -1):
+        module, rest = name.split(".")[:length], name.split(".")[length:]
+        try:
+            found: Any = import_module(".".join(module))
+        except ModuleNotFoundError:
+            continue
+        for part in rest:
+            found = getattr(found, part, None)
+        return found is not None
+    return False
