@@ -4,6 +4,7 @@ VENV := .venv
 # Of the tests. Most of them wait for a process or a network: three keep two cores busy.
 TEST_PROCESSES ?= 3
 BIN := $(VENV)/bin
+BROWSER := streaming/static/sightline/js tests/js
 # With byte code on disk, each of the many processes of the tests compiles nothing.
 unexport PYTHONDONTWRITEBYTECODE
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -20,7 +21,7 @@ run: $(VENV)/.run ## install what is missing, start everything on this machine, 
 test: $(VENV)/.dev ## install what the tests need, run all of them
 	@sh scripts/install-test-system.sh
 	@$(BIN)/python -m tests.servers.models.venvs
-	node --test tests/js/*.test.mjs
+	node --test $$(find tests/js -name "*.test.mjs")
 	$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-fast: $(VENV)/.dev ## only the tests that start no processes
@@ -38,19 +39,23 @@ test-cluster: $(VENV)/.dev ## build Kubernetes from source, start a cluster of o
 	@sh scripts/install-test-system.sh cluster
 	$(BIN)/python -m pytest -n0 -m cluster -o log_cli=true -o log_cli_level=INFO tests/cluster $(PYTEST_ARGS)
 
-check: $(VENV)/.dev build/typing/sightline ## style, types, migrations, deployment settings
+check: $(VENV)/.dev node_modules/.installed build/typing/sightline ## style, types (the browser's code too), migrations, deployment settings
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy build/typing/sightline cameras inference streaming tests benchmarks scripts
+	node_modules/.bin/prettier --check --log-level warn $(BROWSER)
+	node_modules/.bin/eslint $(BROWSER)
+	node_modules/.bin/tsc -p .
 	DATA_DIR=build/check $(BIN)/python manage.py makemigrations --check --dry-run
 	DATA_DIR=build/check HTTPS=1 $(BIN)/python manage.py check --deploy --fail-level WARNING
 
 measure: $(VENV)/.dev ## measure the shape of the code: folders, names, functions, the doors that a frame passes
 	@$(BIN)/python scripts/measure.py --doors
 
-format: $(VENV)/.dev ## put the code into shape
+format: $(VENV)/.dev node_modules/.installed ## put the code into shape
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	node_modules/.bin/prettier --write --log-level warn $(BROWSER)
 
 bench: $(VENV)/.dev ## measure frame age, throughput, cost per viewer and recovery, and print them
 	$(BIN)/python -m benchmarks.age
@@ -81,7 +86,7 @@ lock: $(VENV)/.dev ## write requirements.lock and requirements-dev.lock from the
 	$(BIN)/uv pip compile --quiet --universal --no-header --no-annotate requirements-dev.txt -o requirements-dev.lock
 
 clean: ## remove what was built; data/ stays
-	rm -rf $(VENV) .cache build .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) node_modules .cache build .mypy_cache .ruff_cache .pytest_cache
 
 # mypy knows platform/ by the name that it is imported under.
 build/typing/sightline:
@@ -93,6 +98,11 @@ $(VENV)/bin/uv:
 	@echo "Installing into $(VENV) …"
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/pip install --quiet --disable-pip-version-check uv
+
+# They look at the browser's code; neither the pages nor a container needs them.
+node_modules/.installed: package-lock.json
+	@npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
 
 $(VENV)/.run: requirements.lock | $(VENV)/bin/uv
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock

@@ -260,7 +260,7 @@ def test_every_state_is_in_the_cameras() -> None:
 
 
 def test_the_cameras_use_the_words_of_the_wall() -> None:
-    states = read("streaming/static/sightline/js/states.js").split("const SILENT")[0]
+    states = read("streaming/static/sightline/js/tile/states.js").split("const SILENT")[0]
     hints = re.findall(r'hint: "(.+)"', states)
 
     assert len(hints) >= len(CameraState) - 2  # live and degraded need none

@@ -225,7 +225,7 @@ class DeploymentAdmin(admin.ModelAdmin[Deployment]):
     )
 
     class Media:
-        js = (forms.Script("sightline/js/admin/deploymentform.js", type="module"),)
+        js = (forms.Script("sightline/js/admin/deployment-form.js", type="module"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Deployment]:
         return super().get_queryset(request).prefetch_related("cameras")

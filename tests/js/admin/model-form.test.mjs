@@ -1,16 +1,35 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { captionPlace } from "../../streaming/static/sightline/js/admin/boxes.js";
-import { partsShown, rowShown, takes } from "../../streaming/static/sightline/js/admin/parts.js";
-import { shapeText } from "../../streaming/static/sightline/js/admin/tensors.js";
+import { captionPlace } from "../../../streaming/static/sightline/js/admin/boxes.js";
+import { partsShown, rowShown, takes } from "../../../streaming/static/sightline/js/admin/parts.js";
+import { shapeText } from "../../../streaming/static/sightline/js/admin/tensors.js";
 
-const onnx = { runtime: "onnx", kind: { takes: ["pictures", "records"], tensors: true, files: true }, adapter: "yolo", mode: "fields" };
-const qr = { runtime: "builtin-qr", kind: { takes: ["pictures"], tensors: false, files: false }, adapter: "yolo", mode: "fields" };
-const named = (choice) => Object.entries(partsShown(choice)).flatMap(([name, shown]) => (shown ? [name] : []));
+const onnx = {
+  runtime: "onnx",
+  kind: { takes: ["pictures", "records"], tensors: true, files: true },
+  adapter: "yolo",
+  mode: "fields",
+};
+const qr = {
+  runtime: "builtin-qr",
+  kind: { takes: ["pictures"], tensors: false, files: false },
+  adapter: "yolo",
+  mode: "fields",
+};
+const named = (choice) =>
+  Object.entries(partsShown(choice)).flatMap(([name, shown]) => (shown ? [name] : []));
 
 test("a file that sees pictures has the sections of pictures", () => {
-  assert.deepEqual(named({ ...onnx, sees: "pictures" }), ["file", "describe", "input", "output", "run-pictures", "run-batch", "try-pictures"]);
+  assert.deepEqual(named({ ...onnx, sees: "pictures" }), [
+    "file",
+    "describe",
+    "input",
+    "output",
+    "run-pictures",
+    "run-batch",
+    "try-pictures",
+  ]);
 });
 
 test("a file that sees records has those of records", () => {
@@ -26,7 +45,11 @@ test("a file that sees records has those of records", () => {
 });
 
 test("a built-in model has no tensors to describe", () => {
-  assert.deepEqual(named({ ...qr, sees: "pictures" }), ["run-pictures", "run-batch", "try-pictures"]);
+  assert.deepEqual(named({ ...qr, sees: "pictures" }), [
+    "run-pictures",
+    "run-batch",
+    "try-pictures",
+  ]);
 });
 
 test("an option is shown for its runtimes, or for its adapter", () => {
@@ -37,7 +60,11 @@ test("an option is shown for its runtimes, or for its adapter", () => {
 });
 
 test("a Python class says itself what it takes", () => {
-  const python = { runtime: "python", kind: { takes: ["pictures", "records"] }, pythonModel: "iris" };
+  const python = {
+    runtime: "python",
+    kind: { takes: ["pictures", "records"] },
+    pythonModel: "iris",
+  };
   assert.deepEqual(takes(python, { iris: { takes: ["records"] } }), ["records"]);
   assert.deepEqual(takes(python, {}), ["pictures", "records"]);
 });

@@ -7,7 +7,7 @@ import {
   iou,
   sameObjects,
   sharedObjects,
-} from "../../streaming/static/sightline/js/compare.js";
+} from "../../../streaming/static/sightline/js/camera/compare.js";
 
 const seen = (label, box, text = null) => ({ label, score: 0.9, box, text });
 const LEFT = [0.1, 0.1, 0.3, 0.3];
@@ -53,7 +53,8 @@ test("an object that three models see is one chip, which says whether they agree
 
 test("texts that both have read must be the same, too", () => {
   const codes = (first, second) =>
-    sharedObjects([says("a", [seen("qr", LEFT, first)]), says("b", [seen("qr", LEFT, second)])])[0].agreed;
+    sharedObjects([says("a", [seen("qr", LEFT, first)]), says("b", [seen("qr", LEFT, second)])])[0]
+      .agreed;
   assert.equal(codes("P-1", "P-1"), true);
   assert.equal(codes("P-1", null), true);
   assert.equal(codes("P-1", "P-2"), false);
@@ -65,10 +66,15 @@ test("agreement is counted once a frame, whichever model comes first, and from b
     const frame = nextFrame();
     const live = says("qr", [seen("qr", LEFT), seen("qr", RIGHT)], frame);
     const shadow = says("qr", [seen(round % 4 ? "qr" : "box", NEARLY_LEFT)], frame, "2");
-    for (const prediction of round % 2 ? [live, shadow] : [shadow, live]) agreement.add(prediction, round * 100);
+    for (const prediction of round % 2 ? [live, shadow] : [shadow, live])
+      agreement.add(prediction, round * 100);
   }
-  assert.deepEqual(agreement.of("qr@2", 2000), [{ key: "qr@1", both: 20, agreed: 15, missed: 20, added: 0 }]);
-  assert.deepEqual(agreement.of("qr@1", 2000), [{ key: "qr@2", both: 20, agreed: 15, missed: 0, added: 20 }]);
+  assert.deepEqual(agreement.of("qr@2", 2000), [
+    { key: "qr@1", both: 20, agreed: 15, missed: 20, added: 0 },
+  ]);
+  assert.deepEqual(agreement.of("qr@1", 2000), [
+    { key: "qr@2", both: 20, agreed: 15, missed: 0, added: 20 },
+  ]);
 });
 
 test("agreement is forgotten after five minutes, and little of it is not told", () => {
@@ -103,10 +109,16 @@ test("the chips are those of the frame on which most models have spoken", () => 
 test("agreement is put into words", () => {
   const common = { key: "qr@1", both: 1204, agreed: 1168, missed: 12, added: 0 };
   assert.equal(agreementWords(common, false), "agrees with qr 1 on 97.0 % of 1,204 objects");
-  assert.equal(agreementWords(common, true), "agrees with qr 1 on 97.0 % of 1,204 objects, misses 12");
+  assert.equal(
+    agreementWords(common, true),
+    "agrees with qr 1 on 97.0 % of 1,204 objects, misses 12",
+  );
   assert.match(
     agreementWords({ ...common, agreed: 1204, added: 3 }, true),
     /on 100 % of 1,204 objects, misses 12, sees 3 more$/,
   );
-  assert.match(agreementWords({ ...common, both: 100_000, agreed: 99_999 }, false), /on 99\.9 % of/);
+  assert.match(
+    agreementWords({ ...common, both: 100_000, agreed: 99_999 }, false),
+    /on 99\.9 % of/,
+  );
 });

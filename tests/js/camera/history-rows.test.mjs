@@ -7,8 +7,14 @@ import {
   labelSeries,
   rateSeries,
   skippedShare,
-} from "../../streaming/static/sightline/js/camerahistory.js";
-import { lonely, momentWords, summary, tableRows, timeMarks } from "../../streaming/static/sightline/js/chartwords.js";
+} from "../../../streaming/static/sightline/js/camera/history-rows.js";
+import {
+  lonely,
+  momentWords,
+  summary,
+  tableRows,
+  timeMarks,
+} from "../../../streaming/static/sightline/js/charts/words.js";
 
 const START = Date.UTC(2026, 10, 20, 14, 0, 0);
 const at = [0, 1, 2, 3].map((step) => START + step * 10_000);
@@ -24,11 +30,20 @@ const model = (name, version, rest) => ({
   labels: { qr: [20, 30, null, 10] },
   ...rest,
 });
-const history = (...models) => ({ camera: "gate", step: 10, at, capture: { fps: [10, 10, null, 10] }, models });
+const history = (...models) => ({
+  camera: "gate",
+  step: 10,
+  at,
+  capture: { fps: [10, 10, null, 10] },
+  models,
+});
 const none = () => false;
 
 test("the rate has the camera and each model that was there", () => {
-  const lines = rateSeries(history(model("qr", "1"), model("old", "1", { predicted: [null, null, null, null] })), none);
+  const lines = rateSeries(
+    history(model("qr", "1"), model("old", "1", { predicted: [null, null, null, null] })),
+    none,
+  );
   assert.deepEqual(
     lines.map(({ label }) => label),
     ["camera", "qr 1"],
@@ -54,8 +69,13 @@ test("labels are counted a minute, over live models, the rare ones together", ()
     lines.map(({ label, values }) => [label, values]),
     [["qr", [120, 180, null, 60]]],
   );
-  const many = Object.fromEntries([..."abcdefgh"].map((label, index) => [label, [index, 0, null, 0]]));
-  const ranked = labelSeries(history(model("m", "1", { labels: { ...many, other: [1, 1, null, 1] } })), none);
+  const many = Object.fromEntries(
+    [..."abcdefgh"].map((label, index) => [label, [index, 0, null, 0]]),
+  );
+  const ranked = labelSeries(
+    history(model("m", "1", { labels: { ...many, other: [1, 1, null, 1] } })),
+    none,
+  );
   assert.deepEqual(
     ranked.map(({ label }) => label),
     ["h", "g", "f", "e", "d", "c", "other"],
@@ -100,7 +120,10 @@ test("a chart is told in a sentence for each line", () => {
   );
   assert.match(words, /web: nothing reported\.$/);
   assert.equal(summary("Age", [], [], ms), "Age: nothing reported yet.");
-  assert.match(momentWords(at, [{ label: "model", values: [20, 30, null, 25] }], 2, ms), /:00:20: model –$/);
+  assert.match(
+    momentWords(at, [{ label: "model", values: [20, 30, null, 25] }], 2, ms),
+    /:00:20: model –$/,
+  );
 });
 
 test("a table has the newest moment first and no more rows than fit", () => {

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { leftWords, linkText } from "../../streaming/static/sightline/js/linkwords.js";
-import { snapshotName } from "../../streaming/static/sightline/js/snapshot.js";
+import { leftWords, linkText } from "../../../streaming/static/sightline/js/camera/link-words.js";
+import { snapshotName } from "../../../streaming/static/sightline/js/camera/snapshot.js";
 
 test("a link for a page is markup that a name cannot break", () => {
   assert.equal(linkText("vlc", "http://x/s?a=1&key=2", "Gate"), "http://x/s?a=1&key=2");

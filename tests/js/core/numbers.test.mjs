@@ -2,26 +2,38 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { backoff } from "../../streaming/static/sightline/js/backoff.js";
-import { ServerClock } from "../../streaming/static/sightline/js/clock.js";
-import { PALETTE, colourOf } from "../../streaming/static/sightline/js/colours.js";
-import { gridFor } from "../../streaming/static/sightline/js/grid.js";
-import { moveIn } from "../../streaming/static/sightline/js/move.js";
-import { Sightings } from "../../streaming/static/sightline/js/sightings.js";
-import { Window, quantile } from "../../streaming/static/sightline/js/stats.js";
-import { watchWidth } from "../../streaming/static/sightline/js/widths.js";
+import { backoff } from "../../../streaming/static/sightline/js/core/backoff.js";
+import { ServerClock } from "../../../streaming/static/sightline/js/core/clock.js";
+import { PALETTE, colourOf } from "../../../streaming/static/sightline/js/core/colours.js";
+import { gridFor } from "../../../streaming/static/sightline/js/wall/grid.js";
+import { moveIn } from "../../../streaming/static/sightline/js/wall/move.js";
+import { Sightings } from "../../../streaming/static/sightline/js/tile/sightings.js";
+import { Window, quantile } from "../../../streaming/static/sightline/js/core/stats.js";
+import { watchWidth } from "../../../streaming/static/sightline/js/tile/widths.js";
 
 test("a word has the colour that the imprinted stream gives it", () => {
-  const colours = JSON.parse(readFileSync(new URL("colours.json", import.meta.url)));
+  const colours = JSON.parse(readFileSync(new URL("../colours.json", import.meta.url)));
   for (const [word, colour] of Object.entries(colours)) assert.equal(colourOf(word), colour, word);
 });
 
 test("a word keeps its colour, and common labels do not share one", () => {
   assert.equal(colourOf("face"), colourOf("Faces"));
   assert.equal(colourOf("people"), colourOf("person"));
-  const common = ["qr", "face", "person", "motion", "car", "cup", "cat", "dog", "truck", "bicycle"].map(colourOf);
+  const common = [
+    "qr",
+    "face",
+    "person",
+    "motion",
+    "car",
+    "cup",
+    "cat",
+    "dog",
+    "truck",
+    "bicycle",
+  ].map(colourOf);
   assert.equal(new Set(common).size, common.length);
-  for (const word of ["", "Ω", "a very long label ".repeat(20)]) assert.ok(PALETTE.includes(colourOf(word)));
+  for (const word of ["", "Ω", "a very long label ".repeat(20)])
+    assert.ok(PALETTE.includes(colourOf(word)));
 });
 
 test("the clock difference is that of the shortest round trip", () => {
@@ -59,9 +71,18 @@ const wide = (count) => Array(count).fill(16 / 9);
 
 test("all cameras are in sight, as large as they can be", () => {
   const columns = (count, room = desk) => gridFor("auto", wide(count), room).columns;
-  assert.deepEqual([1, 2, 4, 6, 9, 36].map((count) => columns(count)), [1, 2, 2, 3, 3, 6]);
-  assert.deepEqual([1, 3, 10].map((count) => columns(count, phone)), [1, 1, 2]);
-  assert.deepEqual([9, 64].map((count) => columns(count, { width: 3800, height: 1990, gap: 12 })), [3, 8]);
+  assert.deepEqual(
+    [1, 2, 4, 6, 9, 36].map((count) => columns(count)),
+    [1, 2, 2, 3, 3, 6],
+  );
+  assert.deepEqual(
+    [1, 3, 10].map((count) => columns(count, phone)),
+    [1, 1, 2],
+  );
+  assert.deepEqual(
+    [9, 64].map((count) => columns(count, { width: 3800, height: 1990, gap: 12 })),
+    [3, 8],
+  );
 });
 
 test("no wall is higher than its room while its tiles can be 160 pixels wide", () => {

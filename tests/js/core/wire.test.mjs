@@ -7,7 +7,7 @@ import {
   parseFrame,
   parsePrediction,
   parseStatus,
-} from "../../streaming/static/sightline/js/wire.js";
+} from "../../../streaming/static/sightline/js/core/wire.js";
 
 function message(header, body) {
   const head = new TextEncoder().encode(JSON.stringify(header));
@@ -31,7 +31,9 @@ test("a frame message that lies about its length is refused", () => {
 
 test("frame and prediction of one frame have the same key, at nanoseconds too", () => {
   const frame = JSON.parse('{"seq": 3, "captured_at": 1763622000123456789}');
-  const { frame: predicted } = parsePrediction(JSON.parse('{"frame": {"seq": 3, "captured_at": 1763622000123456789}}'));
+  const { frame: predicted } = parsePrediction(
+    JSON.parse('{"frame": {"seq": 3, "captured_at": 1763622000123456789}}'),
+  );
   assert.equal(frameKey(frame), frameKey(predicted));
 });
 
@@ -48,7 +50,12 @@ test("a prediction full of nonsense becomes a harmless one", () => {
     predictions: [{ label: { a: 1 }, score: "high" }, null],
   });
   assert.equal(prediction.role, "live");
-  assert.deepEqual(prediction.detections[0], { label: "[object Object]", score: 0, box: null, text: null });
+  assert.deepEqual(prediction.detections[0], {
+    label: "[object Object]",
+    score: 0,
+    box: null,
+    text: null,
+  });
   assert.equal(prediction.detections[1].label, "");
   assert.deepEqual(parsePrediction({ predictions: "x" }).detections, []);
 });

@@ -1,11 +1,29 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { caption, formatAge, formatAgo, formatSize, formatSpan } from "../../streaming/static/sightline/js/format.js";
-import { matches } from "../../streaming/static/sightline/js/words.js";
-import { describe, kindOf, showsNothingNew, stateWords } from "../../streaming/static/sightline/js/states.js";
+import {
+  caption,
+  formatAge,
+  formatAgo,
+  formatSize,
+  formatSpan,
+} from "../../../streaming/static/sightline/js/core/format.js";
+import { matches } from "../../../streaming/static/sightline/js/core/words.js";
+import {
+  describe,
+  kindOf,
+  showsNothingNew,
+  stateWords,
+} from "../../../streaming/static/sightline/js/tile/states.js";
 
-const facts = { state: "live", since: 1000, detail: "", connected: true, painted: 99_900, watched: 50_000 };
+const facts = {
+  state: "live",
+  since: 1000,
+  detail: "",
+  connected: true,
+  painted: 99_900,
+  watched: 50_000,
+};
 
 test("ages and spans are read at a glance", () => {
   assert.deepEqual([62.4, 999, 1400, 12_000].map(formatAge), ["62 ms", "999 ms", "1.4 s", "12 s"]);
@@ -62,7 +80,10 @@ test("each state has a title, what happened and what to check", () => {
     assert.ok(truth.title && truth.detail && truth.hint && !truth.alive, state);
     assert.equal(truth.state, state);
   }
-  assert.equal(describe({ ...facts, state: "stalled", since: 88_000 }, 100_000).title, "Stalled for 12 s");
+  assert.equal(
+    describe({ ...facts, state: "stalled", since: 88_000 }, 100_000).title,
+    "Stalled for 12 s",
+  );
   assert.equal(describe({ ...facts, connected: false }, 100_000).state, "offline");
 });
 
@@ -76,9 +97,14 @@ test("the server's own sentence is preferred, and a state from the future is sti
 });
 
 test("a frozen or black camera is greyed although its pictures keep coming", () => {
-  const [frozen, black] = ["frozen", "black"].map((state) => describe({ ...facts, state, since: 88_000 }, 100_000));
+  const [frozen, black] = ["frozen", "black"].map((state) =>
+    describe({ ...facts, state, since: 88_000 }, 100_000),
+  );
   assert.deepEqual([frozen.title, black.title], ["Frozen for 12 s", "Black picture for 12 s"]);
-  assert.deepEqual([frozen.alive, black.alive, frozen.kind, black.kind], [false, false, "warn", "warn"]);
+  assert.deepEqual(
+    [frozen.alive, black.alive, frozen.kind, black.kind],
+    [false, false, "warn", "warn"],
+  );
   assert.ok(showsNothingNew("frozen") && showsNothingNew("black") && !showsNothingNew("stalled"));
   assert.equal(stateWords("Gate", "live", frozen).title, "Gate froze");
 });
@@ -88,7 +114,10 @@ test("being live is news only after trouble", () => {
   assert.equal(stateWords("Gate", undefined, live), null);
   assert.equal(stateWords("Gate", "connecting", live), null);
   assert.equal(stateWords("Gate", "stalled", live).title, "Gate is live again");
-  assert.equal(stateWords("Gate", "live", describe({ ...facts, state: "stalled" }, 100_000)).title, "Gate stalled");
+  assert.equal(
+    stateWords("Gate", "live", describe({ ...facts, state: "stalled" }, 100_000)).title,
+    "Gate stalled",
+  );
 });
 
 test("a camera is found by parts of its name, whatever the case and the accents", () => {

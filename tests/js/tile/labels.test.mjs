@@ -1,7 +1,11 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { cropFor, fitPicture, placeLabels } from "../../streaming/static/sightline/js/labels.js";
+import {
+  cropFor,
+  fitPicture,
+  placeLabels,
+} from "../../../streaming/static/sightline/js/tile/labels.js";
 
 const bounds = { x: 0, y: 0, w: 400, h: 200 };
 const size = { w: 80, h: 16 };
@@ -24,7 +28,8 @@ test("a label goes inside its box when it does not fit above", () => {
 test("a label is never clipped by the picture", () => {
   const boxes = [];
   for (let x = 0; x < 400; x += 37)
-    for (let y = 0; y < 200; y += 13) boxes.push({ x, y, w: 400 - x, h: 200 - y }, { x, y, w: 4, h: 3 });
+    for (let y = 0; y < 200; y += 13)
+      boxes.push({ x, y, w: 400 - x, h: 200 - y }, { x, y, w: 4, h: 3 });
   for (const rect of placeLabels(
     boxes.map((box) => ({ box, size })),
     bounds,
@@ -42,7 +47,10 @@ const overlap = (a, b) => a.x < b.x + b.w && b.x < a.x + a.w && a.y < b.y + b.h 
 
 test("labels of objects that stand in a row cover neither each other nor the objects", () => {
   const boxes = [10, 60, 110, 160].map((x) => ({ x, y: 80, w: 40, h: 40 }));
-  const labels = placeLabels(boxes.map((box) => ({ box, size })), bounds);
+  const labels = placeLabels(
+    boxes.map((box) => ({ box, size })),
+    bounds,
+  );
   for (const [index, label] of labels.entries()) {
     assert.ok(isInside(label));
     for (const other of labels.slice(index + 1)) assert.ok(!overlap(label, other), "two labels");
@@ -55,14 +63,23 @@ test("a label at the picture's edge leaves a neighbour free", () => {
     { x: 340, y: 60, w: 60, h: 40 },
     { x: 300, y: 40, w: 36, h: 36 },
   ];
-  const [label] = placeLabels(boxes.map((box) => ({ box, size })), bounds);
+  const [label] = placeLabels(
+    boxes.map((box) => ({ box, size })),
+    bounds,
+  );
   assert.ok(isInside(label) && !overlap(label, boxes[1]));
 });
 
 test("a large box around others does not chase their labels away", () => {
   const around = { x: 0, y: 20, w: 400, h: 170 };
   const boxes = [around, { x: 100, y: 100, w: 40, h: 40 }];
-  assert.deepEqual(placeLabels(boxes.map((box) => ({ box, size })), bounds)[1], { x: 100, y: 84, ...size });
+  assert.deepEqual(
+    placeLabels(
+      boxes.map((box) => ({ box, size })),
+      bounds,
+    )[1],
+    { x: 100, y: 84, ...size },
+  );
 });
 
 test("a picture keeps its shape on the canvas", () => {
@@ -72,7 +89,9 @@ test("a picture keeps its shape on the canvas", () => {
 test("a thumbnail shows the box within the picture and in the right shape", () => {
   for (const box of [[0, 0, 0.1, 0.1], [0.9, 0.8, 1, 1], [0.4, 0.1, 0.5, 0.9], null]) {
     const crop = cropFor(box, 640, 480, 1.5);
-    assert.ok(crop.x >= 0 && crop.y >= 0 && crop.x + crop.w <= 640.001 && crop.y + crop.h <= 480.001);
+    assert.ok(
+      crop.x >= 0 && crop.y >= 0 && crop.x + crop.w <= 640.001 && crop.y + crop.h <= 480.001,
+    );
     assert.ok(Math.abs(crop.w / crop.h - 1.5) < 1e-6);
   }
 });

@@ -1,7 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { ACTIVE_MS, FrameMatcher, HELD_MAX, HOLD_MS } from "../../streaming/static/sightline/js/matching.js";
+import {
+  ACTIVE_MS,
+  FrameMatcher,
+  HELD_MAX,
+  HOLD_MS,
+} from "../../../streaming/static/sightline/js/tile/matching.js";
 
 const frame = (seq) => ({ seq, captured_at: 1_000_000 + seq });
 const prediction = (seq, model = "qr", role = "live") => ({

@@ -1,9 +1,13 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Cycle } from "../../streaming/static/sightline/js/cycle.js";
-import { filtersOf } from "../../streaming/static/sightline/js/filters.js";
-import { differs, fieldsOf, preferencesOf } from "../../streaming/static/sightline/js/layouts.js";
+import { Cycle } from "../../../streaming/static/sightline/js/wall/cycle.js";
+import { filtersOf } from "../../../streaming/static/sightline/js/core/filters.js";
+import {
+  differs,
+  fieldsOf,
+  preferencesOf,
+} from "../../../streaming/static/sightline/js/wall/layouts.js";
 import {
   chooseCameras,
   moveTo,
@@ -11,10 +15,15 @@ import {
   pageOf,
   tilesPerPage,
   wrapPage,
-} from "../../streaming/static/sightline/js/pages.js";
-import { Wants } from "../../streaming/static/sightline/js/wants.js";
+} from "../../../streaming/static/sightline/js/wall/pages.js";
+import { Wants } from "../../../streaming/static/sightline/js/core/wants.js";
 
-const camera = (name, groups = [], included = true) => ({ name, camera: name.toLowerCase(), groups, included });
+const camera = (name, groups = [], included = true) => ({
+  name,
+  camera: name.toLowerCase(),
+  groups,
+  included,
+});
 const cameras = [
   camera("Gate", ["dock"]),
   camera("Hall", ["office"]),
@@ -37,9 +46,15 @@ test("a search that finds nothing here finds it elsewhere, and says so", () => {
 
 test("pages have the chosen number of tiles, 64 at most", () => {
   assert.deepEqual(["auto", 4, "9", 200, 0, -3, "x"].map(tilesPerPage), [64, 4, 9, 64, 64, 1, 64]);
-  assert.deepEqual([0, 1, 4, 5].map((count) => pageCount(count, 4)), [1, 1, 1, 2]);
+  assert.deepEqual(
+    [0, 1, 4, 5].map((count) => pageCount(count, 4)),
+    [1, 1, 1, 2],
+  );
   assert.deepEqual(pageOf([1, 2, 3, 4, 5], 1, 4), [5]);
-  assert.deepEqual([-1, 0, 3, 7].map((page) => wrapPage(page, 3)), [2, 0, 0, 1]);
+  assert.deepEqual(
+    [-1, 0, 3, 7].map((page) => wrapPage(page, 3)),
+    [2, 0, 0, 1],
+  );
 });
 
 test("a tile takes the place of another, forward and back", () => {
@@ -85,7 +100,15 @@ test("filters let through what is certain enough and not hidden", () => {
 });
 
 test("a layout that is open and unchanged differs in nothing", () => {
-  const drawn = { boxes: true, labels: false, scores: true, mode: "live", threshold: 40, hiddenModels: ["qr@1"], hiddenLabels: [] };
+  const drawn = {
+    boxes: true,
+    labels: false,
+    scores: true,
+    mode: "live",
+    threshold: 40,
+    hiddenModels: ["qr@1"],
+    hiddenLabels: [],
+  };
   const layout = { group: "dock", columns: 0, tiles: 9, cycle: 20, drawn };
   const view = preferencesOf(layout);
   assert.deepEqual([view.columns, view.tiles, view.cycle, view.threshold], ["auto", 9, 20, 40]);
@@ -97,17 +120,30 @@ test("a layout that is open and unchanged differs in nothing", () => {
 
 test("what a layout does not say is as the viewer has it", () => {
   const layout = { group: null, columns: 2, tiles: 0, cycle: 0, drawn: { boxes: false } };
-  const view = { boxes: false, labels: true, scores: false, mode: "synced", threshold: 0, hiddenModels: [], hiddenLabels: [], ...preferencesOf(layout) };
+  const view = {
+    boxes: false,
+    labels: true,
+    scores: false,
+    mode: "synced",
+    threshold: 0,
+    hiddenModels: [],
+    hiddenLabels: [],
+    ...preferencesOf(layout),
+  };
   assert.ok(!differs(layout, fieldsOf(view, "")));
 });
 
 test("a page of tiles is asked for in one message, and left in one", () => {
   const wants = new Wants();
   wants.follow(["a", "b", "c"]);
-  assert.deepEqual(wants.takeChanges(), [{ type: "watch", fps: 0, width: 640, cameras: ["a", "b", "c"] }]);
+  assert.deepEqual(wants.takeChanges(), [
+    { type: "watch", fps: 0, width: 640, cameras: ["a", "b", "c"] },
+  ]);
   wants.watch("a", 10, 320);
   wants.watch("b", 10, 320);
-  assert.deepEqual(wants.takeChanges(), [{ type: "watch", fps: 10, width: 320, cameras: ["a", "b"] }]);
+  assert.deepEqual(wants.takeChanges(), [
+    { type: "watch", fps: 10, width: 320, cameras: ["a", "b"] },
+  ]);
   wants.unwatch("a");
   wants.watch("c", 10, 320);
   assert.deepEqual(wants.takeChanges(), [
@@ -115,7 +151,13 @@ test("a page of tiles is asked for in one message, and left in one", () => {
     { type: "watch", fps: 10, width: 320, cameras: ["c"] },
   ]);
   assert.deepEqual(wants.takeChanges(), []);
-  assert.deepEqual(wants.takeAll().map(({ fps, cameras: asked }) => [fps, asked.length]), [[10, 2], [0, 1]]);
+  assert.deepEqual(
+    wants.takeAll().map(({ fps, cameras: asked }) => [fps, asked.length]),
+    [
+      [10, 2],
+      [0, 1],
+    ],
+  );
 });
 
 test("what is not followed is left", () => {
@@ -131,5 +173,8 @@ test("what is not followed is left", () => {
 test("very many cameras are asked for in several messages", () => {
   const wants = new Wants();
   wants.follow(Array.from({ length: 1000 }, (_, index) => `c${index}`));
-  assert.deepEqual(wants.takeAll().map(({ cameras: part }) => part.length), [512, 488]);
+  assert.deepEqual(
+    wants.takeAll().map(({ cameras: part }) => part.length),
+    [512, 488],
+  );
 });

@@ -1,11 +1,14 @@
 /** A picture with the boxes of predictions over it. */
 
-import { colourOf } from "../colours.js";
-import { element } from "../dom.js";
+import { colourOf } from "../core/colours.js";
+import { element } from "../core/dom.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 
-/** @returns {HTMLElement} the picture at `source`, a rectangle for each prediction that has a box, and its label */
+/**
+ * @returns {HTMLElement} the picture at `source`, a rectangle for each prediction that has a box,
+ * and its label
+ */
 export function drawn(source, predictions) {
   const boxed = predictions.filter((item) => item.box);
   const svg = document.createElementNS(SVG, "svg");

@@ -1,13 +1,18 @@
 /** "Read from the model": its inputs and outputs, and what follows from them for the form. */
 
-import { element } from "../dom.js";
+import { element } from "../core/dom.js";
 import { tensorTable } from "./tensors.js";
 
 export function describeButton(page, refresh) {
   const button = page.root.querySelector('[data-action="describe"]');
   button.addEventListener("click", () => describe(page, button, refresh));
   page.form.elements[page.name("o-python-model")]?.addEventListener("change", () => {
-    if (page.choice.runtime === "python" && page.choice.pythonModel && page.choice.sees === "records") describe(page, button, refresh);
+    if (
+      page.choice.runtime === "python" &&
+      page.choice.pythonModel &&
+      page.choice.sees === "records"
+    )
+      describe(page, button, refresh);
   });
 }
 
@@ -25,8 +30,25 @@ async function describe(page, button, refresh) {
   refresh();
   const { inputs, outputs } = answer.tensors;
   const notes = answer.notes.map((note) => element("p", { class: "mf-warn" }, note));
-  const labels = answer.labels ? [element("p", { class: "help" }, `The model brings the names of its ${answer.labels} classes.`)] : [];
+  const labels = answer.labels
+    ? [
+        element(
+          "p",
+          { class: "help" },
+          `The model brings the names of its ${answer.labels} classes.`,
+        ),
+      ]
+    : [];
   const filled = Object.keys(answer.fields).length;
-  const said = element("p", { class: "mf-good" }, filled ? `Read. ${filled} field${filled === 1 ? " was" : "s were"} filled in.` : "Read.");
-  told.replaceChildren(said, ...notes, ...labels, ...(inputs.length + outputs.length ? [tensorTable(inputs, outputs)] : []));
+  const said = element(
+    "p",
+    { class: "mf-good" },
+    filled ? `Read. ${filled} field${filled === 1 ? " was" : "s were"} filled in.` : "Read.",
+  );
+  told.replaceChildren(
+    said,
+    ...notes,
+    ...labels,
+    ...(inputs.length + outputs.length ? [tensorTable(inputs, outputs)] : []),
+  );
 }

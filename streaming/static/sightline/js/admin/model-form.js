@@ -1,11 +1,14 @@
-/** The page of a model version: shows the fields of what was chosen, and asks the server while it is filled in. */
+/**
+ * The page of a model version: shows the fields of what was chosen, and asks the server while it is
+ * filled in.
+ */
 
 import { describeButton } from "./describe.js";
-import { wordFiles } from "./wordfiles.js";
-import { optionsMode } from "./optionsmode.js";
+import { wordFiles } from "./label-files.js";
+import { optionsMode } from "./options-mode.js";
 import { Page } from "./page.js";
 import { showParts } from "./parts.js";
-import { tryIt } from "./tryout.js";
+import { tryIt } from "./try-out.js";
 
 const root = document.querySelector("[data-model-form]");
 if (root) {

@@ -1,4 +1,7 @@
-/** Options in fields or as JSON: the server turns one into the other, and says what is wrong instead. */
+/**
+ * Options in fields or as JSON: the server turns one into the other, and says what is wrong
+ * instead.
+ */
 
 export function optionsMode(page, refresh) {
   let changes = Promise.resolve();

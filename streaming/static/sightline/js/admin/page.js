@@ -49,15 +49,23 @@ export class Page {
     }
   }
 
-  /** The server's answer to the form as it stands; {error} when it gives none. `withFile`: the model's file goes with it. */
+  /**
+   * The server's answer to the form as it stands; {error} when it gives none. `withFile`: the
+   * model's file goes with it.
+   */
   async ask(question, { withFile = false, more = {} } = {}) {
     const data = new FormData(this.form);
     if (!withFile) data.delete(this.name("file"));
     for (const [name, value] of Object.entries(more)) data.set(name, value);
     try {
-      const reply = await fetch(this.root.dataset[`${question}Url`], { method: "POST", body: data, headers: { Accept: "application/json" } });
+      const reply = await fetch(this.root.dataset[`${question}Url`], {
+        method: "POST",
+        body: data,
+        headers: { Accept: "application/json" },
+      });
       if (reply.ok) return await reply.json();
-      if (reply.status === 403) return { error: "You may not do that, or you are logged out. Load the page again." };
+      if (reply.status === 403)
+        return { error: "You may not do that, or you are logged out. Load the page again." };
       return { error: `The server answered with an error (${reply.status}). Its log says why.` };
     } catch {
       return { error: "Sightline does not answer. Is it still running?" };

@@ -31,7 +31,8 @@ export function rowShown({ runtimes, adapter }, choice) {
 
 export function showParts(page) {
   const feeds = takes(page.choice, page.classes);
-  if (page.choice.runtime && feeds.length && !feeds.includes(page.choice.sees)) page.choose("sees", feeds[0]);
+  if (page.choice.runtime && feeds.length && !feeds.includes(page.choice.sees))
+    page.choose("sees", feeds[0]);
   const { choice } = page;
   forgetAnswers(page, `${choice.runtime} ${choice.sees} ${choice.pythonModel}`);
   const shown = partsShown(choice);
@@ -42,7 +43,8 @@ export function showParts(page) {
     const inShownPart = !(part.dataset.part in shown) || shown[part.dataset.part];
     part.hidden = part.dataset.mode !== choice.mode || !inShownPart;
   }
-  for (const row of page.root.querySelectorAll(".mf-row[data-runtimes], .mf-row[data-adapter]")) row.hidden = !rowShown(row.dataset, choice);
+  for (const row of page.root.querySelectorAll(".mf-row[data-runtimes], .mf-row[data-adapter]"))
+    row.hidden = !rowShown(row.dataset, choice);
   const own = page.part("own");
   page.part("none").hidden = [...own.querySelectorAll(".mf-row")].some((row) => !row.hidden);
   showFeeds(page, feeds);
@@ -50,13 +52,15 @@ export function showParts(page) {
 
 /** What a runtime cannot be fed with is not offered. */
 function showFeeds(page, feeds) {
-  for (const radio of page.form.elements[page.name("sees")]) radio.disabled = feeds.length > 0 && !feeds.includes(radio.value);
+  for (const radio of page.form.elements[page.name("sees")])
+    radio.disabled = feeds.length > 0 && !feeds.includes(radio.value);
 }
 
 /** What was said of another choice does not stay. */
 function forgetAnswers(page, choice) {
   if (page.root.dataset.choice !== undefined && page.root.dataset.choice !== choice) {
-    for (const place of page.root.querySelectorAll("[data-told], [data-result]")) place.replaceChildren();
+    for (const place of page.root.querySelectorAll("[data-told], [data-result]"))
+      place.replaceChildren();
   }
   page.root.dataset.choice = choice;
 }

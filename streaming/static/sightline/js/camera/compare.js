@@ -1,6 +1,9 @@
-/** Two models on the same frame: which of their boxes are the same object, and whether they call it the same. Pure. */
+/**
+ * Two models on the same frame: which of their boxes are the same object, and whether they call it
+ * the same. Pure.
+ */
 
-import { frameKey, modelKey } from "./wire.js";
+import { frameKey, modelKey } from "../core/wire.js";
 
 /** Boxes that overlap this much (intersection over union) are the same object. */
 export const SAME_IOU = 0.5;
@@ -25,8 +28,9 @@ export function iou(a, b) {
 export const agree = (a, b) => a.label === b.label && (!a.text || !b.text || a.text === b.text);
 
 /**
- * Pairs of detections that are the same object, the greatest overlap first; each detection is in one pair at most.
- * @returns {[object, object][]}
+ * Pairs of detections that are the same object, the greatest overlap first; each detection is in
+ * one pair at most.
+ * @returns {[any, any][]}
  */
 export function sameObjects(these, those) {
   const candidates = [];
@@ -36,7 +40,10 @@ export function sameObjects(these, those) {
       if (overlap >= SAME_IOU) candidates.push({ one, other, overlap });
     }
   }
-  candidates.sort((a, b) => b.overlap - a.overlap || agree(b.one, b.other) - agree(a.one, a.other));
+  candidates.sort(
+    (a, b) =>
+      b.overlap - a.overlap || Number(agree(b.one, b.other)) - Number(agree(a.one, a.other)),
+  );
   const taken = new Set();
   return candidates.flatMap(({ one, other }) => {
     if (taken.has(one) || taken.has(other)) return [];
@@ -47,14 +54,16 @@ export function sameObjects(these, those) {
 
 /**
  * Objects of one frame that several models see, for the chips: one entry for each object.
- * @param {object[]} predictions of one frame, at most one of each model version
+ * @param {any[]} predictions of one frame, at most one of each model version
  * @returns {{seen: {model: string, version: string, detection: object}[], agreed: boolean}[]}
  */
 export function sharedObjects(predictions) {
   const objects = [];
   for (const prediction of predictions) {
     const known = objects.map((object) => object.seen[0].detection);
-    const pairs = new Map(sameObjects(prediction.detections, known).map(([mine, theirs]) => [mine, theirs]));
+    const pairs = new Map(
+      sameObjects(prediction.detections, known).map(([mine, theirs]) => [mine, theirs]),
+    );
     for (const detection of prediction.detections) {
       if (!detection.box) continue;
       const seen = { model: prediction.model, version: prediction.version, detection };
@@ -65,7 +74,10 @@ export function sharedObjects(predictions) {
   }
   return objects
     .filter(({ seen }) => seen.length > 1)
-    .map(({ seen }) => ({ seen, agreed: seen.every(({ detection }) => agree(seen[0].detection, detection)) }));
+    .map(({ seen }) => ({
+      seen,
+      agreed: seen.every(({ detection }) => agree(seen[0].detection, detection)),
+    }));
 }
 
 /** How often pairs of model versions agreed, over the last five minutes. */
@@ -79,22 +91,27 @@ export class Agreement {
     if (!this.#frames.has(key)) this.#frames.set(key, { at: now, said: new Map() });
     const others = this.#frames.get(key).said;
     while (this.#frames.size > FRAMES) this.#frames.delete(this.#frames.keys().next().value);
-    for (const [name, other] of others) this.#count(modelKey(prediction), prediction, name, other, now);
+    for (const [name, other] of others)
+      this.#count(modelKey(prediction), prediction, name, other, now);
     others.set(modelKey(prediction), prediction);
   }
 
-  /** The predictions of that frame of the last moments on which most models have spoken, the newest of such frames. */
+  /**
+   * The predictions of that frame of the last moments on which most models have spoken, the newest
+   * of such frames.
+   */
   newest(now) {
     let best = new Map();
-    for (const { at, said } of this.#frames.values()) if (now - at < FRESH_MS && said.size >= best.size) best = said;
+    for (const { at, said } of this.#frames.values())
+      if (now - at < FRESH_MS && said.size >= best.size) best = said;
     return [...best.values()];
   }
 
   /**
    * What a model version had in common with the others that saw at least some of its objects.
-   * @returns {{key: string, both: number, agreed: number, missed: number, added: number}[]} by
-   *   the key of the other, the one with most in common first; `missed`: objects that only the other saw, `added`: only
-   *   this one
+   * @returns {{key: string, both: number, agreed: number, missed: number, added: number}[]} by the
+   *   key of the other, the one with most in common first; `missed`: objects that only the other
+   *   saw, `added`: only this one
    */
   of(key, now) {
     this.#forget(now);
@@ -109,7 +126,9 @@ export class Agreement {
   }
 
   #count(mine, here, theirs, there, now) {
-    const [these, those] = [here, there].map(({ detections }) => detections.filter(({ box }) => box));
+    const [these, those] = [here, there].map(({ detections }) =>
+      detections.filter(({ box }) => box),
+    );
     const pairs = sameObjects(these, those);
     const both = pairs.length;
     const agreed = pairs.filter(([one, other]) => agree(one, other)).length;
@@ -145,12 +164,15 @@ const percent = (part, all) => {
 };
 
 /**
- * "agrees with qr 1 on 98.7 % of 8,412 objects, misses 12". What only one of them saw is said when `strict`: for
- * versions of one model and for shadow models. Others look for different things.
+ * "agrees with qr 1 on 98.7 % of 8,412 objects, misses 12". What only one of them saw is said when
+ * `strict`: for versions of one model and for shadow models. Others look for different things.
  * @param {{key: string, both: number, agreed: number, missed: number, added: number}} common
  */
 export function agreementWords({ key, both, agreed, missed, added }, strict) {
   const words = `agrees with ${key.replace("@", " ")} on ${percent(agreed, both)} of ${both.toLocaleString("en")} objects`;
-  const alone = [missed && `misses ${missed.toLocaleString("en")}`, added && `sees ${added.toLocaleString("en")} more`];
+  const alone = [
+    missed && `misses ${missed.toLocaleString("en")}`,
+    added && `sees ${added.toLocaleString("en")} more`,
+  ];
   return [words, ...(strict ? alone : [])].filter(Boolean).join(", ");
 }

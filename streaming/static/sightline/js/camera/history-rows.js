@@ -1,10 +1,13 @@
-/** What the last hours of a camera look like as lines: from `history.json` to the series of the charts. Pure. */
+/**
+ * What the last hours of a camera look like as lines: from `history.json` to the series of the
+ * charts. Pure.
+ */
 
-import { colourOf } from "./colours.js";
-import { modelName } from "./modelstates.js";
-import { modelKey } from "./wire.js";
+import { colourOf } from "../core/colours.js";
+import { modelName } from "../core/model-states.js";
+import { modelKey } from "../core/wire.js";
 
-const MOST_LABELS = 6;
+const MAX_LABELS = 6;
 const OTHER = "other";
 
 const present = (values) => values.some((value) => value !== null && value !== undefined);
@@ -13,7 +16,9 @@ const empty = (at) => at.map(() => null);
 /** The greatest of several lines at each moment; null where none has a value. */
 export function greatest(at, lines) {
   return at.map((_, index) => {
-    const values = lines.map((line) => line?.[index]).filter((value) => value !== null && value !== undefined);
+    const values = lines
+      .map((line) => line?.[index])
+      .filter((value) => value !== null && value !== undefined);
     return values.length ? Math.max(...values) : null;
   });
 }
@@ -32,6 +37,7 @@ export function rateSeries({ at, capture, models }, isShadow) {
 
 /**
  * Milliseconds by stage, 95th percentile; of several models the slowest one at each moment.
+ * @param {any} history as the server lays it out
  * @param {(number|null)[]} screen the age of the pictures on this screen
  */
 export function ageSeries({ at, models }, screen) {
@@ -48,15 +54,22 @@ export function ageSeries({ at, models }, screen) {
   ];
 }
 
-/** Predictions a minute by label, the most frequent ones first, the others together. Shadow models do not count. */
+/**
+ * Predictions a minute by label, the most frequent ones first, the others together. Shadow models
+ * do not count.
+ */
 export function labelSeries({ at, step, models }, isShadow) {
   const live = models.filter((item) => !isShadow(modelKey(item)));
   const names = [...new Set(live.flatMap(({ labels }) => Object.keys(labels ?? {})))];
-  const lines = names.map((label) => ({ label, colour: colourOf(label), values: perMinute(at, step, live, label) }));
+  const lines = names.map((label) => ({
+    label,
+    colour: colourOf(label),
+    values: perMinute(at, step, live, label),
+  }));
   const total = ({ values }) => values.reduce((sum, value) => sum + (value ?? 0), 0);
   const ranked = lines.filter(({ label }) => label !== OTHER).sort((a, b) => total(b) - total(a));
-  const rest = [...ranked.slice(MOST_LABELS), ...lines.filter(({ label }) => label === OTHER)];
-  const shown = ranked.slice(0, MOST_LABELS);
+  const rest = [...ranked.slice(MAX_LABELS), ...lines.filter(({ label }) => label === OTHER)];
+  const shown = ranked.slice(0, MAX_LABELS);
   if (rest.length)
     shown.push({
       label: OTHER,
@@ -76,12 +89,17 @@ function perMinute(at, step, models, label) {
 
 function summed(at, lines) {
   return at.map((_, index) => {
-    const values = lines.map((line) => line[index]).filter((value) => value !== null && value !== undefined);
+    const values = lines
+      .map((line) => line[index])
+      .filter((value) => value !== null && value !== undefined);
     return values.length ? values.reduce((sum, value) => sum + value, 0) : null;
   });
 }
 
-/** Share of the camera's frames, in percent, that live models left out in the newest moments; null when nothing is known. */
+/**
+ * Share of the camera's frames, in percent, that live models left out in the newest moments; null
+ * when nothing is known.
+ */
 export function skippedShare({ models }, isShadow, moments = 6) {
   let [skipped, all] = [0, 0];
   for (const item of models.filter((model) => !isShadow(modelKey(model)))) {
@@ -105,7 +123,9 @@ export class ScreenAges {
     this.#most = (hours * 3600) / finest;
   }
 
-  /** @param {number | null} age ms; @param {number} now ms since the epoch, by the server's clock */
+  /**
+   * @param {number | null} age ms; @param {number} now ms since the epoch, by the server's clock
+   */
   add(age, now) {
     if (age === null) return;
     const slot = Math.floor(now / this.#finest) * this.#finest;

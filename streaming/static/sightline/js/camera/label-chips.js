@@ -1,9 +1,9 @@
 /** The labels that were seen, each a button that shows or hides it. */
 
-import { colourOf } from "./colours.js";
-import { element } from "./dom.js";
-import { filters } from "./filters.js";
-import { preferences } from "./prefs.js";
+import { colourOf } from "../core/colours.js";
+import { element } from "../core/dom.js";
+import { filters } from "../core/filters.js";
+import { preferences } from "../core/prefs.js";
 
 const MOST = 40;
 
@@ -18,13 +18,20 @@ export class LabelChips {
   }
 
   see({ detections }) {
-    for (const { label } of detections) if (!this.#chips.has(label) && this.#chips.size < MOST) this.#add(label);
+    for (const { label } of detections)
+      if (!this.#chips.has(label) && this.#chips.size < MOST) this.#add(label);
   }
 
   #add(label) {
-    const chip = element("button", { class: "chip", type: "button", title: `Show or hide ${label}` }, label);
+    const chip = element(
+      "button",
+      { class: "chip", type: "button", title: `Show or hide ${label}` },
+      label,
+    );
     chip.style.setProperty("--colour", colourOf(label));
-    chip.addEventListener("click", () => filters.showLabel(label, chip.getAttribute("aria-pressed") !== "true"));
+    chip.addEventListener("click", () =>
+      filters.showLabel(label, chip.getAttribute("aria-pressed") !== "true"),
+    );
     this.#chips.set(label, chip);
     this.#list.append(element("li", {}, chip));
     this.#show();

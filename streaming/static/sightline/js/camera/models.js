@@ -1,17 +1,20 @@
-/** The models on one camera: how fast each is, how late, whether its boxes are shown, how far it agrees with others. */
+/**
+ * The models on one camera: how fast each is, how late, whether its boxes are shown, how far it
+ * agrees with others.
+ */
 
-import { colourOf } from "./colours.js";
+import { colourOf } from "../core/colours.js";
 import { Agreement, agreementWords, sharedObjects } from "./compare.js";
-import { element, setText } from "./dom.js";
-import { filters } from "./filters.js";
-import { formatAge, formatRate, formatScore } from "./format.js";
-import { describeModel } from "./modelstates.js";
-import { preferences } from "./prefs.js";
-import { Window, quantile } from "./stats.js";
-import { modelKey } from "./wire.js";
+import { element, setText } from "../core/dom.js";
+import { filters } from "../core/filters.js";
+import { formatAge, formatRate, formatScore } from "../core/format.js";
+import { describeModel } from "../core/model-states.js";
+import { preferences } from "../core/prefs.js";
+import { Window, quantile } from "../core/stats.js";
+import { modelKey } from "../core/wire.js";
 
 const QUIET_MS = 3000;
-const MOST_CHIPS = 6;
+const MAX_CHIPS = 6;
 
 export class ModelList {
   #list;
@@ -64,7 +67,8 @@ export class ModelList {
 
   #showSwitches() {
     for (const [key, { item }] of this.#rows)
-      if (item.dataset.role !== "shadow") item.querySelector("input").checked = !filters.now.hidesModel(key);
+      if (item.dataset.role !== "shadow")
+        item.querySelector("input").checked = !filters.now.hidesModel(key);
   }
 
   #showAgreement(key, row, now) {
@@ -82,13 +86,16 @@ export class ModelList {
     const allowed = ({ model, version, detections }) => ({
       model,
       version,
-      detections: detections.filter((detection) => filters.now.allows({ model, version, ...detection })),
+      detections: detections.filter((detection) =>
+        filters.now.allows({ model, version, ...detection }),
+      ),
     });
     const said = this.#agreement.newest(now).map(allowed);
     const objects = sharedObjects(said.sort((a, b) => this.#rank(a) - this.#rank(b)));
     this.#shared.hidden = objects.length === 0;
-    const chips = objects.slice(0, MOST_CHIPS).map(sharedChip);
-    if (objects.length > MOST_CHIPS) chips.push(element("li", {}, `and ${objects.length - MOST_CHIPS} more`));
+    const chips = objects.slice(0, MAX_CHIPS).map(sharedChip);
+    if (objects.length > MAX_CHIPS)
+      chips.push(element("li", {}, `and ${objects.length - MAX_CHIPS} more`));
     this.#shared.querySelector("ul").replaceChildren(...chips);
   }
 
@@ -103,7 +110,11 @@ export class ModelList {
     const numbers = `${formatRate(row.rate.rate(now))} /s · ${formatAge(quantile(row.latency.values(now), 0.5))}`;
     setText(
       row.numbers,
-      working ? numbers : row.seen ? "no predictions at the moment" : "waiting for its first prediction",
+      working
+        ? numbers
+        : row.seen
+          ? "no predictions at the moment"
+          : "waiting for its first prediction",
     );
   }
 
@@ -135,7 +146,9 @@ export class ModelList {
 
   /** A row for a model that came after the page was made: the template's row, filled in. */
   #make({ model, version, role }) {
-    const item = this.#list.parentElement.querySelector("template").content.firstElementChild.cloneNode(true);
+    const item = this.#list.parentElement
+      .querySelector("template")
+      .content.firstElementChild.cloneNode(true);
     Object.assign(item.dataset, { model, version, role });
     setText(item.querySelector("[data-name]"), `${model} ${version}`);
     item.querySelector("[data-shadow]").hidden = role !== "shadow";
@@ -146,10 +159,15 @@ export class ModelList {
   }
 }
 
-/** "PARCEL-0041 · qr 1 = qr 2" where they agree, "faces face 0.91 · people person 0.88" where they do not. */
+/**
+ * "PARCEL-0041 · qr 1 = qr 2" where they agree, "faces face 0.91 · people person 0.88" where they
+ * do not.
+ */
 function sharedChip({ seen, agreed }) {
   const names = seen.map(({ model, version }) => `${model} ${version}`);
-  const said = seen.map(({ detection }) => `${detection.text || detection.label} ${formatScore(detection.score)}`);
+  const said = seen.map(
+    ({ detection }) => `${detection.text || detection.label} ${formatScore(detection.score)}`,
+  );
   const { text, label } = seen[0].detection;
   const words = agreed
     ? `${text || label} · ${names.join(" = ")}`

@@ -1,15 +1,17 @@
-/** A past frame in a dialog, with what one model saw on it, for as long as Kafka keeps the frame. */
+/**
+ * A past frame in a dialog, with what one model saw on it, for as long as Kafka keeps the frame.
+ */
 
-import { element, setText } from "./dom.js";
-import { formatMoment } from "./format.js";
-import { drawMarks } from "./overlay.js";
+import { element, setText } from "../core/dom.js";
+import { formatMoment } from "../core/format.js";
+import { drawMarks } from "../tile/overlay.js";
 import { snapshotName } from "./snapshot.js";
 
 const BESIDE = 0.45;
 
 /**
- * @param {HTMLDialogElement} dialog
- * @param {{title: string, second: string, href: string, prediction: object, detection: object}} sighting
+ * @param {Markup} dialog
+ * @param {{title: string, second: string, href: string, prediction: any, detection: any}} sighting
  */
 export async function openMoment(dialog, { title, second, href, prediction, detection }) {
   const part = (name) => dialog.querySelector(`[data-moment-${name}]`);
@@ -17,18 +19,25 @@ export async function openMoment(dialog, { title, second, href, prediction, dete
   const capturedAt = prediction.frame.captured_at;
   setText(part("title"), title);
   setText(part("second"), `${second} · ${formatMoment(capturedAt / 1e6)}`);
-  Object.assign(part("save"), { href, download: snapshotName(prediction.camera, capturedAt), hidden: true });
+  Object.assign(part("save"), {
+    href,
+    download: snapshotName(prediction.camera, capturedAt),
+    hidden: true,
+  });
   stage.replaceChildren(element("p", {}, "Fetching the picture …"));
   dialog.showModal();
   const found = await fetchPicture(href);
-  if (found.bitmap) stage.replaceChildren(paint(found.bitmap, prediction, detection, stage.clientWidth));
+  if (found.bitmap)
+    stage.replaceChildren(paint(found.bitmap, prediction, detection, stage.clientWidth));
   else stage.replaceChildren(element("p", {}, found.sentence));
   part("save").hidden = !found.bitmap;
 }
 
 export function bindMoment(dialog) {
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-  dialog.addEventListener("close", () => dialog.querySelector("[data-moment-stage]").replaceChildren());
+  dialog.addEventListener("close", () =>
+    dialog.querySelector("[data-moment-stage]").replaceChildren(),
+  );
 }
 
 async function fetchPicture(href) {
@@ -43,7 +52,12 @@ async function fetchPicture(href) {
 
 function paint(bitmap, { role, detections }, chosen, room) {
   const { width, height } = bitmap;
-  const canvas = element("canvas", { width, height, role: "img", "aria-label": "The picture of that moment" });
+  const canvas = element("canvas", {
+    width,
+    height,
+    role: "img",
+    "aria-label": "The picture of that moment",
+  });
   const context = canvas.getContext("2d", { alpha: false });
   context.drawImage(bitmap, 0, 0);
   bitmap.close();
@@ -53,6 +67,11 @@ function paint(bitmap, { role, detections }, chosen, room) {
     dashed: role === "shadow",
   }));
   const whole = { x: 0, y: 0, w: width, h: height };
-  drawMarks(context, marks, whole, { labels: true, scores: true, scale: width / Math.min(width, room), taken: [] });
+  drawMarks(context, marks, whole, {
+    labels: true,
+    scores: true,
+    scale: width / Math.min(width, room),
+    taken: [],
+  });
   return canvas;
 }

@@ -1,27 +1,34 @@
 /** One camera, large: what is there now, how old it is, what the models see, how it has been. */
 
-import { announce } from "./banners.js";
-import { ScreenAges, skippedShare } from "./camerahistory.js";
-import { connect } from "./connection.js";
-import { setText } from "./dom.js";
-import { Feed } from "./feed.js";
-import { filters } from "./filters.js";
-import { formatAge, formatCount, formatRate, formatScore, formatShare, formatSize } from "./format.js";
-import { bindFullscreen, toggleFullscreen } from "./fullscreen.js";
+import { announce } from "../core/banners.js";
+import { ScreenAges, skippedShare } from "./history-rows.js";
+import { connect } from "../core/connection.js";
+import { setText } from "../core/dom.js";
+import { Feed } from "../tile/feed.js";
+import { filters } from "../core/filters.js";
+import {
+  formatAge,
+  formatCount,
+  formatRate,
+  formatScore,
+  formatShare,
+  formatSize,
+} from "../core/format.js";
+import { bindFullscreen, toggleFullscreen } from "../core/fullscreen.js";
 import { HistoryPanel } from "./history.js";
-import { bindKeyHelp, bindKeys, viewKeys } from "./keys.js";
-import { bindMenus } from "./menu.js";
-import { LabelChips } from "./labelchips.js";
+import { bindKeyHelp, bindKeys, viewKeys } from "../core/keys.js";
+import { bindMenus } from "../core/menu.js";
+import { LabelChips } from "./label-chips.js";
 import { ModelList } from "./models.js";
 import { bindMoment, openMoment } from "./moment.js";
 import { saveSnapshot } from "./snapshot.js";
 import { Sparkline } from "./sparkline.js";
-import { stateWords } from "./states.js";
-import { Window, quantile } from "./stats.js";
-import { bindStreamLinks } from "./streamlinks.js";
-import { bindThreshold } from "./filtermenu.js";
-import { followModels, openTiles } from "./tiles.js";
-import { bindToolbar } from "./toolbar.js";
+import { stateWords } from "../tile/states.js";
+import { Window, quantile } from "../core/stats.js";
+import { bindStreamLinks } from "./stream-links.js";
+import { bindThreshold } from "../tile/filter-menu.js";
+import { followModels, openTiles } from "../tile/tiles.js";
+import { bindToolbar } from "../tile/toolbar.js";
 
 const WINDOW_MS = 10_000;
 const root = document.querySelector("[data-camera]");
@@ -31,7 +38,10 @@ const boxAges = new Window(WINDOW_MS);
 const screenAges = new ScreenAges();
 const labels = new LabelChips(document.querySelector("[data-labels]"));
 const lines = Object.fromEntries(
-  [...document.querySelectorAll("[data-line]")].map((canvas) => [canvas.dataset.line, new Sparkline(canvas)]),
+  [...document.querySelectorAll("[data-line]")].map((canvas) => [
+    canvas.dataset.line,
+    new Sparkline(canvas),
+  ]),
 );
 
 function showCards(tile) {
@@ -44,7 +54,10 @@ function showCards(tile) {
   setText(card("dropped"), status ? formatCount(status.dropped) : "–");
   card("size").hidden = !status?.width;
   const line = tile.isReduced ? "shown smaller: slow line" : "";
-  setText(card("size"), [formatSize(status?.width, status?.height), status?.codec, line].filter(Boolean).join(" · "));
+  setText(
+    card("size"),
+    [formatSize(status?.width, status?.height), status?.codec, line].filter(Boolean).join(" · "),
+  );
 }
 
 function drawLines(tile) {
@@ -59,7 +72,10 @@ function showState(tile) {
   const { truth } = tile;
   chip.dataset.kind = truth.kind;
   const age = formatAge(tile.numbers().age);
-  setText(chip.querySelector("[data-text]"), truth.alive ? `${truth.state} · ${age}` : truth.title || truth.state);
+  setText(
+    chip.querySelector("[data-text]"),
+    truth.alive ? `${truth.state} · ${age}` : truth.title || truth.state,
+  );
 }
 
 // What is hidden is hidden on all pages; a shadow's boxes are asked for on this page only.
@@ -78,7 +94,12 @@ function follow(tile, socket, feed, models) {
   tile.addEventListener("state", ({ detail: { before, truth } }) => {
     const words = stateWords(tile.name, before?.state, truth);
     if (!words) return;
-    feed.state(tile.camera, { ...words, kind: truth.kind, since: truth.since, href: location.pathname });
+    feed.state(tile.camera, {
+      ...words,
+      kind: truth.kind,
+      since: truth.since,
+      href: location.pathname,
+    });
     announce(words.title);
   });
   socket.addEventListener("model", ({ detail }) => models.report(detail));
@@ -94,7 +115,8 @@ function makeFeed(socket) {
   const dialog = document.getElementById("moment");
   bindMoment(dialog);
   const line = (...parts) => parts.filter(Boolean).join(" · ");
-  const frameOf = ({ offset }) => root.dataset.frames.replace("/0.jpg", `/${Math.max(0, offset)}.jpg`);
+  const frameOf = ({ offset }) =>
+    root.dataset.frames.replace("/0.jpg", `/${Math.max(0, offset)}.jpg`);
   return new Feed(document.getElementById("feed"), socket.clock, (prediction, detection) => ({
     second: line(
       `${prediction.model} ${prediction.version}`,
@@ -111,7 +133,9 @@ function makeFeed(socket) {
 function openHistory(models) {
   const isShadow = (key) => models.isShadow(key);
   const panel = new HistoryPanel(document.getElementById("history"), screenAges, isShadow);
-  panel.addEventListener("change", () => setText(card("skipped"), formatShare(skippedShare(panel.newest, isShadow))));
+  panel.addEventListener("change", () =>
+    setText(card("skipped"), formatShare(skippedShare(panel.newest, isShadow))),
+  );
 }
 
 function bindSnapshots(tile) {
@@ -121,7 +145,9 @@ function bindSnapshots(tile) {
 
 function start() {
   const socket = connect();
-  const models = new ModelList(document.getElementById("models"), (...change) => toggleModel(tile, ...change));
+  const models = new ModelList(document.getElementById("models"), (...change) =>
+    toggleModel(tile, ...change),
+  );
   const feed = makeFeed(socket);
   let ticks = 0;
   const tiles = openTiles([root], socket, { fps: 30, bar: false }, () => {

@@ -1,11 +1,14 @@
 /** Saves the picture that is on the screen. */
 
-import { announce, toast } from "./banners.js";
-import { element } from "./dom.js";
+import { announce, toast } from "../core/banners.js";
+import { element } from "../core/dom.js";
 
 const QUALITY = 0.92;
 
-/** `conveyor-2026-11-20T14-07-31.jpg`: the camera and the moment of capture (ns since the epoch), in local time. */
+/**
+ * `conveyor-2026-11-20T14-07-31.jpg`: the camera and the moment of capture (ns since the epoch), in
+ * local time.
+ */
 export function snapshotName(camera, capturedAt) {
   const at = new Date(capturedAt / 1e6);
   const local = new Date(at.getTime() - at.getTimezoneOffset() * 60_000);

@@ -5,7 +5,9 @@ export function points(values, slots, width, height) {
   const high = Math.max(...values.filter((value) => value !== null), 1e-9);
   const step = width / Math.max(slots - 1, 1);
   return values.map((value, index) =>
-    value === null ? null : { x: width - (values.length - 1 - index) * step, y: height - (value / high) * height },
+    value === null
+      ? null
+      : { x: width - (values.length - 1 - index) * step, y: height - (value / high) * height },
   );
 }
 
@@ -40,7 +42,12 @@ export class Sparkline {
     context.lineJoin = "round";
     context.beginPath();
     let drawing = false;
-    for (const point of points(this.#values, Math.max(this.#values.length, FEW), clientWidth, clientHeight - 4)) {
+    for (const point of points(
+      this.#values,
+      Math.max(this.#values.length, FEW),
+      clientWidth,
+      clientHeight - 4,
+    )) {
       if (point) context[drawing ? "lineTo" : "moveTo"](point.x, point.y);
       drawing = point !== null;
     }

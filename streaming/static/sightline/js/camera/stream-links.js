@@ -1,9 +1,9 @@
 /** The dialog that makes signed links to the camera's stream for players and other pages. */
 
-import { copyText } from "./clipboard.js";
-import { setText } from "./dom.js";
-import { leftWords, linkText, steps } from "./linkwords.js";
-import { postForm } from "./post.js";
+import { copyText } from "../core/clipboard.js";
+import { setText } from "../core/dom.js";
+import { leftWords, linkText, steps } from "./link-words.js";
+import { postForm } from "../core/post.js";
 
 const TICK_MS = 500;
 const COPIED_MS = 2500;
@@ -29,8 +29,15 @@ class LinkSheet {
     this.#clock = clock;
     this.#form = dialog.querySelector("[data-link-form]");
     const part = (name) => dialog.querySelector(`[data-link-${name}]`);
-    this.#parts = { address: part("address"), steps: part("steps"), left: part("left"), copy: part("copy") };
-    this.#form.addEventListener("change", (event) => (event.target.name === "purpose" ? this.#show() : this.#renew()));
+    this.#parts = {
+      address: part("address"),
+      steps: part("steps"),
+      left: part("left"),
+      copy: part("copy"),
+    };
+    this.#form.addEventListener("change", (event) =>
+      event.target.name === "purpose" ? this.#show() : this.#renew(),
+    );
     this.#form.addEventListener("submit", (event) => event.preventDefault());
     part("renew").addEventListener("click", () => this.#renew());
     this.#parts.copy.addEventListener("click", () => this.#copy());
@@ -53,7 +60,9 @@ class LinkSheet {
     const ticket = (this.#asked += 1);
     this.#link = null;
     this.#show();
-    const fields = [...new FormData(this.#form)].filter(([name, value]) => name !== "purpose" && value);
+    const fields = [...new FormData(this.#form)].filter(
+      ([name, value]) => name !== "purpose" && value,
+    );
     try {
       const link = await postForm(this.#dialog.dataset.links, fields);
       if (ticket !== this.#asked) return;
@@ -67,7 +76,9 @@ class LinkSheet {
   #show() {
     const { address, steps: words, copy } = this.#parts;
     setText(words, steps(this.#purpose));
-    address.value = this.#link ? linkText(this.#purpose, this.#link.url, this.#dialog.dataset.name) : "";
+    address.value = this.#link
+      ? linkText(this.#purpose, this.#link.url, this.#dialog.dataset.name)
+      : "";
     copy.disabled = !this.#link;
     this.#countDown();
   }

@@ -1,8 +1,20 @@
-/** Lines over time, drawn by uPlot, with their values in words for the mouse, the keyboard and screen readers. */
+/**
+ * Lines over time, drawn by uPlot, with their values in words for the mouse, the keyboard and
+ * screen readers.
+ */
 
-import uPlot from "../vendor/uplot/uPlot.esm.js";
-import { ceiling, formatOr, lonely, momentWords, newest, summary, tableRows, timeMarks } from "./chartwords.js";
-import { element, setText } from "./dom.js";
+import uPlot from "../../vendor/uplot/uPlot.esm.js";
+import {
+  ceiling,
+  formatOr,
+  lonely,
+  momentWords,
+  newest,
+  summary,
+  tableRows,
+  timeMarks,
+} from "./words.js";
+import { element, setText } from "../core/dom.js";
 
 const HEIGHT = 168;
 const NARROWEST = 120;
@@ -11,9 +23,8 @@ const themed = new Set();
 
 /**
  * @param {HTMLElement} root an empty element of the class `chart`
- * @param {object} options
- *   `title`; `note` beside it; `format` (value => words); `least` the smallest top of the axis; `sync` a name: charts of
- *   the same name show the same moment
+ * @param {object} options `title`; `note` beside it; `format` (value => words); `least` the
+ *   smallest top of the axis; `sync` a name: charts of the same name show the same moment
  * @returns {Chart}
  */
 export const makeChart = (root, options) => new Chart(root, options);
@@ -39,12 +50,15 @@ class Chart {
    * Shows these lines in the place of all before.
    * @param {number[]} at ms since the epoch, ascending
    * @param {{label: string, colour: string, values: (number|null)[], dashed?: boolean}[]} series
-   *   `values`: one for each of `at`, null for a gap; `colour`: any CSS colour, custom properties included
+   *   `values`: one for each of `at`, null for a gap; `colour`: any CSS colour, custom properties
+   *   included
    */
   show(at, series) {
     this.#at = at;
     this.#series = series;
-    const shape = JSON.stringify(series.map(({ label, colour, dashed }) => [label, colour, dashed]));
+    const shape = JSON.stringify(
+      series.map(({ label, colour, dashed }) => [label, colour, dashed]),
+    );
     if (shape !== this.#shape) this.#rebuild(shape);
     else this.#plot?.setData(this.#data());
     this.#describe();
@@ -72,7 +86,12 @@ class Chart {
     const width = Math.floor(this.#parts.plot.clientWidth);
     if (width < NARROWEST || this.#series.length === 0) return;
     if (this.#plot) this.#plot.setSize({ width, height: this.#height });
-    else this.#plot = new uPlot(this.#plotOptions(width), this.#data(), this.#parts.plot);
+    else
+      this.#plot = new uPlot(
+        this.#plotOptions(width),
+        /** @type {uPlot.AlignedData} */ (this.#data()),
+        this.#parts.plot,
+      );
   }
 
   get #height() {
@@ -83,6 +102,7 @@ class Chart {
     return Number.parseFloat(getComputedStyle(this.#parts.plot).getPropertyValue("--zoom")) || 1;
   }
 
+  /** @returns {uPlot.Options} */
   #plotOptions(width) {
     const { plot, keys } = this.#parts;
     // Asked at each drawing: the theme may have changed.
@@ -104,8 +124,13 @@ class Chart {
       ms: 1,
       padding: [10, 8, 0, 0],
       legend: { show: false },
-      cursor: { sync: { key: this.#options.sync }, drag: { x: false, y: false }, y: false, points: { size: 6 } },
-      scales: { y: { range: (_, low, high) => [0, ceiling(high, this.#options.least)] } },
+      cursor: {
+        sync: { key: this.#options.sync },
+        drag: { x: false, y: false },
+        y: false,
+        points: { size: 6 },
+      },
+      scales: { y: { range: (_plot, _low, high) => [0, ceiling(high, this.#options.least)] } },
       axes: [
         {
           ...axis,
@@ -136,7 +161,10 @@ class Chart {
   /** The values at the cursor, or else the newest. */
   #showValues(index) {
     const at = index ?? null;
-    setText(this.#parts.moment, at === null ? this.#options.note : timeMarks([this.#at[at], this.#at[at] + 1])[0]);
+    setText(
+      this.#parts.moment,
+      at === null ? this.#options.note : timeMarks([this.#at[at], this.#at[at] + 1])[0],
+    );
     this.#series.forEach(({ values }, line) => {
       const value = this.#parts.keys.children[line]?.lastElementChild;
       if (value) setText(value, formatOr(values[at ?? newest(values)], this.#options.format));
@@ -174,16 +202,30 @@ class Chart {
 
   #fillTable() {
     const cells = (tag, words) => element("tr", {}, ...words.map((word) => element(tag, {}, word)));
-    const head = element("thead", {}, cells("th", ["Time", ...this.#series.map(({ label }) => label)]));
-    const rows = tableRows(this.#at, this.#series, this.#options.format).map((row) => cells("td", row));
-    const table = element("table", {}, element("caption", { class: "for-readers" }, this.#options.title), head);
+    const head = element(
+      "thead",
+      {},
+      cells("th", ["Time", ...this.#series.map(({ label }) => label)]),
+    );
+    const rows = tableRows(this.#at, this.#series, this.#options.format).map((row) =>
+      cells("td", row),
+    );
+    const table = element(
+      "table",
+      {},
+      element("caption", { class: "for-readers" }, this.#options.title),
+      head,
+    );
     table.append(element("tbody", {}, ...rows));
     this.#parts.table.replaceChildren(table);
   }
 }
 
 function build(root, { title, note }) {
-  const [moment, keys] = [element("small", {}, note), element("ul", { class: "chart-keys", role: "list" })];
+  const [moment, keys] = [
+    element("small", {}, note),
+    element("ul", { class: "chart-keys", role: "list" }),
+  ];
   const toggle = element("button", { class: "quiet-button", type: "button" }, "Table");
   const table = element("div", {
     class: "chart-table",
@@ -220,6 +262,8 @@ function makeKey({ label, colour, dashed }) {
 
 const redrawAll = () => themed.forEach((redraw) => redraw());
 if (typeof document !== "undefined") {
-  new MutationObserver(redrawAll).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+  new MutationObserver(redrawAll).observe(document.documentElement, {
+    attributeFilter: ["data-theme"],
+  });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", redrawAll);
 }

@@ -1,14 +1,19 @@
 /** What a chart says to those who read or hear it, and the sums behind its lines. Pure. */
 
 const hourFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit" });
-const secondFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const secondFormat = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
 const MINUTE_MS = 60_000;
 
 export const hour = (at) => hourFormat.format(at);
 export const moment = (at) => secondFormat.format(at);
 
 /** Index of the newest value that there is, or -1. */
-export const newest = (values) => values.findLastIndex((value) => value !== null && value !== undefined);
+export const newest = (values) =>
+  values.findLastIndex((value) => value !== null && value !== undefined);
 
 /**
  * One sentence for each line: its newest value, its lowest and its highest.
@@ -36,15 +41,21 @@ export function momentWords(at, series, index, format) {
   return `${moment(at[index])}: ${spoken.join(", ")}`;
 }
 
-export const formatOr = (value, format) => (value === null || value === undefined ? "–" : format(value));
+export const formatOr = (value, format) =>
+  value === null || value === undefined ? "–" : format(value);
 
 /** Positions of values with a gap on both sides: a line alone would not show them. */
 export function lonely(values) {
   const known = (index) => values[index] !== null && values[index] !== undefined;
-  return values.flatMap((_, index) => (known(index) && !known(index - 1) && !known(index + 1) ? [index] : []));
+  return values.flatMap((_, index) =>
+    known(index) && !known(index - 1) && !known(index + 1) ? [index] : [],
+  );
 }
 
-/** A table of at most `most` rows, newest first: every so many-th moment, the newest always among them. */
+/**
+ * A table of at most `most` rows, newest first: every so many-th moment, the newest always among
+ * them.
+ */
 export function tableRows(at, series, format, most = 60) {
   const stride = Math.max(1, Math.ceil(at.length / most));
   const rows = [];
@@ -54,7 +65,9 @@ export function tableRows(at, series, format, most = 60) {
   return rows;
 }
 
-/** The words along the foot of a chart: with seconds where minutes alone would repeat themselves. */
+/**
+ * The words along the foot of a chart: with seconds where minutes alone would repeat themselves.
+ */
 export function timeMarks(splits) {
   const close = splits.length > 1 && splits[1] - splits[0] < MINUTE_MS;
   return splits.map(close ? moment : hour);

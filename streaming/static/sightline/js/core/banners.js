@@ -1,4 +1,7 @@
-/** Lines across the top of the page, each present while something is wrong, and short messages at the foot. */
+/**
+ * Lines across the top of the page, each present while something is wrong, and short messages at
+ * the foot.
+ */
 
 import { element } from "./dom.js";
 
@@ -11,7 +14,11 @@ const shown = new Map();
 /** @param {string} id one banner per id; showing it again changes its text */
 export function showBanner(id, text, { kind = "warn", link = null } = {}) {
   hideBanner(id);
-  const banner = element("p", { class: "banner", "data-kind": kind, "data-banner": id }, element("span", {}, text));
+  const banner = element(
+    "p",
+    { class: "banner", "data-kind": kind, "data-banner": id },
+    element("span", {}, text),
+  );
   if (link) banner.append(" ", element("a", { href: link.href }, link.text));
   document.getElementById("banners").append(banner);
   shown.set(id, banner);
@@ -23,12 +30,25 @@ export function hideBanner(id) {
 }
 
 export function toast(text) {
-  addLine(document.getElementById("toasts"), element("p", { class: "toast" }, text), MAX_TOASTS, TOAST_MS);
+  addLine(
+    document.getElementById("toasts"),
+    element("p", { class: "toast" }, text),
+    MAX_TOASTS,
+    TOAST_MS,
+  );
 }
 
-/** For those who hear the page. Each has its own line for a while: one that the next takes the place of at once may never be read out. */
+/**
+ * For those who hear the page. Each has its own line for a while: one that the next takes the place
+ * of at once may never be read out.
+ */
 export function announce(text) {
-  addLine(document.getElementById("announcer"), element("p", {}, text), MAX_ANNOUNCED, ANNOUNCED_MS);
+  addLine(
+    document.getElementById("announcer"),
+    element("p", {}, text),
+    MAX_ANNOUNCED,
+    ANNOUNCED_MS,
+  );
 }
 
 function addLine(box, line, most, milliseconds) {

@@ -1,4 +1,6 @@
-/** Copying, also where the browser has no clipboard for pages: over plain HTTP from another machine. */
+/**
+ * Copying, also where the browser has no clipboard for pages: over plain HTTP from another machine.
+ */
 
 import { element } from "./dom.js";
 
@@ -13,8 +15,13 @@ export async function copyText(text) {
 }
 
 function copySelection(text) {
-  const before = document.activeElement;
-  const area = element("textarea", { class: "for-readers", readonly: true, "aria-hidden": "true", tabindex: "-1" });
+  const before = /** @type {HTMLElement | null} */ (document.activeElement);
+  const area = element("textarea", {
+    class: "for-readers",
+    readonly: true,
+    "aria-hidden": "true",
+    tabindex: "-1",
+  });
   area.value = text;
   document.body.append(area);
   area.select();

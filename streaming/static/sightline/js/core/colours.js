@@ -1,4 +1,7 @@
-/** One steady colour per label or model: the same word has the same colour on every page and on every day. */
+/**
+ * One steady colour per label or model: the same word has the same colour on every page and on
+ * every day.
+ */
 
 export const PALETTE = [
   "#35d0ba",
@@ -29,6 +32,7 @@ function singular(word) {
 /** @param {string} word a label, or the name of a model */
 export function colourOf(word) {
   let hash = START;
-  for (const character of singular(word)) hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193) >>> 0;
+  for (const character of singular(word))
+    hash = Math.imul(hash ^ character.codePointAt(0), 0x01000193) >>> 0;
   return PALETTE[((hash ^ (hash >>> 15)) >>> 0) % PALETTE.length];
 }

@@ -19,10 +19,15 @@ export function connect() {
   socket.addEventListener("close", ({ detail: { attempt, code } }) => {
     clearTimeout(timer);
     if (code === LOGGED_OUT) return tellLogout();
-    timer = setTimeout(() => showBanner("connection", "Reconnecting to the server …"), attempt ? 0 : PATIENCE_MS);
+    timer = setTimeout(
+      () => showBanner("connection", "Reconnecting to the server …"),
+      attempt ? 0 : PATIENCE_MS,
+    );
     if (attempt > 0) explainLogout();
   });
-  socket.addEventListener("error", ({ detail }) => toast([detail.camera, detail.message].filter(Boolean).join(": ")));
+  socket.addEventListener("error", ({ detail }) =>
+    toast([detail.camera, detail.message].filter(Boolean).join(": ")),
+  );
   socket.addEventListener("system", ({ detail }) => tellKafka(detail));
   document.addEventListener("visibilitychange", () => document.hidden || socket.hurry());
   return socket;
@@ -31,7 +36,11 @@ export function connect() {
 // A socket that is refused gives no reason; a page that redirects does.
 async function explainLogout() {
   try {
-    const answer = await fetch(location.href, { method: "HEAD", redirect: "manual", cache: "no-store" });
+    const answer = await fetch(location.href, {
+      method: "HEAD",
+      redirect: "manual",
+      cache: "no-store",
+    });
     if (answer.type === "opaqueredirect") tellLogout();
   } catch {
     // The server is away: the banner for that is already there.
@@ -46,5 +55,9 @@ function tellLogout() {
 
 function tellKafka({ kafka, detail }) {
   if (kafka) return hideBanner("kafka");
-  showBanner("kafka", detail || "Kafka is not reachable. Pictures go on by themselves when it is back.", { kind: "bad" });
+  showBanner(
+    "kafka",
+    detail || "Kafka is not reachable. Pictures go on by themselves when it is back.",
+    { kind: "bad" },
+  );
 }

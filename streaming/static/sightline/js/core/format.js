@@ -19,7 +19,11 @@ export function formatSpan(ms) {
 /** How long ago: "now", "3 s", "2 min". */
 export const formatAgo = (ms) => (ms < 1500 ? "now" : formatSpan(ms));
 
-const clockFormat = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const clockFormat = new Intl.DateTimeFormat("en-GB", {
+  hour: "2-digit",
+  minute: "2-digit",
+  second: "2-digit",
+});
 const dayFormat = new Intl.DateTimeFormat("en-GB", {
   day: "numeric",
   month: "short",
@@ -46,7 +50,10 @@ export const formatCount = (count) => Math.round(count).toLocaleString("en");
 /** An amount of data: "812 bytes", "1.5 MB", "12 GB". */
 export function formatBytes(bytes) {
   const units = ["bytes", "kB", "MB", "GB", "TB"];
-  const power = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)));
+  const power = Math.min(
+    units.length - 1,
+    Math.max(0, Math.floor(Math.log10(Math.max(bytes, 1)) / 3)),
+  );
   const amount = bytes / 1000 ** power;
   return `${power && amount < 9.95 ? amount.toFixed(1) : Math.round(amount).toLocaleString("en")} ${units[power]}`;
 }

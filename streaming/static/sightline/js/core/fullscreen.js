@@ -5,17 +5,25 @@ const listeners = new Set();
 
 export const isKiosk = () => root.classList.contains("is-kiosk");
 
-/** @param {(on: boolean) => void} listener called when the pictures are alone, and when they are no more */
+/**
+ * @param {(on: boolean) => void} listener called when the pictures are alone, and when they are no
+ * more
+ */
 export const onKiosk = (listener) => listeners.add(listener);
 
 function show(on) {
   root.classList.toggle("is-kiosk", on);
-  document.querySelectorAll("[data-fullscreen]").forEach((button) => button.setAttribute("aria-pressed", on));
+  document
+    .querySelectorAll("[data-fullscreen]")
+    .forEach((button) => button.setAttribute("aria-pressed", on));
   listeners.forEach((listener) => listener(on));
   dispatchEvent(new Event("resize"));
 }
 
-/** The pictures fill the window; the whole screen is given only where somebody pressed a key or a button. */
+/**
+ * The pictures fill the window; the whole screen is given only where somebody pressed a key or a
+ * button.
+ */
 export const enterKiosk = () => show(true);
 
 export async function toggleFullscreen() {

@@ -2,19 +2,23 @@
 
 import { preferences } from "./prefs.js";
 
-const isTyping = (target) => target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
+const isTyping = (target) =>
+  target.closest("input:not([type=checkbox]), textarea, select, [contenteditable]") !== null;
 
 // Space presses what has the focus, where that can be pressed.
-const isPressing = ({ key, target }) => key === " " && target.closest("button, summary, input, [role=button]") !== null;
+const isPressing = ({ key, target }) =>
+  key === " " && target.closest("button, summary, input, [role=button]") !== null;
 
 /**
- * @param {Record<string, (event: KeyboardEvent) => void | boolean>} actions by `event.key`, with "Alt+" before it where
- *   that is held down; one that returns false did nothing, so the browser does what it always does
+ * @param {Record<string, (event: KeyboardEvent) => unknown>} actions by `event.key`, with "Alt+"
+ *   before it where that is held down; one that returns false did nothing, so the browser does what
+ *   it always does
  */
 export function bindKeys(actions) {
   document.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.defaultPrevented) return;
-    if (isTyping(event.target) || isPressing(event) || document.querySelector("dialog[open]")) return;
+    if (isTyping(event.target) || isPressing(event) || document.querySelector("dialog[open]"))
+      return;
     const action = actions[event.altKey ? `Alt+${event.key}` : event.key];
     if (action && action(event) !== false) event.preventDefault();
   });

@@ -1,4 +1,7 @@
-/** Menus that unfold: `<details class="menu">`. One is open at a time; Escape and a click elsewhere close it. */
+/**
+ * Menus that unfold: `<details class="menu">`. One is open at a time; Escape and a click elsewhere
+ * close it.
+ */
 
 const openMenus = () => document.querySelectorAll("details.menu[open]");
 
@@ -14,9 +17,12 @@ export function openMenu(menu) {
 export function bindMenus() {
   for (const menu of document.querySelectorAll("details.menu"))
     menu.addEventListener("toggle", () => menu.open && closeMenus({ except: menu }));
-  document.addEventListener("pointerdown", ({ target }) => closeMenus({ except: target.closest("details.menu") }));
+  document.addEventListener("pointerdown", ({ target }) =>
+    closeMenus({ except: /** @type {Element} */ (target).closest("details.menu") }),
+  );
   document.addEventListener("keydown", (event) => {
-    const menu = event.target.closest("details.menu[open]") ?? openMenus()[0];
+    const target = /** @type {Element} */ (event.target);
+    const menu = target.closest("details.menu[open]") ?? openMenus()[0];
     if (event.key !== "Escape" || !menu || document.querySelector("dialog[open]")) return;
     event.preventDefault();
     event.stopImmediatePropagation();

@@ -4,7 +4,11 @@
 const STATES = {
   loading: { kind: "wait", word: "loads", detail: "The model is being loaded." },
   failing: { kind: "bad", word: "fails", detail: "The model gives no answers." },
-  unknown: { kind: "bad", word: "is not running", detail: "No inference worker reports this model." },
+  unknown: {
+    kind: "bad",
+    word: "is not running",
+    detail: "No inference worker reports this model.",
+  },
 };
 
 /** The name that a model version has on the pages. */
@@ -23,7 +27,10 @@ export function describeModel(said) {
   return { ...words, detail: said.detail || words.detail };
 }
 
-/** The line for a list of events when a model's state changes, or null when it is not worth one: loading passes. */
+/**
+ * The line for a list of events when a model's state changes, or null when it is not worth one:
+ * loading passes.
+ */
 export function modelChange(before, said) {
   const trouble = describeModel(said);
   const wasTrouble = describeModel(before)?.kind === "bad";

@@ -7,8 +7,9 @@ const PATIENCE_MS = 12_000;
 /**
  * @param {() => string} address asked anew each time
  * @param {number} pauseMs between an answer and the next question
- * @param {(answer: object) => void} onAnswer
- * @param {(sentence: string) => void} onTrouble called instead when there is no answer, or none that helps
+ * @param {(answer: any) => void} onAnswer
+ * @param {(sentence: string) => void} onTrouble called instead when there is no answer, or none
+ *   that helps
  * @returns {{now: () => void}} `now` asks at once
  */
 export function poll(address, pauseMs, onAnswer, onTrouble = () => {}) {
@@ -51,7 +52,9 @@ export function poll(address, pauseMs, onAnswer, onTrouble = () => {}) {
     if (!document.hidden) timer = setTimeout(ask, pauseMs);
   }
 
-  document.addEventListener("visibilitychange", () => (document.hidden ? clearTimeout(timer) : ask()));
+  document.addEventListener("visibilitychange", () =>
+    document.hidden ? clearTimeout(timer) : ask(),
+  );
   ask();
   return { now: ask };
 }
@@ -65,12 +68,19 @@ export class Refused extends Error {
 }
 
 async function fetchJson(address, signal) {
-  const answer = await fetch(address, { signal, cache: "no-store", headers: { Accept: "application/json" } });
+  const answer = await fetch(address, {
+    signal,
+    cache: "no-store",
+    headers: { Accept: "application/json" },
+  });
   const told = await answer.json().catch(() => ({}));
   if (answer.ok) return told;
   throw new Refused(answer.status, String(told.error ?? `The server answers ${answer.status}.`));
 }
 
 function showLogin() {
-  showBanner("login", "You have been logged out.", { kind: "bad", link: { href: location.href, text: "Log in again" } });
+  showBanner("login", "You have been logged out.", {
+    kind: "bad",
+    link: { href: location.href, text: "Log in again" },
+  });
 }

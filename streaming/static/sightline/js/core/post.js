@@ -4,8 +4,9 @@
 const KEPT_CHARACTERS = 32_000;
 
 /**
- * @param {Record<string, string>} fields of a form
- * @returns {Promise<object>} the JSON of the answer; an Error with a sentence for people when it is no success
+ * @param {Record<string, any> | string[][]} fields of a form
+ * @returns {Promise<any>} the JSON of the answer; an Error with a sentence for people when it is no
+ *   success
  */
 export const postForm = (address, fields) => send(address, "POST", new URLSearchParams(fields), {});
 
@@ -18,11 +19,17 @@ async function send(address, method, body, headers) {
   let answer;
   try {
     const keepalive = String(body).length <= KEPT_CHARACTERS;
-    answer = await fetch(address, { method, headers: { ...headers, "X-CSRFToken": token }, body, keepalive });
+    answer = await fetch(address, {
+      method,
+      headers: { ...headers, "X-CSRFToken": token },
+      body,
+      keepalive,
+    });
   } catch {
     throw new Error("The server does not answer. Try again when the page is connected.");
   }
   const said = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Error(said.error ?? "The server refused. Reload the page and try again.");
+  if (!answer.ok)
+    throw new Error(said.error ?? "The server refused. Reload the page and try again.");
   return said;
 }

@@ -1,4 +1,7 @@
-/** How this viewer likes to look: kept in this browser, one object for all pages. Event: `change` {name, value}. */
+/**
+ * How this viewer likes to look: kept in this browser, one object for all pages. Event: `change`
+ * {name, value}.
+ */
 
 const KEY = "sightline.view";
 const DEFAULTS = {
@@ -52,7 +55,10 @@ class Preferences extends EventTarget {
     return { ...this.#over };
   }
 
-  /** Values of a saved layout go before this browser's; what is changed of them is not kept in the browser. */
+  /**
+   * Values of a saved layout go before this browser's; what is changed of them is not kept in the
+   * browser.
+   */
   layOver(values) {
     this.#over = { ...values };
     this.dispatchEvent(new CustomEvent("change", { detail: {} }));

@@ -1,13 +1,16 @@
-/** Keeps a list of elements the same as a list of things: what stays keeps its element, so that nothing flickers or loses the focus. */
+/**
+ * Keeps a list of elements the same as a list of things: what stays keeps its element, so that
+ * nothing flickers or loses the focus.
+ */
 
 const kept = new WeakMap();
 
 /**
  * @param {HTMLElement} parent holds the elements, and nothing else
- * @param {object[]} things
- * @param {(thing: object) => string} keyOf
- * @param {() => {item: HTMLElement}} make the parts of a new element
- * @param {(parts: object, thing: object) => void} show
+ * @param {any[]} things
+ * @param {(thing: any) => unknown} keyOf
+ * @param {(thing: any) => {item: HTMLElement}} make the parts of a new element
+ * @param {(parts: any, thing: any) => void} show
  */
 export function fill(parent, things, keyOf, make, show) {
   if (!kept.has(parent)) kept.set(parent, new Map());
@@ -22,7 +25,8 @@ export function fill(parent, things, keyOf, make, show) {
     const key = keyOf(thing);
     const parts = known.get(key) ?? make(thing);
     known.set(key, parts);
-    if (parent.children[index] !== parts.item) parent.insertBefore(parts.item, parent.children[index] ?? null);
+    if (parent.children[index] !== parts.item)
+      parent.insertBefore(parts.item, parent.children[index] ?? null);
     show(parts, thing);
   });
 }

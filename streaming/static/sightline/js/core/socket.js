@@ -1,4 +1,7 @@
-/** The one WebSocket of a page: reconnects for ever, watches again what was watched, and knows the server's clock. */
+/**
+ * The one WebSocket of a page: reconnects for ever, watches again what was watched, and knows the
+ * server's clock.
+ */
 
 import { backoff } from "./backoff.js";
 import { ServerClock } from "./clock.js";
@@ -10,8 +13,8 @@ const SILENT_MS = 15_000;
 const FIRST_PINGS_MS = [0, 150, 400, 900];
 
 /**
- * Events: `open`, `close` {attempt, code}, `hello`, `frame` {header, jpeg}, `predictions`, `status`, `model`, `error`, `system`.
- * Listeners get the parsed message as `event.detail`.
+ * Events: `open`, `close` {attempt, code}, `hello`, `frame` {header, jpeg}, `predictions`,
+ * `status`, `model`, `error`, `system`. Listeners get the parsed message as `event.detail`.
  */
 export class WallSocket extends EventTarget {
   clock = new ServerClock();
@@ -30,7 +33,9 @@ export class WallSocket extends EventTarget {
   #heardAt = 0;
   #waiting = false;
 
-  constructor(url = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws/wall/`) {
+  constructor(
+    url = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws/wall/`,
+  ) {
     super();
     this.#url = url;
     addEventListener("online", () => this.hurry());
@@ -49,7 +54,8 @@ export class WallSocket extends EventTarget {
 
   /** Try again at once instead of waiting: the network is back, or the page is looked at again. */
   hurry() {
-    if (this.#retry && !this.connected && this.#socket?.readyState !== WebSocket.CONNECTING) this.open();
+    if (this.#retry && !this.connected && this.#socket?.readyState !== WebSocket.CONNECTING)
+      this.open();
   }
 
   /** Asks for a camera's frames, or changes what was asked for. Lasts over reconnects. */
@@ -73,7 +79,9 @@ export class WallSocket extends EventTarget {
     this.#send({ type: "ack", camera, seq });
   }
 
-  /** Says that a frame whose header asks for it is shown, and since when by the server's clock (ms). */
+  /**
+   * Says that a frame whose header asks for it is shown, and since when by the server's clock (ms).
+   */
   tellPainted(camera, seq, at) {
     this.#send({ type: "painted", camera, seq, at });
   }
@@ -81,7 +89,10 @@ export class WallSocket extends EventTarget {
   // A page of tiles changes at once: what all of them want is asked for in one go.
   #askSoon() {
     clearTimeout(this.#asking);
-    this.#asking = setTimeout(() => this.connected && this.#wants.takeChanges().forEach((each) => this.#send(each)), 0);
+    this.#asking = setTimeout(
+      () => this.connected && this.#wants.takeChanges().forEach((each) => this.#send(each)),
+      0,
+    );
   }
 
   #send(message) {

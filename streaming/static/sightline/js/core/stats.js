@@ -26,7 +26,9 @@ export class Window {
     const intervals = this.#entries.at(-1).at - this.#entries[0].at;
     // Between regular entries the newest interval is still open: do not let it pull the rate down.
     const mean = intervals / (this.#entries.length - 1);
-    return covered - intervals < 2 * mean ? 1000 / mean : (this.#entries.length * 1000) / Math.max(covered, 1);
+    return covered - intervals < 2 * mean
+      ? 1000 / mean
+      : (this.#entries.length * 1000) / Math.max(covered, 1);
   }
 
   clear() {
@@ -39,7 +41,9 @@ export class Window {
   }
 }
 
-/** The value that a share of `values` does not exceed (nearest rank), or null when there are none. */
+/**
+ * The value that a share of `values` does not exceed (nearest rank), or null when there are none.
+ */
 export function quantile(values, share) {
   if (values.length === 0) return null;
   const sorted = [...values].sort((a, b) => a - b);

@@ -1,4 +1,7 @@
-/** What a page wants to see of which cameras, and the messages that ask for it: as few as there can be. Pure. */
+/**
+ * What a page wants to see of which cameras, and the messages that ask for it: as few as there can
+ * be. Pure.
+ */
 
 /** Cameras in one message; the server takes 512. */
 const MOST = 512;

@@ -1,4 +1,7 @@
-/** What the wall socket carries: binary frames and JSON, checked and brought into one shape. All of it is untrusted. */
+/**
+ * What the wall socket carries: binary frames and JSON, checked and brought into one shape. All of
+ * it is untrusted.
+ */
 
 const MAX_DETECTIONS = 200;
 const MAX_TEXT = 200;
@@ -14,7 +17,8 @@ const number = (value) => (Number.isFinite(value) ? value : 0);
 export function parseFrame(buffer) {
   if (buffer.byteLength < 4) throw new RangeError("frame message is shorter than its length field");
   const length = new DataView(buffer).getUint32(0);
-  if (length > buffer.byteLength - 4) throw new RangeError("frame header is longer than its message");
+  if (length > buffer.byteLength - 4)
+    throw new RangeError("frame header is longer than its message");
   const header = JSON.parse(new TextDecoder().decode(new Uint8Array(buffer, 4, length)));
   return { header, jpeg: new Uint8Array(buffer, 4 + length) };
 }
@@ -25,7 +29,10 @@ export const frameKey = ({ seq, captured_at }) => `${seq}/${captured_at}`;
 /** Identity of a model version. */
 export const modelKey = ({ model, version }) => `${model}@${version}`;
 
-/** @returns {[number, number, number, number] | null} x0, y0, x1, y1 in 0..1, or null when there is no usable box */
+/**
+ * @returns {[number, number, number, number] | null} x0, y0, x1, y1 in 0..1, or null when there is
+ * no usable box
+ */
 export function parseBox(box) {
   if (!Array.isArray(box) || box.length !== 4 || !box.every(Number.isFinite)) return null;
   const [x0, y0, x1, y1] = box.map((side) => Math.min(1, Math.max(0, side)));
@@ -43,7 +50,9 @@ function parseDetection(detection) {
 
 /** One model's predictions for one frame. */
 export function parsePrediction(message) {
-  const detections = Array.isArray(message.predictions) ? message.predictions.slice(0, MAX_DETECTIONS) : [];
+  const detections = Array.isArray(message.predictions)
+    ? message.predictions.slice(0, MAX_DETECTIONS)
+    : [];
   return {
     camera: text(message.camera),
     model: text(message.model),
@@ -59,7 +68,9 @@ export function parsePrediction(message) {
   };
 }
 
-/** How a model does on some cameras; `since` in milliseconds since the epoch, by the server's clock. */
+/**
+ * How a model does on some cameras; `since` in milliseconds since the epoch, by the server's clock.
+ */
 export function parseModel(message) {
   return {
     model: text(message.model),

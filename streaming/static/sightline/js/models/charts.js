@@ -1,10 +1,10 @@
 /** The charts of a model's last hour. */
 
-import { makeChart } from "./charts.js";
-import { formatRate } from "./format.js";
-import { errorSeries, latencySeries, rateSeries, takenUpAfter } from "./modelhistory.js";
-import { formatLatency } from "./modelwords.js";
-import { poll } from "./poll.js";
+import { makeChart } from "../charts/chart.js";
+import { formatRate } from "../core/format.js";
+import { errorSeries, latencySeries, rateSeries, takenUpAfter } from "./history.js";
+import { formatLatency } from "./words.js";
+import { poll } from "../core/poll.js";
 
 const PAUSE_MS = 10_000;
 const MINUTES = 60;
@@ -23,7 +23,10 @@ export class ModelCharts {
   /** @param {HTMLElement} root has `[data-chart]` elements */
   constructor(root, address) {
     for (const place of root.querySelectorAll("[data-chart]"))
-      this.#charts[place.dataset.chart] = makeChart(place, { sync: "model", ...CHARTS[place.dataset.chart] });
+      this.#charts[place.dataset.chart] = makeChart(place, {
+        sync: "model",
+        ...CHARTS[place.dataset.chart],
+      });
     poll(
       () => `${address}?minutes=${MINUTES}`,
       PAUSE_MS,
@@ -32,14 +35,20 @@ export class ModelCharts {
     );
   }
 
-  /** How late the newest frames were when a version took them up, ms; null when that is not known. */
+  /**
+   * How late the newest frames were when a version took them up, ms; null when that is not known.
+   */
   takenUpAfter(version) {
     return takenUpAfter(this.#history, version);
   }
 
   #show(history) {
     this.#history = history;
-    const series = { rate: rateSeries(history), latency: latencySeries(history), errors: errorSeries(history) };
+    const series = {
+      rate: rateSeries(history),
+      latency: latencySeries(history),
+      errors: errorSeries(history),
+    };
     for (const [name, chart] of Object.entries(this.#charts)) {
       chart.show(history.at, series[name]);
       chart.say(series[name].length ? "" : NOTHING);

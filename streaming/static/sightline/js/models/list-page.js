@@ -1,12 +1,14 @@
 /** The list of models: asks how they do every few seconds. */
 
-import { setText } from "./dom.js";
-import { perSecond } from "./modelwords.js";
-import { poll } from "./poll.js";
+import { setText } from "../core/dom.js";
+import { perSecond } from "./words.js";
+import { poll } from "../core/poll.js";
 
 const PAUSE_MS = 2000;
 const root = document.getElementById("models");
-const rows = new Map([...root.querySelectorAll("[data-model]")].map((row) => [row.dataset.model, row]));
+const rows = new Map(
+  [...root.querySelectorAll("[data-model]")].map((row) => [row.dataset.model, row]),
+);
 
 function show({ models }) {
   setText(document.querySelector("[data-age]"), "");

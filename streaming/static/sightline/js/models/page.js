@@ -1,15 +1,15 @@
 /** One model: how its versions do, how it has been, what it sees now. */
 
-import { element, setText } from "./dom.js";
-import { bindKeys } from "./keys.js";
-import { showLetters } from "./modelletters.js";
-import { ModelCharts } from "./modelcharts.js";
-import { showRecords } from "./modelrecords.js";
-import { openModelTiles } from "./modeltiles.js";
-import { sinceWords, versionNumbers, workerWords } from "./modelwords.js";
-import { formatCount } from "./format.js";
-import { poll } from "./poll.js";
-import { fill } from "./rows.js";
+import { element, setText } from "../core/dom.js";
+import { bindKeys } from "../core/keys.js";
+import { showLetters } from "./dead-letters.js";
+import { ModelCharts } from "./charts.js";
+import { showRecords } from "./records.js";
+import { openModelTiles } from "./tiles.js";
+import { sinceWords, versionNumbers, workerWords } from "./words.js";
+import { formatCount } from "../core/format.js";
+import { poll } from "../core/poll.js";
+import { fill } from "../core/rows.js";
 
 const STATE_MS = 2000;
 const RECORDS_MS = 3000;
@@ -37,7 +37,8 @@ function showVersion(place, version) {
   setText(place.querySelector("[data-detail]"), version.detail);
   setText(place.querySelector("[data-workers]"), workerWords(version.workers));
   const numbers = versionNumbers(version, charts?.takenUpAfter(version.version) ?? null);
-  for (const cell of place.querySelectorAll("[data-number]")) setText(cell, numbers[cell.dataset.number]);
+  for (const cell of place.querySelectorAll("[data-number]"))
+    setText(cell, numbers[cell.dataset.number]);
   const partitions = place.querySelector("[data-partitions]");
   if (partitions) showPartitions(partitions, version.lag);
 }
@@ -46,8 +47,13 @@ function showVersion(place, version) {
 function showPartitions(list, lag) {
   const behind = (lag?.partitions ?? []).filter(({ records: waiting }) => waiting > 0);
   list.hidden = !lag || lag.count < 2 || behind.length === 0;
-  fill(list, behind, ({ partition }) => partition, () => ({ item: element("li", { class: "chip" }) }), ({ item }, { partition, records: waiting }) =>
-    setText(item, `partition ${partition}: ${formatCount(waiting)}`),
+  fill(
+    list,
+    behind,
+    ({ partition }) => partition,
+    () => ({ item: element("li", { class: "chip" }) }),
+    ({ item }, { partition, records: waiting }) =>
+      setText(item, `partition ${partition}: ${formatCount(waiting)}`),
   );
 }
 
@@ -59,5 +65,9 @@ poll(
 );
 if (root.querySelector("[data-camera]")) openModelTiles(root);
 if (records) poll(() => records, RECORDS_MS, ...showRecords(root));
-if (letters && root.querySelector("[data-letters-panel]")) poll(() => letters, LETTERS_MS, ...showLetters(root));
-bindKeys({ Escape: () => location.assign(document.querySelector("[data-back]").href), "/": () => document.getElementById("find")?.focus() });
+if (letters && root.querySelector("[data-letters-panel]"))
+  poll(() => letters, LETTERS_MS, ...showLetters(root));
+bindKeys({
+  Escape: () => location.assign(document.querySelector("[data-back]").href),
+  "/": () => document.getElementById("find")?.focus(),
+});

@@ -1,15 +1,17 @@
 /** What the pages about models say in numbers. Pure. */
 
-import { formatAge, formatCount, formatMoment, formatRate } from "./format.js";
+import { formatAge, formatCount, formatMoment, formatRate } from "../core/format.js";
 
 const DASH = "–";
 const or = (value, words) => (value === null || value === undefined ? DASH : words(value));
 
-export const formatShare = (share) => (share > 0 && share < 0.001 ? "< 0.1 %" : `${(share * 100).toFixed(1)} %`);
+export const formatShare = (share) =>
+  share > 0 && share < 0.001 ? "< 0.1 %" : `${(share * 100).toFixed(1)} %`;
 export const perSecond = (rate) => or(rate, (value) => `${formatRate(value)} /s`);
 
 /** A duration that may be far below a millisecond: "0.02 ms", "3.4 ms", "62 ms". */
-export const formatLatency = (ms) => (ms > 0 && ms < 9.95 ? `${ms.toFixed(ms < 0.995 ? 2 : 1)} ms` : formatAge(ms));
+export const formatLatency = (ms) =>
+  ms > 0 && ms < 9.95 ? `${ms.toFixed(ms < 0.995 ? 2 : 1)} ms` : formatAge(ms);
 
 /** The share of what came in that a version never looked at; null when nothing is known. */
 export function skippedShare({ predicted, skipped, errors }) {

@@ -1,12 +1,12 @@
 /** The system page: asks for the state of everything every few seconds and shows it. */
 
-import { toast } from "./banners.js";
-import { copyText } from "./clipboard.js";
-import { element, setText } from "./dom.js";
-import { formatBytes, formatCount, formatMoment } from "./format.js";
-import { poll } from "./poll.js";
-import { fill } from "./rows.js";
-import { asOf, kindOfLevel, reportText, runningFor, topicCells } from "./systemwords.js";
+import { toast } from "../core/banners.js";
+import { copyText } from "../core/clipboard.js";
+import { element, setText } from "../core/dom.js";
+import { formatBytes, formatCount, formatMoment } from "../core/format.js";
+import { poll } from "../core/poll.js";
+import { fill } from "../core/rows.js";
+import { asOf, kindOfLevel, reportText, runningFor, topicCells } from "./words.js";
 
 const PAUSE_MS = 2000;
 const TYPING_MS = 250;
@@ -24,8 +24,20 @@ function show(answer) {
   setText(find("[data-age]"), asOf(state.at));
   find("[data-copy-report]").disabled = false;
   const aside = ({ name }) => name === "installation";
-  fill(find("[data-parts]"), state.parts.filter((part) => !aside(part)), ({ name }) => name, makePart, showPart);
-  fill(find("[data-installation]"), state.parts.filter(aside), ({ name }) => name, makePart, showPart);
+  fill(
+    find("[data-parts]"),
+    state.parts.filter((part) => !aside(part)),
+    ({ name }) => name,
+    makePart,
+    showPart,
+  );
+  fill(
+    find("[data-installation]"),
+    state.parts.filter(aside),
+    ({ name }) => name,
+    makePart,
+    showPart,
+  );
   showWorkers();
   showTopics();
 }
@@ -41,7 +53,14 @@ function makePart() {
   const [title, words] = [element("h2"), element("p", { class: "part-words" })];
   const findings = element("ul", { class: "findings", role: "list" });
   const facts = element("dl", { class: "facts" });
-  const item = element("article", { class: "panel part" }, element("header", {}, element("span", { class: "dot" }), title), words, findings, facts);
+  const item = element(
+    "article",
+    { class: "panel part" },
+    element("header", {}, element("span", { class: "dot" }), title),
+    words,
+    findings,
+    facts,
+  );
   return { item, title, words, findings, facts };
 }
 
@@ -78,7 +97,10 @@ function showFact(parts, [label, value]) {
 const cell = (name, attributes = {}) => element("td", { "data-label": name, ...attributes });
 
 function showWorkers() {
-  setText(find("[data-workers-count]"), state.workers.length ? formatCount(state.workers.length) : "");
+  setText(
+    find("[data-workers-count]"),
+    state.workers.length ? formatCount(state.workers.length) : "",
+  );
   fill(find("[data-workers] tbody"), state.workers, ({ name }) => name, makeWorker, showWorker);
 }
 
@@ -106,7 +128,10 @@ function showWorker(parts, worker) {
   setText(parts.host, `${worker.host}, process ${worker.pid}`);
   setText(parts.words, worker.words);
   setText(parts.doing, worker.doing || "–");
-  setText(parts.runs, [...worker.runs, ...(worker.more ? [`and ${worker.more} more`] : [])].join(", ") || "–");
+  setText(
+    parts.runs,
+    [...worker.runs, ...(worker.more ? [`and ${worker.more} more`] : [])].join(", ") || "–",
+  );
   setText(parts.since, runningFor(worker.since, state.at));
   parts.since.title = formatMoment(worker.since);
   setText(parts.memory, formatBytes(worker.memory));
@@ -114,7 +139,14 @@ function showWorker(parts, worker) {
 
 function showTopics() {
   const { known, rows, count, total, page, pages, words } = state.topics;
-  setText(find("[data-topics-count]"), known ? (count === total ? formatCount(total) : `${formatCount(count)} of ${formatCount(total)}`) : "");
+  setText(
+    find("[data-topics-count]"),
+    known
+      ? count === total
+        ? formatCount(total)
+        : `${formatCount(count)} of ${formatCount(total)}`
+      : "",
+  );
   fill(find("[data-topics] tbody"), rows, ({ name }) => name, makeTopic, showTopic);
   const empty = find("[data-topics-empty]");
   empty.hidden = rows.length > 0;
@@ -152,7 +184,11 @@ function bindTopics(asking) {
   let timer = 0;
   const choose = () => {
     const fields = new FormData(form);
-    Object.assign(chosen, { topics: fields.get("topics").trim(), sort: fields.get("sort"), page: 1 });
+    Object.assign(chosen, {
+      topics: String(fields.get("topics")).trim(),
+      sort: fields.get("sort"),
+      page: 1,
+    });
     asking.now();
   };
   form.addEventListener("input", () => {
@@ -170,9 +206,21 @@ function bindTopics(asking) {
 function bindReport() {
   find("[data-copy-report]").addEventListener("click", async () => {
     const copied = await copyText(reportText(state));
-    toast(copied ? "The report was copied. It has no passwords; names of hosts and topics are in it." : "This browser does not let the page copy. Use HTTPS or localhost.");
+    toast(
+      copied
+        ? "The report was copied. It has no passwords; names of hosts and topics are in it."
+        : "This browser does not let the page copy. Use HTTPS or localhost.",
+    );
   });
 }
 
-bindTopics(poll(() => `${root.dataset.source}?${new URLSearchParams(chosen)}`, PAUSE_MS, show, trouble));
+bindTopics(
+  poll(
+    () =>
+      `${root.dataset.source}?${new URLSearchParams(Object.entries(chosen).map(([name, value]) => [name, String(value)]))}`,
+    PAUSE_MS,
+    show,
+    trouble,
+  ),
+);
 bindReport();

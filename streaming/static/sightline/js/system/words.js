@@ -1,8 +1,10 @@
 /** What the system page says: kinds of levels, rows of numbers, and the report as text. Pure. */
 
-import { formatBytes, formatCount, formatMoment, formatRate, formatSpan } from "./format.js";
+import { formatBytes, formatCount, formatMoment, formatRate, formatSpan } from "../core/format.js";
 
-/** The colour of a part's dot: what is only worth knowing does not make a working part look broken. */
+/**
+ * The colour of a part's dot: what is only worth knowing does not make a working part look broken.
+ */
 export const kindOfLevel = (level) => (level === "note" ? "ok" : level);
 
 const DASH = "–";
@@ -15,7 +17,8 @@ export const topicCells = ({ partitions, records, rate, flow, about, lags }) => 
   rate: or(rate, formatRate),
   flow: or(flow, (bytes) => `${formatBytes(bytes)}/s`),
   about: or(about, formatBytes),
-  lags: lags.map(({ group, records: behind }) => `${group}: ${formatCount(behind)}`).join(", ") || DASH,
+  lags:
+    lags.map(({ group, records: behind }) => `${group}: ${formatCount(behind)}`).join(", ") || DASH,
 });
 
 /** How long a process runs: "3 min". */
@@ -23,9 +26,16 @@ export const runningFor = (since, now) => formatSpan(now - since);
 
 const TABLE = { name: 34, since: 10, memory: 9 };
 
-/** Everything on the page as text, for a bug report. It has what the server told, which has no secrets. */
+/**
+ * Everything on the page as text, for a bug report. It has what the server told, which has no
+ * secrets.
+ */
 export function reportText({ at, level, words, parts, workers, topics }) {
-  const lines = [`Sightline, ${new Date(at).toISOString()}`, `${level.toUpperCase()}: ${words}`, ""];
+  const lines = [
+    `Sightline, ${new Date(at).toISOString()}`,
+    `${level.toUpperCase()}: ${words}`,
+    "",
+  ];
   for (const part of parts) {
     lines.push(`${part.title} [${part.level}] ${part.words}`);
     for (const finding of part.findings) lines.push(`  ${finding.level}: ${finding.text}`);
@@ -35,13 +45,23 @@ export function reportText({ at, level, words, parts, workers, topics }) {
   lines.push("Processes");
   for (const worker of workers) {
     const runs = [...worker.runs, ...(worker.more ? [`and ${worker.more} more`] : [])].join(", ");
-    const facts = [runningFor(worker.since, at).padEnd(TABLE.since), formatBytes(worker.memory).padEnd(TABLE.memory)];
-    lines.push(`  ${worker.name.padEnd(TABLE.name)} ${facts.join(" ")} [${worker.level}] ${worker.words}; ${worker.doing}${runs && `; ${runs}`}`);
+    const facts = [
+      runningFor(worker.since, at).padEnd(TABLE.since),
+      formatBytes(worker.memory).padEnd(TABLE.memory),
+    ];
+    lines.push(
+      `  ${worker.name.padEnd(TABLE.name)} ${facts.join(" ")} [${worker.level}] ${worker.words}; ${worker.doing}${runs && `; ${runs}`}`,
+    );
   }
-  lines.push("", `Topics: ${topics.known ? `${topics.total} in all, ${topics.rows.length} shown` : "not known"}`);
+  lines.push(
+    "",
+    `Topics: ${topics.known ? `${topics.total} in all, ${topics.rows.length} shown` : "not known"}`,
+  );
   for (const row of topics.rows) {
     const cells = topicCells(row);
-    lines.push(`  ${row.name}  ${cells.records} records, ${cells.rate} /s, about ${cells.about}, waiting ${cells.lags}`);
+    lines.push(
+      `  ${row.name}  ${cells.records} records, ${cells.rate} /s, about ${cells.about}, waiting ${cells.lags}`,
+    );
   }
   return `${lines.join("\n")}\n`;
 }

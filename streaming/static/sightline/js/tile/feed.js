@@ -1,8 +1,8 @@
 /** The list of predictions and changes of state beside the pictures. */
 
-import { element, setText } from "./dom.js";
-import { filters } from "./filters.js";
-import { caption, formatAgo } from "./format.js";
+import { element, setText } from "../core/dom.js";
+import { filters } from "../core/filters.js";
+import { caption, formatAgo } from "../core/format.js";
 import { cropFor } from "./labels.js";
 import { Sightings } from "./sightings.js";
 
@@ -21,10 +21,14 @@ export class Feed {
   #paused = false;
 
   /**
-   * @param {HTMLElement} root has a list `[data-feed-list]`, `[data-feed-empty]` and a button `[data-feed-pause]`
-   * @param {(prediction, detection) => {second: string, href: string, open?: (entry) => void}} describe a row's second line,
-   *   where it leads, and what opens in the place of that on this page
-   * @param {{shadows?: boolean, choice?: () => object}} options whether shadow versions are listed, and which detections are
+   * @param {HTMLElement} root has a list `[data-feed-list]`, `[data-feed-empty]` and a button
+   *   `[data-feed-pause]`
+   * @param clock the server's
+   * @param {(prediction, detection) => {second: string, href: string, open?: (entry) => void}}
+   *   describe a row's second line, where it leads, and what opens in the place of that on this
+   *   page
+   * @param {{shadows?: boolean, choice?: () => any}} options whether shadow versions are listed,
+   *   and which detections are
    */
   constructor(root, clock, describe, { shadows = false, choice = () => filters.now } = {}) {
     this.#shadows = shadows;
@@ -76,7 +80,8 @@ export class Feed {
 
   #place(entry, index) {
     const row = this.#rows.get(entry.key) ?? this.#make(entry);
-    if (this.#list.children[index] !== row.item) this.#list.insertBefore(row.item, this.#list.children[index] ?? null);
+    if (this.#list.children[index] !== row.item)
+      this.#list.insertBefore(row.item, this.#list.children[index] ?? null);
     row.item.dataset.kind = entry.kind;
     row.link.setAttribute("href", entry.href);
     setText(row.title, entry.title);

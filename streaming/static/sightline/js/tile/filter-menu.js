@@ -1,19 +1,22 @@
 /** The menu that says what is drawn: from which score on, and of which models. */
 
-import { colourOf } from "./colours.js";
-import { element, setText } from "./dom.js";
-import { filters } from "./filters.js";
-import { keyOf, modelName } from "./modelstates.js";
-import { preferences } from "./prefs.js";
-import { modelKey } from "./wire.js";
+import { colourOf } from "../core/colours.js";
+import { element, setText } from "../core/dom.js";
+import { filters } from "../core/filters.js";
+import { keyOf, modelName } from "../core/model-states.js";
+import { preferences } from "../core/prefs.js";
+import { modelKey } from "../core/wire.js";
 
-/** The slider of the score, `[data-threshold]` with an `<output>` beside it. */
+/**
+ * The slider of the score, `[data-threshold]` with an `<output>` beside it.
+ * @param {ParentNode} root
+ */
 export function bindThreshold(root = document) {
   const slider = root.querySelector("[data-threshold]");
   const show = () => {
     const percent = preferences.get("threshold");
     const words = percent ? `${percent} % or more` : "any score";
-    slider.value = percent;
+    slider.value = String(percent);
     slider.setAttribute("aria-valuetext", words);
     setText(slider.parentElement.querySelector("output"), words);
   };
@@ -44,16 +47,24 @@ export class FilterMenu {
   /** A model spoke. */
   see(prediction) {
     const key = modelKey(prediction);
-    if (prediction.role === "live" && !this.#switches.has(key)) this.#add(key, modelName(prediction));
+    if (prediction.role === "live" && !this.#switches.has(key))
+      this.#add(key, modelName(prediction));
   }
 
   #add(key, name) {
-    const box = element("input", { class: "switch", type: "checkbox", role: "switch", autocomplete: "off" });
+    const box = element("input", {
+      class: "switch",
+      type: "checkbox",
+      role: "switch",
+      autocomplete: "off",
+    });
     const swatch = element("i", { class: "swatch" });
     swatch.style.setProperty("--colour", colourOf(name.split(" ")[0]));
     box.checked = !filters.now.hidesModel(key);
     box.addEventListener("change", () => filters.showModel(key, box.checked));
-    this.#list.append(element("li", {}, element("label", {}, swatch, element("span", {}, name), box)));
+    this.#list.append(
+      element("li", {}, element("label", {}, swatch, element("span", {}, name), box)),
+    );
     this.#switches.set(key, box);
     this.#root.querySelector("[data-filter-none]").hidden = true;
   }
@@ -64,6 +75,9 @@ export class FilterMenu {
     this.#root.classList.toggle("is-on", isOn);
     this.#root.querySelector("[data-filter-reset]").disabled = !isOn;
     const threshold = preferences.get("threshold");
-    setText(this.#root.querySelector("[data-filter-words]"), threshold ? `≥ ${threshold} %` : "Filter");
+    setText(
+      this.#root.querySelector("[data-filter-words]"),
+      threshold ? `≥ ${threshold} %` : "Filter",
+    );
   }
 }

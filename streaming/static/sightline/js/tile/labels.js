@@ -1,11 +1,14 @@
 /** Where the text of a box goes. Pure geometry, in pixels. */
 
-/** What it costs to cover another label, to cover what is in a box, and to be further down in the list of places. */
+/**
+ * What it costs to cover another label, to cover what is in a box, and to be further down in the
+ * list of places.
+ */
 const OVER_LABEL = 10;
 const INSIDE = 0.5;
 const LATER = 0.02;
 /** With more boxes than these, labels only keep clear of each other. */
-const MOST_BOXES = 48;
+const MAX_BOXES = 48;
 
 const clamp = (value, low, high) => Math.max(low, Math.min(value, high));
 
@@ -17,16 +20,18 @@ function covered(a, b) {
 }
 
 /**
- * Above the box; inside it when it does not fit above; never clipped by `bounds`. Where another label or another object
- * is in the way it moves along the box, above that label or below the box before it covers what is in a box.
- * @param {{box: Rect, size: {w: number, h: number}}[]} items Rect is {x, y, w, h}
+ * Above the box; inside it when it does not fit above; never clipped by `bounds`. Where another
+ * label or another object is in the way it moves along the box, above that label or below the box
+ * before it covers what is in a box.
+ * @typedef {{x: number, y: number, w: number, h: number}} Rect
+ * @param {{box: Rect, size: {w: number, h: number}}[]} items
  * @param {Rect} bounds the picture
  * @param {Rect[]} taken areas to keep free where possible
  * @returns {Rect[]} one for each item, in order
  */
 export function placeLabels(items, bounds, taken = []) {
   const placed = [...taken];
-  const boxes = items.length > MOST_BOXES ? [] : items.map(({ box }) => box);
+  const boxes = items.length > MAX_BOXES ? [] : items.map(({ box }) => box);
   return items.map(({ box, size }) => {
     const others = boxes.filter((other) => other !== box);
     let best = null;
@@ -84,7 +89,8 @@ export function fitPicture(pictureWidth, pictureHeight, width, height) {
 }
 
 /**
- * The part of a picture that shows a box with some of its surroundings, in the shape of a thumbnail.
+ * The part of a picture that shows a box with some of its surroundings, in the shape of a
+ * thumbnail.
  * @returns {Rect} in pixels of the picture
  */
 export function cropFor(box, width, height, aspect) {

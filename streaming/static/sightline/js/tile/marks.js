@@ -1,19 +1,21 @@
 /** Which detections are drawn with a frame, and how strongly. Pure. */
 
-import { filtersOf } from "./filters.js";
-import { modelKey } from "./wire.js";
+import { filtersOf } from "../core/filters.js";
+import { modelKey } from "../core/wire.js";
 
 const FADED_MS = 1000;
 
 /**
- * Synced: the predictions of exactly this frame. Live: the newest of each model, faded with age, gone after one second.
- * @param {FrameMatcher} matcher
+ * Synced: the predictions of exactly this frame. Live: the newest of each model, faded with age,
+ * gone after one second.
+ * @param {import("./matching.js").FrameMatcher} matcher
  * @param {number} now the server's clock, ms
  * @param filters what the viewer wants to see, see filters.js
  * @returns {{model: string, detection: object, alpha: number, dashed: boolean}[]}
  */
 export function marksOf(frame, matcher, mode, now, filters = filtersOf()) {
-  const predictions = mode === "live" ? [...matcher.newest.values()] : matcher.predictionsFor(frame);
+  const predictions =
+    mode === "live" ? [...matcher.newest.values()] : matcher.predictionsFor(frame);
   return predictions
     .filter((prediction) => isShown(prediction, matcher))
     .flatMap((prediction) => {
@@ -27,7 +29,8 @@ export function marksOf(frame, matcher, mode, now, filters = filtersOf()) {
 }
 
 // A shadow model is measured, not trusted: its boxes are drawn only where somebody asked for them.
-const isShown = (prediction, matcher) => prediction.role === "live" || matcher.compared.has(modelKey(prediction));
+const isShown = (prediction, matcher) =>
+  prediction.role === "live" || matcher.compared.has(modelKey(prediction));
 
 // Full strength for what is as fresh as predictions usually are, then down to nothing.
 const fade = (age) => Math.min(1, Math.max(0, (FADED_MS - age) / (FADED_MS * 0.7)));

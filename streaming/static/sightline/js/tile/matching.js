@@ -1,12 +1,13 @@
 /**
- * Which frame is shown, and with which predictions. Pure: the caller brings the time (ms) and closes what is dropped.
+ * Which frame is shown, and with which predictions. Pure: the caller brings the time (ms) and
+ * closes what is dropped.
  *
- * Synced: a frame waits for the predictions of exactly that frame, so that boxes are never drawn over another one.
- * Live: the newest frame at once.
- * Seen: frames that a model has looked at, whichever these are; others only when none of those came for a while.
+ * Synced: a frame waits for the predictions of exactly that frame, so that boxes are never drawn
+ * over another one. Live: the newest frame at once. Seen: frames that a model has looked at,
+ * whichever these are; others only when none of those came for a while.
  */
 
-import { frameKey, modelKey } from "./wire.js";
+import { frameKey, modelKey } from "../core/wire.js";
 
 export const HOLD_MS = 250;
 export const SEEN_HOLD_MS = 1000;
@@ -17,6 +18,7 @@ const REMEMBERED_FRAMES = 48;
 export class FrameMatcher {
   mode = "synced";
   /** Whether the viewer's filters hide a key (`model@version`): such a model is not waited for. */
+  /** @type {(model: string) => boolean} */
   hides = () => false;
   /** Keys of shadow versions whose predictions are shown all the same. */
   compared = new Set();
@@ -29,7 +31,10 @@ export class FrameMatcher {
   #shown = 0;
   #shownAt = -Infinity;
 
-  /** A place in the order of arrival, to be taken before the picture is decoded: decoding may overtake. */
+  /**
+   * A place in the order of arrival, to be taken before the picture is decoded: decoding may
+   * overtake.
+   */
   ticket(now) {
     this.#order += 1;
     return { order: this.#order, deadline: now + (this.mode === "seen" ? SEEN_HOLD_MS : HOLD_MS) };
@@ -49,7 +54,8 @@ export class FrameMatcher {
     this.newest.set(model, prediction);
     if (!this.#arrived.has(key)) this.#arrived.set(key, new Map());
     this.#arrived.get(key).set(model, prediction);
-    while (this.#arrived.size > REMEMBERED_FRAMES) this.#arrived.delete(this.#arrived.keys().next().value);
+    while (this.#arrived.size > REMEMBERED_FRAMES)
+      this.#arrived.delete(this.#arrived.keys().next().value);
   }
 
   /** The predictions that came for exactly this frame. */
@@ -59,7 +65,7 @@ export class FrameMatcher {
 
   /**
    * The frame to paint now, if there is one; older ones are never painted afterwards.
-   * @returns {{frame: object | null, dropped: object[]}}
+   * @returns {{frame: any, dropped: any[]}} `frame` is null when it is not time yet
    */
   next(now) {
     const ready = this.#held.findLastIndex((held) => this.#isReady(held, now));
@@ -77,7 +83,9 @@ export class FrameMatcher {
     return { frame, dropped };
   }
 
-  /** When `next` should be asked again, if nothing arrives before: ms, or null when nothing is held. */
+  /**
+   * When `next` should be asked again, if nothing arrives before: ms, or null when nothing is held.
+   */
   get deadline() {
     return this.#held.length ? this.#held[0].deadline : null;
   }
@@ -95,11 +103,16 @@ export class FrameMatcher {
   }
 
   #isWorthwhile(held, now) {
-    return this.mode !== "seen" || this.#arrived.has(frameKey(held.frame)) || now - this.#shownAt >= SEEN_HOLD_MS;
+    return (
+      this.mode !== "seen" ||
+      this.#arrived.has(frameKey(held.frame)) ||
+      now - this.#shownAt >= SEEN_HOLD_MS
+    );
   }
 
   #awaited(now) {
-    for (const [model, seen] of this.#active) if (now - seen > ACTIVE_MS) this.#active.delete(model);
+    for (const [model, seen] of this.#active)
+      if (now - seen > ACTIVE_MS) this.#active.delete(model);
     return [...this.#active.keys()].filter((model) => !this.hides(model));
   }
 }

@@ -1,7 +1,7 @@
 /** Draws boxes and their labels on a tile's canvas, in device pixels. */
 
-import { colourOf } from "./colours.js";
-import { caption } from "./format.js";
+import { colourOf } from "../core/colours.js";
+import { caption } from "../core/format.js";
 import { placeLabels } from "./labels.js";
 
 const INK = "#06110f";
@@ -9,10 +9,10 @@ const widths = new Map();
 
 /**
  * @param {CanvasRenderingContext2D} context
- * @param {{detection: object, alpha: number, dashed: boolean}[]} marks
- * @param {object} picture where the frame lies on the canvas: {x, y, w, h}
- * @param {{labels: boolean, scores: boolean, scale: number, taken: object[]}} options
- *   `scale` is device pixels per CSS pixel
+ * @param {{detection: any, alpha: number, dashed: boolean}[]} marks
+ * @param {import("./labels.js").Rect} picture where the frame lies on the canvas
+ * @param {{labels: boolean, scores: boolean, scale: number, taken: import("./labels.js").Rect[]}}
+ *   options `scale` is device pixels per CSS pixel
  */
 export function drawMarks(context, marks, picture, { labels, scores, scale, taken }) {
   const largest = Math.max(15, innerWidth / 190);
@@ -34,7 +34,16 @@ function prepare(context, { detection, alpha, dashed }, picture, { labels, score
   const padding = size * 0.5;
   const text = shorten(context, caption(detection, { labels, scores }), w - 2 * padding);
   const textSize = { w: measure(context, text) + 2 * padding, h: size * 1.55 };
-  return { detection, alpha, dashed, box, text, padding, size: textSize, colour: colourOf(detection.label) };
+  return {
+    detection,
+    alpha,
+    dashed,
+    box,
+    text,
+    padding,
+    size: textSize,
+    colour: colourOf(detection.label),
+  };
 }
 
 function measure(context, text) {
@@ -59,7 +68,13 @@ function strokeBox(context, { box, colour, alpha, dashed }, scale) {
   context.globalAlpha = alpha;
   context.setLineDash(dashed ? [6 * scale, 4 * scale] : []);
   context.beginPath();
-  context.roundRect(box.x + inset, box.y + inset, Math.max(1, box.w - line), Math.max(1, box.h - line), 2 * scale);
+  context.roundRect(
+    box.x + inset,
+    box.y + inset,
+    Math.max(1, box.w - line),
+    Math.max(1, box.h - line),
+    2 * scale,
+  );
   // A dark edge keeps the colour readable on a bright picture.
   context.strokeStyle = "rgba(4, 7, 10, 0.5)";
   context.lineWidth = line + 1.5 * scale;

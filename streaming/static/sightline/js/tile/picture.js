@@ -1,18 +1,21 @@
-/** A camera's picture on a canvas: decodes frames, matches them with predictions, paints both together. */
+/**
+ * A camera's picture on a canvas: decodes frames, matches them with predictions, paints both
+ * together.
+ */
 
-import { filtersOf } from "./filters.js";
+import { filtersOf } from "../core/filters.js";
 import { marksOf } from "./marks.js";
 import { fitPicture } from "./labels.js";
 import { FrameMatcher } from "./matching.js";
 import { drawMarks } from "./overlay.js";
 import { paintSoon } from "./schedule.js";
-import { frameKey } from "./wire.js";
+import { frameKey } from "../core/wire.js";
 
 const BAR_HEIGHT = 40;
 
 /**
- * Events: `painted` {frame, predictions, marks, repeated}; `repeated` when the same frame was painted again because its
- * predictions came late.
+ * Events: `painted` {frame, predictions, marks, repeated}; `repeated` when the same frame was
+ * painted again because its predictions came late.
  */
 export class Picture extends EventTarget {
   matcher = new FrameMatcher();
@@ -30,8 +33,9 @@ export class Picture extends EventTarget {
   #repaint = () => this.#shown && this.#draw(this.#shown);
 
   /**
+   * @param {HTMLCanvasElement} canvas
    * @param clock the server's clock
-   * @param view {mode, boxes, labels, scores, threshold, hiddenModels, hiddenLabels}
+   * @param view mode, boxes, labels, scores, threshold, hiddenModels, hiddenLabels
    * @param {{bar: boolean}} options `bar` when text lies over the foot of the picture
    */
   constructor(canvas, clock, view, { bar }) {
@@ -43,7 +47,10 @@ export class Picture extends EventTarget {
     this.setView(view);
   }
 
-  /** Takes a received frame. Resolves when it is decoded (or found broken), so that it can be acknowledged. */
+  /**
+   * Takes a received frame. Resolves when it is decoded (or found broken), so that it can be
+   * acknowledged.
+   */
   async receive(header, jpeg) {
     const ticket = this.matcher.ticket(performance.now());
     let bitmap;
@@ -59,7 +66,8 @@ export class Picture extends EventTarget {
 
   predict(prediction) {
     this.matcher.addPrediction(prediction, performance.now());
-    if (this.#shown && frameKey(prediction.frame) === frameKey(this.#shown)) paintSoon(this.#paintLate);
+    if (this.#shown && frameKey(prediction.frame) === frameKey(this.#shown))
+      paintSoon(this.#paintLate);
     else if (this.#view.mode === "live") this.redraw();
     this.#advance();
   }
@@ -73,7 +81,10 @@ export class Picture extends EventTarget {
     this.redraw();
   }
 
-  /** The canvas takes the size of its element, in device pixels. One that has no size keeps no picture. */
+  /**
+   * The canvas takes the size of its element, in device pixels. One that has no size keeps no
+   * picture.
+   */
   resize(width, height, scale) {
     this.#scale = scale;
     this.#canvas.width = Math.round(width * scale);
@@ -89,13 +100,17 @@ export class Picture extends EventTarget {
   }
 
   /**
-   * The frame that is shown, at its own size, on a canvas of its own; `boxes` with what the viewer has chosen to see on it.
+   * The frame that is shown, at its own size, on a canvas of its own; `boxes` with what the viewer
+   * has chosen to see on it.
    * @returns {{canvas: HTMLCanvasElement, capturedAt: number} | null} null when none is shown
    */
   still(boxes) {
     if (!this.#shown) return null;
     const { bitmap, captured_at: capturedAt } = this.#shown;
-    const canvas = Object.assign(document.createElement("canvas"), { width: bitmap.width, height: bitmap.height });
+    const canvas = Object.assign(document.createElement("canvas"), {
+      width: bitmap.width,
+      height: bitmap.height,
+    });
     const scale = (this.#scale * bitmap.width) / this.#canvas.width;
     const context = canvas.getContext("2d", { alpha: false });
     this.#drawOn(context, this.#shown, { boxes: boxes && this.#view.boxes, scale, bar: 0 });
@@ -125,7 +140,8 @@ export class Picture extends EventTarget {
       paintSoon(this.#paint);
     }
     const { deadline } = this.matcher;
-    if (deadline !== null) this.#timer = setTimeout(() => this.#advance(), Math.max(1, deadline - now));
+    if (deadline !== null)
+      this.#timer = setTimeout(() => this.#advance(), Math.max(1, deadline - now));
   }
 
   #paintNext() {
@@ -137,7 +153,11 @@ export class Picture extends EventTarget {
   }
 
   #draw(frame) {
-    return this.#drawOn(this.#context, frame, { boxes: this.#view.boxes, scale: this.#scale, bar: this.#bar });
+    return this.#drawOn(this.#context, frame, {
+      boxes: this.#view.boxes,
+      scale: this.#scale,
+      bar: this.#bar,
+    });
   }
 
   #drawOn(context, frame, { boxes, scale, bar }) {
@@ -145,7 +165,9 @@ export class Picture extends EventTarget {
     const picture = fitPicture(frame.bitmap.width, frame.bitmap.height, width, height);
     if (picture.w < width - 1 || picture.h < height - 1) context.clearRect(0, 0, width, height);
     context.drawImage(frame.bitmap, picture.x, picture.y, picture.w, picture.h);
-    const marks = boxes ? marksOf(frame, this.matcher, this.#view.mode, this.#clock.now, this.#filters) : [];
+    const marks = boxes
+      ? marksOf(frame, this.matcher, this.#view.mode, this.#clock.now, this.#filters)
+      : [];
     const foot = { x: 0, y: height - bar * scale, w: width, h: bar * scale };
     drawMarks(context, marks, picture, { ...this.#view, scale, taken: [foot] });
     return marks;
@@ -153,6 +175,8 @@ export class Picture extends EventTarget {
 
   #emit(frame, marks, repeated) {
     const predictions = this.matcher.predictionsFor(frame);
-    this.dispatchEvent(new CustomEvent("painted", { detail: { frame, predictions, marks, repeated } }));
+    this.dispatchEvent(
+      new CustomEvent("painted", { detail: { frame, predictions, marks, repeated } }),
+    );
   }
 }

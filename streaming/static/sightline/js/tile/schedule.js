@@ -1,4 +1,7 @@
-/** One animation frame for all that is to be painted, and a timer for when the browser holds such frames back. */
+/**
+ * One animation frame for all that is to be painted, and a timer for when the browser holds such
+ * frames back.
+ */
 
 const LATE_MS = 120;
 const waiting = new Set();

@@ -1,9 +1,11 @@
 /**
- * What was seen, newest first: the same thing on the same camera is one entry for as long as it stays there. Pure.
+ * What was seen, newest first: the same thing on the same camera is one entry for as long as it
+ * stays there. Pure.
  */
 
 const AWAY_MS = 4000;
-// More than are listed, so that a busy wall does not forget and rediscover what stays in its pictures.
+// More than are listed, so that a busy wall does not forget and rediscover what stays in its
+// pictures.
 const REMEMBERED = 240;
 
 export class Sightings {
@@ -18,8 +20,8 @@ export class Sightings {
   }
 
   /**
-   * Takes a sighting; returns its entry {key, first, last, order, ...facts}.
-   * An entry goes to the top when it is new or was away, not each time that it is seen, so that the list holds still.
+   * Takes a sighting; returns its entry {key, first, last, order, ...facts}. An entry goes to the
+   * top when it is new or was away, not each time that it is seen, so that the list holds still.
    */
   see(key, facts, now) {
     const known = this.#entries.get(key);

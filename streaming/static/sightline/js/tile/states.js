@@ -1,13 +1,18 @@
-/** What a tile says about its camera: one sentence for what happened, one for what to check. Pure. */
+/**
+ * What a tile says about its camera: one sentence for what happened, one for what to check. Pure.
+ */
 
-import { formatSpan } from "./format.js";
+import { formatSpan } from "../core/format.js";
 
 /** A picture older than this is not shown as if it were alive. */
 export const STALE_MS = 2000;
 
-const since = (title) => (elapsed) => (elapsed >= 1000 ? `${title} for ${formatSpan(elapsed)}` : title);
+const since = (title) => (elapsed) =>
+  elapsed >= 1000 ? `${title} for ${formatSpan(elapsed)}` : title;
 
-/** kind: `wait` is normal, `warn` may heal by itself, `bad` wants somebody to act, `off` is meant. */
+/**
+ * kind: `wait` is normal, `warn` may heal by itself, `bad` wants somebody to act, `off` is meant.
+ */
 const STATES = {
   connecting: {
     kind: "wait",
@@ -98,7 +103,9 @@ export const isAlive = (state) => ALIVE.has(state);
 
 const NOTHING_NEW = new Set(["frozen", "black"]);
 
-/** Whether pictures keep coming that show nothing new: how old the last one is says nothing then. */
+/**
+ * Whether pictures keep coming that show nothing new: how old the last one is says nothing then.
+ */
 export const showsNothingNew = (state) => NOTHING_NEW.has(state);
 
 /** `ok`, `warn`, `bad`, `wait` or `off`: the colour of a state's dot. */
@@ -109,19 +116,31 @@ export function kindOf(state) {
 
 /**
  * What is true of a tile now. All times in ms by one clock.
- * @param {object} facts `state` (null before the server spoke), `since`, `detail` as the server says; `connected` to
- *   the server, which has `kafka` or not; `painted` when the last picture was painted (0 = never); `watched` since when pictures are asked for
- * @returns {{state: string, kind: string, since: number, title: string, detail: string, hint: string, alive: boolean}}
- *   `title` is empty when there is nothing to say; `alive` is false when the picture must not look alive
+ * @param {any} facts `state` (null before the server spoke), `since`, `detail` as the server says;
+ *   `connected` to the server, which has `kafka` or not; `painted` when the last picture was
+ *   painted (0 = never); `watched` since when pictures are asked for
+ * @returns {{state: string, kind: string, since: number, title: string, detail: string, hint:
+ *   string, alive: boolean}} `title` is empty when there is nothing to say; `alive` is false when
+ *   the picture must not look alive
  */
-export function describe({ state, since: started, detail, connected, kafka = true, painted, watched }, now) {
+export function describe(
+  { state, since: started, detail, connected, kafka = true, painted, watched },
+  now,
+) {
   if (!connected) return sentence("offline", now, now, "");
   if (!kafka && now - painted > STALE_MS) return sentence("no-kafka", now, now, "");
   if (!state && now - watched < STALE_MS) return { ...NOTHING_YET };
   if (!isAlive(state)) return sentence(state ?? "connecting", started || now, now, detail);
   const last = Math.max(painted, watched);
   if (now - last > STALE_MS) return sentence("stale", last, now, "");
-  return { ...SILENT, state, kind: kindOf(state), since: started, detail, alive: painted >= watched };
+  return {
+    ...SILENT,
+    state,
+    kind: kindOf(state),
+    since: started,
+    detail,
+    alive: painted >= watched,
+  };
 }
 
 function sentence(state, started, now, detail) {
@@ -154,8 +173,8 @@ const CHANGES = {
 };
 
 /**
- * The line for a list of events when a tile's state changes, or null when it is not worth one: connecting and lost
- * connections pass, and being live is news only after trouble.
+ * The line for a list of events when a tile's state changes, or null when it is not worth one:
+ * connecting and lost connections pass, and being live is news only after trouble.
  */
 export function stateWords(name, before, truth) {
   const change = CHANGES[truth.state];

@@ -1,14 +1,17 @@
-/** One camera on a page: asks for its frames while it is looked at, shows them, and says what is true about them. */
+/**
+ * One camera on a page: asks for its frames while it is looked at, shows them, and says what is
+ * true about them.
+ */
 
-import { colourOf } from "./colours.js";
-import { element, setText } from "./dom.js";
-import { filtersOf } from "./filters.js";
-import { formatAge, formatMoment } from "./format.js";
-import { describeModel, keyOf, modelName } from "./modelstates.js";
+import { colourOf } from "../core/colours.js";
+import { element, setText } from "../core/dom.js";
+import { filtersOf } from "../core/filters.js";
+import { formatAge, formatMoment } from "../core/format.js";
+import { describeModel, keyOf, modelName } from "../core/model-states.js";
 import { Picture } from "./picture.js";
 import { observeSight, observeSize } from "./sight.js";
 import { describe, showsNothingNew } from "./states.js";
-import { Window, quantile } from "./stats.js";
+import { Window, quantile } from "../core/stats.js";
 import { watchWidth } from "./widths.js";
 
 const RESIZE_MS = 250;
@@ -16,9 +19,9 @@ const MAX_CHIPS = 3;
 const REDUCED_MS = 2000;
 
 /**
- * Events: `painted` (see Picture), `state` {before, truth} when the shown state changes, `shape` when the
- * picture's aspect does.
- * Times are milliseconds by this machine's clock (`ServerClock.local`).
+ * Events: `painted` (see Picture), `state` {before, truth} when the shown state changes, `shape`
+ * when the picture's aspect does. Times are milliseconds by this machine's clock
+ * (`ServerClock.local`).
  */
 export class Tile extends EventTarget {
   picture;
@@ -44,7 +47,10 @@ export class Tile extends EventTarget {
   #hidesModel;
   #said = new Map();
 
-  /** @param {HTMLElement} root has `data-camera`, `-name`, `-enabled`, `-width`, `-height` and the parts of a tile */
+  /**
+   * @param {HTMLElement} root has `data-camera`, `-name`, `-enabled`, `-width`, `-height` and the
+   * parts of a tile
+   */
   constructor(root, socket, view, { fps = 10, bar = true } = {}) {
     super();
     this.#element = root;
@@ -75,7 +81,10 @@ export class Tile extends EventTarget {
     return this.#parts.link?.getAttribute("href") ?? location.pathname;
   }
 
-  /** What the server says the camera does, whether or not this tile is looked at; null before it spoke. */
+  /**
+   * What the server says the camera does, whether or not this tile is looked at; null before it
+   * spoke.
+   */
   get reported() {
     return this.status?.state ?? (this.#element.dataset.enabled === "false" ? "disabled" : null);
   }
@@ -134,7 +143,9 @@ export class Tile extends EventTarget {
     if (this.#isWanted) this.#showNumbers();
   }
 
-  /** The rate (1/s) at which pictures are painted, and the middle age (ms) of those of the last 2 s. */
+  /**
+   * The rate (1/s) at which pictures are painted, and the middle age (ms) of those of the last 2 s.
+   */
   numbers() {
     const now = performance.now();
     return { rate: this.#rate.rate(now), age: quantile(this.#ages.values(now), 0.5) };
@@ -158,7 +169,10 @@ export class Tile extends EventTarget {
     };
   }
 
-  /** On a slow line the server sends smaller pictures than were asked for; those on their way after a change do not count. */
+  /**
+   * On a slow line the server sends smaller pictures than were asked for; those on their way after
+   * a change do not count.
+   */
   get isReduced() {
     return this.#reducedAt > 0 && this.#socket.clock.local - this.#reducedAt > REDUCED_MS;
   }
@@ -215,7 +229,8 @@ export class Tile extends EventTarget {
     const { frame, marks, repeated } = painted;
     const age = Math.max(0, this.#socket.clock.now - frame.captured_at / 1e6);
     if (!repeated) this.#countFrame(frame, age);
-    if (frame.traced && !repeated) this.#socket.tellPainted(this.camera, frame.seq, this.#socket.clock.now);
+    if (frame.traced && !repeated)
+      this.#socket.tellPainted(this.camera, frame.seq, this.#socket.clock.now);
     if (!this.#aspect) this.#shape(frame.width, frame.height);
     const boxes = marks.map(({ model, detection }) => ({ model, ...detection }));
     const { seq, captured_at, width, height } = frame;
@@ -231,7 +246,11 @@ export class Tile extends EventTarget {
     this.#reducedAt = isReduced ? this.#reducedAt || this.#painted : 0;
     this.#rate.add(1, performance.now());
     this.#ages.add(age, performance.now());
-    Object.assign(this.#element.dataset, { seq: frame.seq, painted: this.#count, age: Math.round(age) });
+    Object.assign(this.#element.dataset, {
+      seq: frame.seq,
+      painted: this.#count,
+      age: Math.round(age),
+    });
     if (!this.truth?.alive) this.tick();
   }
 
@@ -246,19 +265,22 @@ export class Tile extends EventTarget {
     if (title.textContent !== truth.title) title.textContent = truth.title;
     if (detail.textContent !== truth.detail) detail.textContent = truth.detail;
     if (hint.textContent !== truth.hint) hint.textContent = truth.hint;
-    if (before?.state !== truth.state) this.dispatchEvent(new CustomEvent("state", { detail: { before, truth } }));
+    if (before?.state !== truth.state)
+      this.dispatchEvent(new CustomEvent("state", { detail: { before, truth } }));
   }
 
   #showNumbers() {
     if (!this.#parts.numbers) return;
     const { rate, age } = this.numbers();
     const line = this.isReduced ? "slow line · " : "";
-    if (this.#parts.rate) setText(this.#parts.rate, this.truth.alive ? `${line}${Math.round(rate)} fps · ` : "");
+    if (this.#parts.rate)
+      setText(this.#parts.rate, this.truth.alive ? `${line}${Math.round(rate)} fps · ` : "");
     setText(this.#parts.numbers, this.truth.alive ? formatAge(age) : this.#lastSeen());
   }
 
   #lastSeen() {
-    if (this.#painted && !showsNothingNew(this.truth.state)) return `last picture ${formatMoment(this.#painted)}`;
+    if (this.#painted && !showsNothingNew(this.truth.state))
+      return `last picture ${formatMoment(this.#painted)}`;
     return this.#since && this.truth.title ? `since ${formatMoment(this.#since)}` : "";
   }
 
@@ -283,7 +305,13 @@ export class Tile extends EventTarget {
 
   #addModel({ model, version, role }) {
     const name = modelName({ model, version });
-    if (role !== "live" || this.#chips.has(name) || !this.#parts.models || this.#chips.size >= MAX_CHIPS) return;
+    if (
+      role !== "live" ||
+      this.#chips.has(name) ||
+      !this.#parts.models ||
+      this.#chips.size >= MAX_CHIPS
+    )
+      return;
     const chip = element("span", { class: "chip", "data-model": name }, name);
     this.#parts.models.append(chip);
     this.#adopt(chip);

@@ -1,8 +1,8 @@
 /** The tiles of a page on one socket: hands out what arrives, and keeps them true. */
 
-import { announce } from "./banners.js";
-import { modelChange, modelName } from "./modelstates.js";
-import { preferences } from "./prefs.js";
+import { announce } from "../core/banners.js";
+import { modelChange, modelName } from "../core/model-states.js";
+import { preferences } from "../core/prefs.js";
 import { Tile } from "./tile.js";
 
 const TICK_MS = 500;
@@ -24,8 +24,8 @@ export function followModels(socket, feed, linkOf) {
 
 /**
  * @param {Iterable<HTMLElement>} roots
- * @param {object} options of each tile, and `accepts` (prediction => whether the tiles show it), `viewOf` (preferences => how
- *   they are shown here)
+ * @param {any} options of each tile, and `accepts` (prediction => whether the tiles show it),
+ *   `viewOf` (preferences => how they are shown here)
  * @param {(tiles: Tile[]) => void} onTick called after each round of `tick`
  * @returns {Map<string, Tile>} by camera
  */
@@ -38,14 +38,19 @@ export function openTiles(roots, socket, options, onTick) {
     if (tile) tile.receive(header, jpeg);
     else socket.acknowledge(header.camera, header.seq);
   });
-  socket.addEventListener("predictions", ({ detail }) => accepts(detail) && tiles.get(detail.camera)?.predict(detail));
+  socket.addEventListener(
+    "predictions",
+    ({ detail }) => accepts(detail) && tiles.get(detail.camera)?.predict(detail),
+  );
   socket.addEventListener("model", ({ detail }) =>
     detail.cameras.forEach((camera) => tiles.get(camera)?.reportModel(detail)),
   );
   socket.addEventListener("status", ({ detail }) => tiles.get(detail.camera)?.report(detail));
   socket.addEventListener("open", () => made.forEach((tile) => tile.restart()));
   socket.addEventListener("close", () => made.forEach((tile) => tile.tick()));
-  preferences.addEventListener("change", () => made.forEach((tile) => tile.setView(viewOf(preferences.all))));
+  preferences.addEventListener("change", () =>
+    made.forEach((tile) => tile.setView(viewOf(preferences.all))),
+  );
   setInterval(() => {
     made.forEach((tile) => tile.tick());
     onTick(made);
@@ -60,7 +65,8 @@ function leaveWhenHidden(tiles) {
   let timer = 0;
   document.addEventListener("visibilitychange", () => {
     clearTimeout(timer);
-    if (document.hidden) timer = setTimeout(() => tiles.forEach((tile) => tile.setLooking(false)), AWAY_MS);
+    if (document.hidden)
+      timer = setTimeout(() => tiles.forEach((tile) => tile.setLooking(false)), AWAY_MS);
     else tiles.forEach((tile) => tile.setLooking(true));
   });
 }

@@ -1,14 +1,16 @@
 /**
- * Controls that show and change a preference: buttons with `data-toggle="boxes"` or `data-set="mode" data-value="live"`,
- * and `<select data-choose="cycle">`.
+ * Controls that show and change a preference: buttons with `data-toggle="boxes"` or
+ * `data-set="mode" data-value="live"`, and `<select data-choose="cycle">`.
  */
 
-import { element } from "./dom.js";
-import { preferences } from "./prefs.js";
+import { element } from "../core/dom.js";
+import { preferences } from "../core/prefs.js";
 
+/** @param {DOMStringMap} button */
 const isOn = ({ toggle, set, value }) =>
   toggle ? Boolean(preferences.get(toggle)) : String(preferences.get(set)) === value;
 
+/** @param {DOMStringMap} button */
 function press({ toggle, set, value }) {
   if (toggle) preferences.toggle(toggle);
   else preferences.set(set, value);
@@ -32,6 +34,7 @@ const valueOf = ({ value }) => (value === "auto" ? value : Number(value));
 
 // What was saved elsewhere need not be one of the choices here.
 function showChoice(list, value) {
-  if (![...list.options].some((option) => option.value === value)) list.append(element("option", { value }, value));
+  if (![...list.options].some((option) => option.value === value))
+    list.append(element("option", { value }, value));
   list.value = value;
 }

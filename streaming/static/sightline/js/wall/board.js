@@ -1,13 +1,16 @@
 /** The tiles of the wall on their pages: which are shown, in which order and how large. */
 
-import { isKiosk } from "./fullscreen.js";
+import { isKiosk } from "../core/fullscreen.js";
 import { gridFor } from "./grid.js";
 import { chooseCameras, moveTo, pageCount, pageOf, tilesPerPage, wrapPage } from "./pages.js";
-import { preferences } from "./prefs.js";
+import { preferences } from "../core/prefs.js";
 
 const aspectOf = ({ dataset }) => Number(dataset.width) / Number(dataset.height) || 16 / 9;
 
-/** Events: `change` when other tiles are shown, or in another order; `turn` when the page was turned. */
+/**
+ * Events: `change` when other tiles are shown, or in another order; `turn` when the page was
+ * turned.
+ */
 export class Board extends EventTarget {
   /** The tile of each camera, by its short name, in the order of the wall. */
   order;
@@ -27,7 +30,9 @@ export class Board extends EventTarget {
     super();
     this.#grid = grid;
     this.order = [...grid.querySelectorAll("[data-camera]")];
-    this.included = new Set(this.order.filter(({ dataset }) => dataset.included === "true").map(cameraOf));
+    this.included = new Set(
+      this.order.filter(({ dataset }) => dataset.included === "true").map(cameraOf),
+    );
     preferences.addEventListener("change", () => this.show());
     addEventListener("resize", () => this.layOut());
     // What stands above the tiles takes its room from them.
@@ -45,7 +50,10 @@ export class Board extends EventTarget {
 
   /** Shows what is to be shown now, after any of it changed. */
   show() {
-    const { found, isElsewhere } = chooseCameras(this.order.map((root) => this.#describe(root)), this);
+    const { found, isElsewhere } = chooseCameras(
+      this.order.map((root) => this.#describe(root)),
+      this,
+    );
     this.found = found.map(({ root }) => root);
     this.isElsewhere = isElsewhere;
     this.page = Math.min(this.page, this.pages - 1);
@@ -101,7 +109,8 @@ export class Board extends EventTarget {
   setOrder(order) {
     this.order = order;
     order.forEach((root, index) => {
-      if (this.#grid.children[index] !== root) this.#grid.insertBefore(root, this.#grid.children[index] ?? null);
+      if (this.#grid.children[index] !== root)
+        this.#grid.insertBefore(root, this.#grid.children[index] ?? null);
     });
     this.show();
   }
@@ -112,7 +121,11 @@ export class Board extends EventTarget {
     const foot = isKiosk() ? 8 : 16;
     const height = Math.max(innerHeight - (top + scrollY) - foot, 160);
     const room = { width: this.#grid.clientWidth, height, gap };
-    const { columns, tileHeight } = gridFor(preferences.get("columns"), this.shown.map(aspectOf), room);
+    const { columns, tileHeight } = gridFor(
+      preferences.get("columns"),
+      this.shown.map(aspectOf),
+      room,
+    );
     this.columns = columns;
     this.#grid.style.setProperty("--columns", columns);
     this.#grid.style.setProperty("--tile-most", `${tileHeight}px`);

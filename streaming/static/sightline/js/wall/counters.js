@@ -1,6 +1,6 @@
 /** How many cameras are live, stalled, failing: in the head of the page. */
 
-import { setText } from "./dom.js";
+import { setText } from "../core/dom.js";
 
 export function showCounters(tiles) {
   const root = document.querySelector("[data-counters]");

@@ -1,4 +1,7 @@
-/** Turns the pages of a wall by itself, except while somebody looks closer. Pure: the caller brings the time in ms. */
+/**
+ * Turns the pages of a wall by itself, except while somebody looks closer. Pure: the caller brings
+ * the time in ms.
+ */
 
 export class Cycle {
   #span = 0;

@@ -1,6 +1,9 @@
-/** Puts the tiles of the wall into another order with a pointer: a mouse drags at once, a finger after it has rested. */
+/**
+ * Puts the tiles of the wall into another order with a pointer: a mouse drags at once, a finger
+ * after it has rested.
+ */
 
-import { element } from "./dom.js";
+import { element } from "../core/dom.js";
 
 const SLACK_PX = 6;
 const REST_MS = 380;
@@ -15,7 +18,10 @@ export class Dragging {
   #begun = null;
   #timer = 0;
 
-  /** @param {(root: HTMLElement) => void} onDrop called when a tile lies in another place than before */
+  /**
+   * @param {(root: HTMLElement) => void} onDrop called when a tile lies in another place than
+   * before
+   */
   constructor(grid, board, onDrop) {
     this.#grid = grid;
     this.#board = board;
@@ -26,7 +32,9 @@ export class Dragging {
     grid.addEventListener("pointercancel", () => this.#end(false));
     grid.addEventListener("dragstart", (event) => event.preventDefault());
     grid.addEventListener("contextmenu", (event) => this.#begun?.ghost && event.preventDefault());
-    grid.addEventListener("touchmove", (event) => this.#begun?.ghost && event.preventDefault(), { passive: false });
+    grid.addEventListener("touchmove", (event) => this.#begun?.ghost && event.preventDefault(), {
+      passive: false,
+    });
     document.addEventListener("keydown", (event) => {
       if (event.key !== "Escape" || !this.#begun?.ghost) return;
       event.preventDefault();
@@ -39,7 +47,15 @@ export class Dragging {
     const root = event.target.closest("[data-camera]");
     if (!root || event.button !== 0 || !event.isPrimary) return;
     const { clientX: x, clientY: y, pointerId, pointerType } = event;
-    this.#begun = { root, x, y, pointerId, isMouse: pointerType === "mouse", order: this.#board.order, ghost: null };
+    this.#begun = {
+      root,
+      x,
+      y,
+      pointerId,
+      isMouse: pointerType === "mouse",
+      order: this.#board.order,
+      ghost: null,
+    };
     clearTimeout(this.#timer);
     if (!this.#begun.isMouse) this.#timer = setTimeout(() => this.#lift(x, y), REST_MS);
   }
@@ -107,5 +123,10 @@ function ghostOf(root) {
   const height = Math.round((GHOST_WIDTH * picture.height) / picture.width) || GHOST_WIDTH;
   const copy = element("canvas", { width: GHOST_WIDTH, height });
   copy.getContext("2d").drawImage(picture, 0, 0, GHOST_WIDTH, height);
-  return element("div", { class: "tile-ghost", "aria-hidden": "true" }, copy, element("b", {}, root.dataset.name));
+  return element(
+    "div",
+    { class: "tile-ghost", "aria-hidden": "true" },
+    copy,
+    element("b", {}, root.dataset.name),
+  );
 }

@@ -1,35 +1,39 @@
 /** How many columns a wall has, and how high its tiles may be. Pure. */
 
 /** What a tile needs to be read; below that the page scrolls. */
-const LEAST_WIDTH = 160;
-const LEAST_HEIGHT = 88;
+const MIN_WIDTH = 160;
+const MIN_HEIGHT = 88;
 /** What is comfortable where the page scrolls anyway. */
 const SCROLLED_WIDTH = 240;
-const LEAST_CHOSEN = 150;
-const MOST_COLUMNS = 16;
+const MIN_CHOSEN = 150;
+const MAX_COLUMNS = 16;
 /** A picture that takes this much of its column leaves no gap worth mentioning. */
 const WELL_FILLED = 0.9;
 
 /**
  * @param {"auto" | number | string} choice of the viewer
  * @param {number[]} aspects width / height of each tile, in order
- * @param {{width: number, height: number, gap: number}} room in pixels: what is to be filled without scrolling
+ * @param {{width: number, height: number, gap: number}} room in pixels: what is to be filled
+ *   without scrolling
  * @returns {{columns: number, tileHeight: number}} `tileHeight` is the most that a tile may have
  */
 export function gridFor(choice, aspects, room) {
   const chosen = Number(choice);
-  if (chosen >= 1) return { columns: Math.min(chosen, mostColumns(room, LEAST_CHOSEN)), tileHeight: room.height };
+  if (chosen >= 1)
+    return { columns: Math.min(chosen, mostColumns(room, MIN_CHOSEN)), tileHeight: room.height };
   return bestGrid(aspects, room) ?? scrolledGrid(aspects, room);
 }
 
-/** All tiles in sight with as much picture as there can be, or null when they would be too small. */
+/**
+ * All tiles in sight with as much picture as there can be, or null when they would be too small.
+ */
 function bestGrid(aspects, room) {
   let best = null;
-  const most = Math.min(mostColumns(room, LEAST_WIDTH), MOST_COLUMNS, Math.max(aspects.length, 1));
+  const most = Math.min(mostColumns(room, MIN_WIDTH), MAX_COLUMNS, Math.max(aspects.length, 1));
   for (let columns = 1; columns <= most; columns += 1) {
     const rows = Math.ceil(aspects.length / columns);
     const tileHeight = Math.floor((room.height - room.gap * (rows - 1)) / rows);
-    if (tileHeight < LEAST_HEIGHT) continue;
+    if (tileHeight < MIN_HEIGHT) continue;
     const worth = worthOf(aspects, (room.width - room.gap * (columns - 1)) / columns, tileHeight);
     // A little more picture is not worth another shape of the wall.
     if (!best || worth > best.worth * 1.01) best = { columns, tileHeight, worth };
@@ -38,7 +42,11 @@ function bestGrid(aspects, room) {
 }
 
 function scrolledGrid(aspects, room) {
-  const columns = Math.min(mostColumns(room, SCROLLED_WIDTH), MOST_COLUMNS, Math.max(aspects.length, 1));
+  const columns = Math.min(
+    mostColumns(room, SCROLLED_WIDTH),
+    MAX_COLUMNS,
+    Math.max(aspects.length, 1),
+  );
   return { columns, tileHeight: room.height };
 }
 
@@ -46,8 +54,11 @@ function scrolledGrid(aspects, room) {
 function worthOf(aspects, width, height) {
   return aspects.reduce((sum, aspect) => {
     const shownWidth = Math.min(width, height * aspect);
-    return sum + ((shownWidth * shownWidth) / aspect) * Math.min(1, shownWidth / width / WELL_FILLED);
+    return (
+      sum + ((shownWidth * shownWidth) / aspect) * Math.min(1, shownWidth / width / WELL_FILLED)
+    );
   }, 0);
 }
 
-const mostColumns = ({ width, gap }, least) => Math.max(1, Math.floor((width + gap) / (least + gap)));
+const mostColumns = ({ width, gap }, least) =>
+  Math.max(1, Math.floor((width + gap) / (least + gap)));

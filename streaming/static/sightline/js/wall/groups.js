@@ -1,6 +1,9 @@
-/** The groups of cameras: chips that filter the wall, and change its address so that a reload shows the same. */
+/**
+ * The groups of cameras: chips that filter the wall, and change its address so that a reload shows
+ * the same.
+ */
 
-import { announce } from "./banners.js";
+import { announce } from "../core/banners.js";
 
 export function bindGroups(board) {
   const chips = [...document.querySelectorAll("[data-group]")];

@@ -1,7 +1,10 @@
-/** The pictures alone: the screen stays awake, the cursor goes, a new version of the pages is fetched by itself. */
+/**
+ * The pictures alone: the screen stays awake, the cursor goes, a new version of the pages is
+ * fetched by itself.
+ */
 
-import { showBanner } from "./banners.js";
-import { enterKiosk, isKiosk, onKiosk } from "./fullscreen.js";
+import { showBanner } from "../core/banners.js";
+import { enterKiosk, isKiosk, onKiosk } from "../core/fullscreen.js";
 
 const IDLE_MS = 3000;
 const RELOADED_KEY = "sightline.reloaded";

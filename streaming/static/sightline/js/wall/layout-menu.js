@@ -1,10 +1,10 @@
 /** The menu of layouts: choose, save, save as, rename, delete, and which cameras are in it. */
 
-import { announce, toast } from "./banners.js";
-import { setText } from "./dom.js";
-import { closeMenus } from "./menu.js";
-import { preferences } from "./prefs.js";
-import { matches } from "./words.js";
+import { announce, toast } from "../core/banners.js";
+import { setText } from "../core/dom.js";
+import { closeMenus } from "../core/menu.js";
+import { preferences } from "../core/prefs.js";
+import { matches } from "../core/words.js";
 
 const menu = () => document.querySelector("[data-layout-menu]");
 const go = (id) => location.assign(`/?layout=${id}`);
@@ -30,13 +30,18 @@ export function bindLayoutMenu(layout, board) {
       }),
     );
   const showChanges = () => {
-    for (const button of document.querySelectorAll("[data-layout-save]")) button.disabled = !layout.isChanged;
+    for (const button of document.querySelectorAll("[data-layout-save]"))
+      button.disabled = !layout.isChanged;
     document.querySelector("[data-layout-changed]").hidden = !layout.isChanged;
   };
 
   on("save", () => attempt(() => layout.save(), `“${layout.saved.name}” was saved.`));
-  on("save-as", () => askName("Save as a new layout", "", async (name) => go((await layout.saveAs(name)).id)));
-  on("rename", () => askName("Rename the layout", layout.saved.name, (name) => rename(layout, name)));
+  on("save-as", () =>
+    askName("Save as a new layout", "", async (name) => go((await layout.saveAs(name)).id)),
+  );
+  on("rename", () =>
+    askName("Rename the layout", layout.saved.name, (name) => rename(layout, name)),
+  );
   on("cameras", () => askCameras(layout, board));
   on("default", () => toggleDefault(layout));
   on("delete", () => askDelete(layout));
@@ -50,7 +55,8 @@ export function bindLayoutMenu(layout, board) {
 
 async function rename(layout, name) {
   await layout.change({ name });
-  for (const place of document.querySelectorAll("[data-layout-title]")) setText(place, layout.saved.name);
+  for (const place of document.querySelectorAll("[data-layout-title]"))
+    setText(place, layout.saved.name);
   document.title = `${layout.saved.name} · Sightline`;
 }
 
@@ -113,7 +119,9 @@ function askCameras(layout, board) {
   show();
   dialog.querySelector("form").onsubmit = async (event) => {
     event.preventDefault();
-    const chosen = boxes.filter((box) => everything.checked || box.checked).map((box) => box.dataset.choice);
+    const chosen = boxes
+      .filter((box) => everything.checked || box.checked)
+      .map((box) => box.dataset.choice);
     const done = `“${layout.saved.name}” has ${chosen.length} camera${chosen.length === 1 ? "" : "s"}.`;
     if (!(await attempt(() => layout.choose(chosen, !everything.checked), done))) return;
     announce(done);

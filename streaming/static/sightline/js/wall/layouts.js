@@ -1,7 +1,7 @@
 /** The layout of the wall that is open, between the page and the server. */
 
-import { sendJson } from "./post.js";
-import { preferences } from "./prefs.js";
+import { sendJson } from "../core/post.js";
+import { preferences } from "../core/prefs.js";
 
 const DRAWN = ["boxes", "labels", "scores", "mode", "threshold", "hiddenModels", "hiddenLabels"];
 
@@ -10,7 +10,9 @@ export const preferencesOf = ({ columns, tiles, cycle, drawn }) => ({
   columns: columns || "auto",
   tiles: tiles || "auto",
   cycle,
-  ...Object.fromEntries(DRAWN.filter((name) => Object.hasOwn(drawn, name)).map((name) => [name, drawn[name]])),
+  ...Object.fromEntries(
+    DRAWN.filter((name) => Object.hasOwn(drawn, name)).map((name) => [name, drawn[name]]),
+  ),
 });
 
 /** What of the preferences a layout keeps, as the server wants it. Pure. */
@@ -56,7 +58,12 @@ export class OpenLayout extends EventTarget {
 
   /** @returns {Promise<object>} the new layout, which is not open yet */
   async saveAs(name) {
-    const fields = { ...this.#fields, name, cameras: this.#cameras(this.isChosen), others: !this.isChosen };
+    const fields = {
+      ...this.#fields,
+      name,
+      cameras: this.#cameras(this.isChosen),
+      others: !this.isChosen,
+    };
     return sendJson("POST", "/layouts/", fields);
   }
 

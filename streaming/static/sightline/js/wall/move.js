@@ -13,6 +13,7 @@ export function moveIn(index, key, count, columns) {
   const next = index + step;
   if (next >= 0 && next < count) return next;
   // From the last full row down to a shorter last row.
-  if (key === "ArrowDown" && Math.floor(index / columns) < Math.floor((count - 1) / columns)) return count - 1;
+  if (key === "ArrowDown" && Math.floor(index / columns) < Math.floor((count - 1) / columns))
+    return count - 1;
   return index;
 }

@@ -1,27 +1,27 @@
 /** The wall: all cameras of a viewer. */
 
-import { announce, toast } from "./banners.js";
+import { announce, toast } from "../core/banners.js";
 import { Board } from "./board.js";
-import { connect } from "./connection.js";
+import { connect } from "../core/connection.js";
 import { showCounters } from "./counters.js";
-import { setText } from "./dom.js";
+import { setText } from "../core/dom.js";
 import { Dragging } from "./drag.js";
-import { Feed } from "./feed.js";
-import { FilterMenu } from "./filtermenu.js";
-import { bindFullscreen, onKiosk, toggleFullscreen } from "./fullscreen.js";
+import { Feed } from "../tile/feed.js";
+import { FilterMenu } from "../tile/filter-menu.js";
+import { bindFullscreen, onKiosk, toggleFullscreen } from "../core/fullscreen.js";
 import { bindGroups } from "./groups.js";
-import { bindKeyHelp, bindKeys, viewKeys } from "./keys.js";
+import { bindKeyHelp, bindKeys, viewKeys } from "../core/keys.js";
 import { bindKiosk, followVersion } from "./kiosk.js";
-import { bindLayoutMenu } from "./layoutmenu.js";
+import { bindLayoutMenu } from "./layout-menu.js";
 import { OpenLayout } from "./layouts.js";
-import { bindMenus, openMenu } from "./menu.js";
+import { bindMenus, openMenu } from "../core/menu.js";
 import { moveIn } from "./move.js";
 import { Pager } from "./pager.js";
-import { preferences } from "./prefs.js";
+import { preferences } from "../core/prefs.js";
 import { bindSearch } from "./search.js";
-import { stateWords } from "./states.js";
-import { followModels, openTiles } from "./tiles.js";
-import { bindToolbar } from "./toolbar.js";
+import { stateWords } from "../tile/states.js";
+import { followModels, openTiles } from "../tile/tiles.js";
+import { bindToolbar } from "../tile/toolbar.js";
 
 const wall = document.getElementById("wall");
 const grid = document.getElementById("grid");
@@ -106,10 +106,14 @@ function followStates(tiles, feed) {
 function start(board, menu) {
   const socket = connect();
   const name = (camera) => tiles.get(camera)?.name ?? camera;
-  const feed = new Feed(document.getElementById("feed"), socket.clock, ({ camera, model, version }) => ({
-    second: `${name(camera)} · ${model} ${version}`,
-    href: tiles.get(camera)?.link ?? "#",
-  }));
+  const feed = new Feed(
+    document.getElementById("feed"),
+    socket.clock,
+    ({ camera, model, version }) => ({
+      second: `${name(camera)} · ${model} ${version}`,
+      href: tiles.get(camera)?.link ?? "#",
+    }),
+  );
   const tiles = openTiles(board.order, socket, { fps: 10 }, (all) => {
     showCounters(all);
     feed.tick();
@@ -134,7 +138,9 @@ function bindWallKeys(board, pager, layout) {
   bindKeys({
     ...viewKeys,
     ...each(arrows, (event) => goTo(board, event)),
-    ...Object.fromEntries(arrows.map((key) => [`Alt+${key}`, (event) => moveTile(board, layout, event)])),
+    ...Object.fromEntries(
+      arrows.map((key) => [`Alt+${key}`, (event) => moveTile(board, layout, event)]),
+    ),
     ...each([..."0123456789"], chooseColumns),
     PageUp: () => turn(pager, board, -1),
     PageDown: () => turn(pager, board, 1),
@@ -157,7 +163,9 @@ bindFullscreen();
 bindGroups(board);
 bindLayoutMenu(layout, board);
 const pager = new Pager(board, grid, { stands: opening.cycle === 0 });
-const menu = new FilterMenu(new Set([...grid.querySelectorAll("[data-model]")].map(({ dataset }) => dataset.model)));
+const menu = new FilterMenu(
+  new Set([...grid.querySelectorAll("[data-model]")].map(({ dataset }) => dataset.model)),
+);
 new Dragging(grid, board, (root) => keepOrder(board, layout, root));
 board.addEventListener("change", () => showFound(board));
 bindSearch(

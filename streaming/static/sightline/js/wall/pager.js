@@ -1,10 +1,10 @@
 /** The pages of the wall: the buttons, and the cycle that turns them. */
 
-import { announce } from "./banners.js";
+import { announce } from "../core/banners.js";
 import { Cycle } from "./cycle.js";
-import { setText } from "./dom.js";
-import { isKiosk } from "./fullscreen.js";
-import { preferences } from "./prefs.js";
+import { setText } from "../core/dom.js";
+import { isKiosk } from "../core/fullscreen.js";
+import { preferences } from "../core/prefs.js";
 
 const TICK_MS = 250;
 /** After a touch or a key somebody is still there for a while. */
@@ -22,7 +22,11 @@ export class Pager {
   #near = new Map();
   #stands;
 
-  /** @param {{stands: boolean}} options `stands`: pages do not turn by themselves in a kiosk either */
+  /**
+   * @param board
+   * @param grid
+   * @param {{stands?: boolean}} [kiosk] `stands`: pages do not turn by themselves in a kiosk either
+   */
   constructor(board, grid, { stands = false } = {}) {
     this.#stands = stands;
     this.#board = board;
@@ -30,7 +34,10 @@ export class Pager {
     this.#root.querySelector("[data-page-on]").addEventListener("click", () => this.turn(1));
     this.#play.addEventListener("click", () => this.togglePause());
     board.addEventListener("change", () => this.#show());
-    preferences.addEventListener("change", ({ detail }) => ["cycle", undefined].includes(detail.name) && this.reset());
+    preferences.addEventListener(
+      "change",
+      ({ detail }) => ["cycle", undefined].includes(detail.name) && this.reset(),
+    );
     this.#holdWhileLookedAt(grid);
     this.reset();
     setInterval(() => this.#tick(), TICK_MS);
@@ -51,7 +58,10 @@ export class Pager {
 
   /** The pages' time begins anew, as it is set now. */
   reset() {
-    this.cycle.set(preferences.get("cycle") || (isKiosk() && !this.#stands ? KIOSK_SECONDS : 0), performance.now());
+    this.cycle.set(
+      preferences.get("cycle") || (isKiosk() && !this.#stands ? KIOSK_SECONDS : 0),
+      performance.now(),
+    );
     this.#show();
   }
 
@@ -64,7 +74,7 @@ export class Pager {
     this.cycle.hold("search", this.#board.query !== "");
     if (this.#board.pages < 2) this.cycle.restart(now);
     else if (this.cycle.tick(now)) this.#board.turn(1);
-    this.#progress.style.setProperty("--done", this.cycle.progress);
+    this.#progress.style.setProperty("--done", String(this.cycle.progress));
   }
 
   #show() {
@@ -75,7 +85,9 @@ export class Pager {
     this.#progress.classList.toggle("is-paused", paused);
     this.#play.hidden = !isOn;
     this.#play.setAttribute("aria-pressed", paused);
-    const words = paused ? "Pages stand still. Let them turn (space)" : "Pages turn by themselves. Stop them (space)";
+    const words = paused
+      ? "Pages stand still. Let them turn (space)"
+      : "Pages turn by themselves. Stop them (space)";
     this.#play.setAttribute("aria-label", words);
     this.#play.title = words;
     setText(this.#root.querySelector("[data-page-number]"), `${page + 1} / ${pages}`);
@@ -84,11 +96,18 @@ export class Pager {
   // A pointer that lies still on a kiosk's screen is nobody's.
   #holdWhileLookedAt(grid) {
     const stay = (reason, ms) => this.#near.set(reason, performance.now() + ms);
-    const hover = ({ pointerType }) => pointerType === "mouse" && stay("hover", isKiosk() ? IDLE_MS : Infinity);
+    const hover = ({ pointerType }) =>
+      pointerType === "mouse" && stay("hover", isKiosk() ? IDLE_MS : Infinity);
     grid.addEventListener("pointermove", hover);
     grid.addEventListener("pointerleave", () => this.#near.delete("hover"));
-    grid.addEventListener("pointerdown", ({ pointerType }) => pointerType !== "mouse" && stay("touch", NEAR_MS));
-    grid.addEventListener("focusin", ({ target }) => target.matches(":focus-visible") && stay("focus", NEAR_MS));
+    grid.addEventListener(
+      "pointerdown",
+      ({ pointerType }) => pointerType !== "mouse" && stay("touch", NEAR_MS),
+    );
+    grid.addEventListener(
+      "focusin",
+      ({ target }) => target.matches(":focus-visible") && stay("focus", NEAR_MS),
+    );
     grid.addEventListener("keydown", () => stay("focus", NEAR_MS));
   }
 }

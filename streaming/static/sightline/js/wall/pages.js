@@ -1,13 +1,14 @@
 /** Which cameras a wall shows, and on which page. Pure. */
 
-import { matches } from "./words.js";
+import { matches } from "../core/words.js";
 
-export const MOST_TILES = 64;
+export const MAX_TILES = 64;
 
 /**
- * The cameras of the open layout and group that a search finds; when it finds none there, those that it finds anywhere.
+ * The cameras of the open layout and group that a search finds; when it finds none there, those
+ * that it finds anywhere.
  * @param {{name: string, camera: string, groups: string[], included: boolean}[]} cameras in order
- * @returns {{found: object[], isElsewhere: boolean}}
+ * @returns {{found: any[], isElsewhere: boolean}}
  */
 export function chooseCameras(cameras, { query = "", group = "" } = {}) {
   const here = cameras.filter((each) => each.included && (!group || each.groups.includes(group)));
@@ -20,7 +21,8 @@ export function chooseCameras(cameras, { query = "", group = "" } = {}) {
 }
 
 /** @param {"auto" | number | string} choice of tiles on a page; @returns {number} 1 to 64 */
-export const tilesPerPage = (choice) => Math.min(Math.max(Math.floor(Number(choice)) || MOST_TILES, 1), MOST_TILES);
+export const tilesPerPage = (choice) =>
+  Math.min(Math.max(Math.floor(Number(choice)) || MAX_TILES, 1), MAX_TILES);
 
 export const pageCount = (count, tiles) => Math.max(1, Math.ceil(count / tiles));
 
@@ -31,7 +33,8 @@ export const wrapPage = (page, pages) => ((page % pages) + pages) % pages;
 export const pageOf = (items, page, tiles) => items.slice(page * tiles, (page + 1) * tiles);
 
 /**
- * A new order in which `item` has the place of `other`, one of those that are shown; what lies between moves up.
+ * A new order in which `item` has the place of `other`, one of those that are shown; what lies
+ * between moves up.
  * @returns {object[]} the same array when nothing changes
  */
 export function moveTo(order, item, other) {

@@ -1,4 +1,7 @@
-/** The box that finds a camera: filters the wall while somebody types; elsewhere its form leads to the wall. */
+/**
+ * The box that finds a camera: filters the wall while somebody types; elsewhere its form leads to
+ * the wall.
+ */
 
 /**
  * @param {(query: string) => void} onQuery called with what was typed, each time that it changes
