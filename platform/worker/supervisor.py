@@ -14,8 +14,8 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
+from django.conf import settings
 from prometheus_client.core import Metric
 
 from sightline.base.backoff import Backoff
@@ -34,7 +34,6 @@ HEALTHY_SECONDS = 60.0
 TERM_SECONDS = 15.0
 KILL_AFTER_HANG_SECONDS = 5.0
 PR_SET_PDEATHSIG = 1
-HOME = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Child:
         try:
             self.process = subprocess.Popen(
                 self.spec.command,
-                cwd=HOME,
+                cwd=settings.BASE_DIR,
                 stdin=subprocess.DEVNULL,
                 env={**os.environ, **self.spec.environment, HEARTBEAT_VARIABLE: str(write_end)},
                 pass_fds=(write_end,),
@@ -210,7 +209,7 @@ class Supervisor:
 
 def manage(*arguments: str) -> list[str]:
     """The command line of one of Sightline's own commands."""
-    return [sys.executable, str(HOME / "manage.py"), *arguments]
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), *arguments]
 
 
 def _prepare(niceness: int) -> Callable[[], None] | None:
