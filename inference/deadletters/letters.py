@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Final, Self
 
 from inference.deadletters.content import Content, content_of
-from inference.models import LetterId
+from inference.models import LetterId, ModelVersion
 from sightline.kafka import Headers, Record, topics
+from sightline.kafka.topics import Topic
 from sightline.messages import DeadLetter
 
 PREFIX: Final = "dlt-"
@@ -85,7 +86,7 @@ class LetterSummary:
     @property
     def group(self) -> str:
         """The key of its group: the same for letters with the same kind of error."""
-        return sha256(f"{self.why.error}\n{shape_of(self.why.message)}".encode()).hexdigest()[:16]
+        return group_of(self.why)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +108,21 @@ class Letter:
         return Offset(self.record.partition, self.record.offset)
 
     @property
+    def id(self) -> LetterId:
+        """Identifies the letter, also after its topic was recreated."""
+        return self.record.partition, self.record.offset, self.record.timestamp
+
+    @property
+    def camera(self) -> str:
+        """The camera whose frame it is; "" for a record."""
+        return camera_of_frame(self.why.topic)
+
+    @property
+    def group(self) -> str:
+        """The key of its group: the same for letters with the same kind of error."""
+        return group_of(self.why)
+
+    @property
     def summary(self) -> LetterSummary:
         """The letter without its value."""
         return LetterSummary(
@@ -116,6 +132,10 @@ class Letter:
             self.why,
             content_of(self.record.value),
         )
+
+    def with_value(self, value: bytes) -> Self:
+        """The letter with a corrected value."""
+        return replace(self, record=self.record._replace(value=value))
 
     @property
     def own_headers(self) -> Headers:
@@ -162,6 +182,16 @@ def grouped(letters: Iterable[LetterSummary]) -> list[ErrorGroup]:
         ErrorGroup(key, items[0].why.error, shape_of(items[0].why.message), tuple(items))
         for key, items in found.items()
     ]
+
+
+def errors_topic(version: ModelVersion) -> Topic:
+    """Where the dead letters of a model version are."""
+    return topics.errors(version.model.slug, version.version)
+
+
+def group_of(why: DeadLetter) -> str:
+    """The same key for the same kind of error."""
+    return sha256(f"{why.error}\n{shape_of(why.message)}".encode()).hexdigest()[:16]
 
 
 def shape_of(message: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 from django.core.management import get_commands, load_command_class
 from django.core.management.base import CommandError
 
-from inference.deadletters.retry import DELIVERY_SECONDS
+from inference.deadletters.sender import DELIVERY_SECONDS
 from inference.deadletters.tasks import JOB_SECONDS
 from sightline.asgi import PROBES
 from sightline.site.roles import ROLES

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sys
@@ -12,11 +11,11 @@ from django.db.models import QuerySet
 
 from inference.deadletters.attempts import newest_attempts
 from inference.deadletters.content import ContentKind
-from inference.deadletters.letters import Letter, LetterSummary, Offset
+from inference.deadletters.letters import Letter, LetterSummary, Offset, errors_topic
 from inference.deadletters.reader import WINDOW, TopicReader, newest
-from inference.deadletters.retry import retry_each
+from inference.deadletters.retry import Retrier
 from inference.models import ModelVersion
-from sightline.kafka import KafkaUnavailable, topics
+from sightline.kafka import KafkaUnavailable
 
 
 class Command(BaseCommand):
@@ -49,7 +48,7 @@ class Command(BaseCommand):
         which = retry.add_mutually_exclusive_group(required=True)
         which.add_argument(
             "--offset",
-            type=_place,
+            type=Offset.parse,
             nargs="+",
             metavar="N",
             help="these, as `list` shows them: offset or partition:offset",
@@ -76,40 +75,33 @@ class Command(BaseCommand):
         except KafkaUnavailable as err:
             raise CommandError(str(err)) from err
         except BrokenPipeError:
-            # Whoever read has seen enough. What is still buffered goes nowhere, or Python would
-            # complain of it at its end.
+            # The reader of the pipe has closed it. Python would complain at exit about what is
+            # still buffered, so that goes to /dev/null.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def show(self, name: str, limit: int, *, as_json: bool) -> None:
-        """Print the newest letters."""
         for version in _versions(name):
-            for letter in newest(
-                topics.errors(version.model.slug, version.version), most=limit
-            ).letters:
+            for letter in newest(errors_topic(version), most=limit).letters:
                 self.stdout.write(_json(version, letter) if as_json else _line(version, letter))
 
-    def retry(self, name: str, places: list[Offset] | None, target_version: str | None) -> None:
-        """Retry, and print how each letter did."""
+    def retry(self, name: str, offsets: list[Offset] | None, target_version: str | None) -> None:
+        """Retry letters and print how each went."""
         if "@" not in name:
             raise CommandError(f"Which version? Write {name}@VERSION.")
-        version = _versions(name).get()
-        target = (
-            _versions(f"{version.model.slug}@{target_version}").get() if target_version else version
-        )
+        source = target = _versions(name).get()
+        if target_version:
+            target = _versions(f"{source.model.slug}@{target_version}").get()
         retried = failed = returned = 0
-        with TopicReader(topics.errors(version.model.slug, version.version)) as reader:
+        with TopicReader(errors_topic(source)) as reader, Retrier(source, target) as retrier:
             letters = (
-                _chosen(reader, places) if places else newest_attempts(reader, {}, reader.end())
+                _chosen(reader, offsets) if offsets else newest_attempts(reader, {}, reader.end())
             )
-            with contextlib.closing(
-                retry_each(version, target, letters, by=None, again=bool(places))
-            ) as outcomes:
-                for letter, outcome in outcomes:
-                    retried, failed = retried + outcome.succeeded, failed + (not outcome.succeeded)
-                    returned += letter.why.attempt > 1
-                    result = "retried" if outcome.succeeded else "failed"
-                    self.stdout.write(f"{letter.offset}\t{result}\t{_plain(outcome.detail)}")
-                    self.stdout.flush()
+            for letter, outcome in retrier.retry_each(letters, again=bool(offsets)):
+                retried, failed = retried + outcome.succeeded, failed + (not outcome.succeeded)
+                returned += letter.why.attempt > 1
+                result = "retried" if outcome.succeeded else "failed"
+                self.stdout.write(f"{letter.offset}\t{result}\t{_plain(outcome.detail)}")
+                self.stdout.flush()
         self.stderr.write(
             f"{retried} retried, {failed} failed. {returned} of them had come back from a retry"
             " before."
@@ -122,10 +114,6 @@ def _limit(text: str) -> int:
     return max(1, min(int(text), WINDOW))
 
 
-def _place(text: str) -> Offset:
-    return Offset.parse(text)
-
-
 def _versions(name: str) -> QuerySet[ModelVersion]:
     slug, _, version = name.partition("@")
     found = ModelVersion.objects.select_related("model").filter(model__slug=slug)
@@ -136,11 +124,11 @@ def _versions(name: str) -> QuerySet[ModelVersion]:
     return found
 
 
-def _chosen(reader: TopicReader, places: Iterable[Offset]) -> Iterator[Letter]:
-    for place in places:
-        record = reader.at(place)
+def _chosen(reader: TopicReader, offsets: Iterable[Offset]) -> Iterator[Letter]:
+    for offset in offsets:
+        record = reader.at(offset)
         if record is None:
-            raise CommandError(f"There is no dead letter at {place} (any more).")
+            raise CommandError(f"There is no dead letter at {offset} (any more).")
         yield Letter.of(record)
 
 

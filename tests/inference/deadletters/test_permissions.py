@@ -5,7 +5,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from cameras.models import Camera
-from inference.deadletters import views as deadletter_views
+from inference.deadletters import listing as deadletter_listing
 from inference.models import RetriedLetter
 from sightline.kafka import topics
 from tests.inference.deadletters.conftest import Graveyard
@@ -93,7 +93,7 @@ def test_frames_of_cameras_that_one_may_not_see_are_hidden(
 ) -> None:
     graveyard.frame("dock")
     graveyard.record(b"{}")
-    monkeypatch.setattr(deadletter_views, "visible_cameras", lambda _user: Camera.objects.none())
+    monkeypatch.setattr(deadletter_listing, "visible_cameras", lambda _user: Camera.objects.none())
     page = admin_client.get(pages).text
     assert 'value="0:1"' in page
     assert 'value="0:0"' not in page

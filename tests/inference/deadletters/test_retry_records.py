@@ -249,7 +249,7 @@ def test_a_task_queue_that_is_away_is_said(
     def away(*_: object) -> None:
         raise OperationalError("away")
 
-    monkeypatch.setattr(tasks.retry_places, "delay", away)
+    monkeypatch.setattr(tasks.retry_selected, "delay", away)
     graveyard.record(b"{}")
     assert "the task queue does not answer" in retry(
         admin_client, pages, iris, action="selected", letters=["0:0", "0:1"]
@@ -258,7 +258,7 @@ def test_a_task_queue_that_is_away_is_said(
 
 def test_a_deleted_version_is_no_reason_to_fail(graveyard: Graveyard, iris: ModelVersion) -> None:
     graveyard.record(b"{}")
-    tasks.retry_places(iris.pk, 999, 1, [[0, 0]])
+    tasks.retry_selected(iris.pk, 999, 1, [[0, 0]])
     tasks.retry_group(999, iris.pk, 1, "0" * 16, [], [[0, 1]])
     assert not RetriedLetter.objects.exists()
 
