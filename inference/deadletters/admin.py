@@ -14,8 +14,8 @@ LETTER = "<int:model_pk>/deadletters/<str:version>/<int:partition>/<int:offset>/
 
 
 class DeadLettersMixin(admin.ModelAdmin[Model]):
-    """For the ModelAdmin of Model: ``<pk>/deadletters/`` and what is below it, and
-    ``dead_letters``, a link, for lists and forms.
+    """For the ModelAdmin of Model: the pages below ``<pk>/deadletters/``, and ``dead_letters``, a
+    link for lists and forms.
     """
 
     def get_urls(self) -> list[URLPattern]:
@@ -48,7 +48,6 @@ class DeadLettersMixin(admin.ModelAdmin[Model]):
 
     @admin.display(description="dead letters")
     def dead_letters(self, model: Model) -> SafeString:
-        """To the model's dead letters."""
         return format_html(
             '<a href="{}">Dead letters</a>',
             reverse("admin:inference_model_all_deadletters", args=[model.pk]),

@@ -1,4 +1,4 @@
-"""Which dead letters are about one and the same input, so that it is given back once."""
+"""Finds the dead letters of the same input, so that it is retried once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from inference.deadletters.reader import Cursor, TopicReader
 
 
 def newest_attempts(reader: TopicReader, start: Cursor, end: Cursor) -> Iterator[Letter]:
-    """The letters between two places of each partition, without those that a later one before
-    ``end`` stands for.
+    """The letters between two offsets of each partition, without those that a later one before
+    ``end`` supersedes.
     """
     gone = superseded(map(Letter.of, reader.forwards({}, end)))
     yield from (
@@ -23,30 +23,30 @@ def newest_attempts(reader: TopicReader, start: Cursor, end: Cursor) -> Iterator
 
 
 def superseded(letters: Iterable[Letter]) -> set[Offset]:
-    """Of letters in the order in which they came, those that a later one stands for.
+    """Of letters in the order in which they came, those that a later one supersedes.
 
-    A record that was read twice, because a worker was killed, has two letters from the same
-    place. One that was retried and failed again has two with the same key, value and headers,
-    the later one with the next attempt; of several alike, each stands for one.
+    A record that was read twice, because a worker was killed, has two letters with the same
+    origin. One that was retried and failed again has two with the same key, value and headers, the
+    later one with the next attempt; of several equal ones, each supersedes one.
     """
     gone: set[Offset] = set()
     origins: dict[tuple[str, int, int, int], Offset] = {}
     attempts: dict[tuple[bytes, int], list[Offset]] = defaultdict(list)
     for letter in letters:
-        why, place, content = letter.why, letter.offset, _content(letter)
-        alike = attempts[content, why.attempt]
+        why, offset, content = letter.why, letter.offset, _content(letter)
+        equal = attempts[content, why.attempt]
         origin = (why.topic, why.partition, why.offset, why.timestamp)
         twin = origins.get(origin) if why.offset >= 0 else None
-        origins[origin] = place
+        origins[origin] = offset
         if twin is None:
-            alike.append(place)
+            equal.append(offset)
             if earlier := attempts.get((content, why.attempt - 1)):
                 gone.add(earlier.pop(0))
-        elif twin in alike:
-            alike[alike.index(twin)] = place
+        elif twin in equal:
+            equal[equal.index(twin)] = offset
             gone.add(twin)
-        else:  # its next attempt is there already
-            gone.add(place)
+        else:  # its next attempt has come already
+            gone.add(offset)
     return gone
 
 

@@ -1,6 +1,4 @@
-"""What the value of a dead letter is, for people to look at: all of it comes from outside and
-may be anything.
-"""
+"""Values of dead letters for people to look at. They come from outside and may be anything."""
 
 from __future__ import annotations
 
@@ -25,8 +23,6 @@ PNG_HEADER: Final = (
 
 
 class ContentKind(StrEnum):
-    """What a value is."""
-
     PICTURE = "picture"
     JSON = "json"
     TEXT = "text"
@@ -36,8 +32,8 @@ class ContentKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """A value as it is shown: its ``size`` in bytes and, unless it is a picture, ``text`` (of
-    bytes: the first ones in hex), which may be ``cut``.
+    """A value as it is shown: ``size`` in bytes, and ``text`` unless it is a picture. The text of
+    bytes is the first ones in hex. ``cut``: there is more than ``text``.
     """
 
     kind: ContentKind
@@ -47,8 +43,8 @@ class Content:
 
 
 def picture_type(value: bytes | None) -> str:
-    """``image/jpeg`` or ``image/png`` when the value begins as a picture of a sensible size
-    does; "" for anything else.
+    """``image/jpeg`` or ``image/png`` if the value begins like a picture of a sensible size, else
+    "".
     """
     if not value:
         return ""
@@ -58,7 +54,7 @@ def picture_type(value: bytes | None) -> str:
 
 
 def content_of(value: bytes | None, most: int = PREVIEW_CHARACTERS) -> Content:
-    """What a value is, with ``most`` characters of its text at most."""
+    """The value as it is shown, with at most ``most`` characters of its text."""
     if value is None:
         return Content(ContentKind.NULL, 0)
     if picture_type(value):
@@ -75,7 +71,7 @@ def content_of(value: bytes | None, most: int = PREVIEW_CHARACTERS) -> Content:
 
 
 def text_of(value: bytes) -> str | None:
-    """The value as text; None when it is not UTF-8 or holds what no text holds."""
+    """The value as text; None when it is not UTF-8 or has control characters."""
     try:
         text = value.decode()
     except UnicodeDecodeError:
@@ -86,18 +82,18 @@ def text_of(value: bytes) -> str | None:
 
 
 def pretty_json(text: str) -> str | None:
-    """JSON laid out over lines; None when the text is not JSON."""
+    """Indented JSON; None when the text is not JSON."""
     try:
         pretty = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return None
-    # JSON may hold halves of characters, which no page can: they stay as they were written.
+    # JSON may have lone surrogates, which no page can show: escape them.
     return pretty.encode(errors="backslashreplace").decode()
 
 
 def editable(value: bytes | None) -> str | None:
-    """The value as text to correct: laid out when it is JSON, as it is when it is broken; None
-    when it cannot be edited here.
+    """The value as text to correct: indented if it is JSON, else as it is; None when it cannot be
+    edited here.
     """
     if value is None:
         return ""
@@ -119,7 +115,7 @@ def _is_jpeg(value: bytes) -> bool:
 
 
 def _is_png(value: bytes) -> bool:
-    """By the first chunk: https://www.w3.org/TR/png-3/#5PNG-file-signature and 11.2.1."""
+    """Check the first chunk: https://www.w3.org/TR/png-3/#5PNG-file-signature and 11.2.1."""
     if not value.startswith(PNG) or len(value) < PNG_HEADER or value[12:16] != b"IHDR":
         return False
     if zlib.crc32(value[12:29]) != int.from_bytes(value[29:33], "big"):

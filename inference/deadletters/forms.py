@@ -1,4 +1,4 @@
-"""What people send to have dead letters retried."""
+"""Forms that retry dead letters."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class VersionField(forms.ModelChoiceField[ModelVersion]):
 
 
 class TargetForm(forms.Form):
-    """Which version of the model is to have the letters of ``version``."""
+    """Which version of the model to retry against; ``version`` has the letters."""
 
     target = VersionField(ModelVersion.objects.none(), label="Against version", empty_label=None)
 
@@ -34,7 +34,7 @@ class TargetForm(forms.Form):
 
 
 class CorrectForm(TargetForm):
-    """A record as it should have been."""
+    """The record, corrected."""
 
     record = forms.CharField(
         label="Record",
@@ -44,7 +44,7 @@ class CorrectForm(TargetForm):
     )
 
     def clean_record(self) -> bytes:
-        """The bytes to send: as typed, with plain line ends."""
+        """The bytes to send: as typed, with Unix line ends."""
         try:
             value: bytes = self.cleaned_data["record"].replace("\r\n", "\n").encode()
             load(value)
@@ -57,7 +57,7 @@ class CorrectForm(TargetForm):
         return value
 
     def clean(self) -> dict[str, Any]:
-        """A record that does not fit the version's schema would only come back."""
+        """Refuse a record that does not fit the version's schema: it would fail again."""
         cleaned = super().clean() or {}
         if {"record", "target"} <= cleaned.keys():
             try:
@@ -68,12 +68,11 @@ class CorrectForm(TargetForm):
 
 
 class OffsetsField(forms.Field):
-    """Places of letters, as many as were chosen."""
+    """The offsets of the selected letters."""
 
     widget = forms.SelectMultiple
 
     def to_python(self, value: Any) -> list[Offset]:
-        """The places; ValidationError when one is none."""
         try:
             return [Offset.parse(text) for text in value or ()]
         except ValueError as err:
@@ -81,14 +80,13 @@ class OffsetsField(forms.Field):
 
 
 class RetryForm(TargetForm):
-    """Which letters: ``selected`` ones, or all of a ``group``."""
+    """Which letters to retry: ``selected`` ones, or all of a ``group``."""
 
     action = forms.ChoiceField(choices=[("selected", "selected"), ("group", "group")])
     group = forms.RegexField(r"^[0-9a-f]{16}\Z", required=False)
     letters = OffsetsField(required=False)
 
     def clean(self) -> dict[str, Any]:
-        """Something must be chosen."""
         cleaned = super().clean() or {}
         if cleaned.get("action") == "selected" and not cleaned.get("letters"):
             raise forms.ValidationError("Select the dead letters to retry first.")
