@@ -34,8 +34,6 @@ class TargetForm(forms.Form):
 
 
 class CorrectForm(TargetForm):
-    """The record, corrected."""
-
     record = forms.CharField(
         label="Record",
         strip=False,

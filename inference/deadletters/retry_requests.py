@@ -19,7 +19,6 @@ Notice = tuple[int, str]
 
 
 def retry_now(source: ModelVersion, target: ModelVersion, letter: Letter, by: int | None) -> Notice:
-    """Retry one letter."""
     with Retrier(source, target, by) as retrier:
         outcome = retrier.retry(letter)
     if outcome is None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Final
 
 from inference.streams.delivery import RecordDelivery
@@ -35,9 +36,11 @@ class RecordInputs:
         self._paused = False
 
     def subscribe(self) -> None:
-        """Join the group."""
         self.consumer.subscribe(
-            [self.topic], on_assign=self.assign, on_revoke=self._revoke, on_lost=self._lose
+            [self.topic],
+            on_assign=self.assign,
+            on_revoke=partial(self._revoke, lost=False),
+            on_lost=partial(self._revoke, lost=True),
         )
 
     def read(self, timeout: float) -> None:
@@ -75,23 +78,15 @@ class RecordInputs:
         for partition in first.keys() & self.owned:
             self.delivery.offsets.setdefault(partition, first[partition])
 
-    # Partitions come and go, while the consumer polls
+    # Called while the consumer polls
 
     def assign(self, partitions: Sequence[Partition]) -> None:
-        """Own these partitions, too."""
         self.owned.update(partitions)
         # A partition that was lost while it was paused comes back paused.
         (self.consumer.pause if self._paused else self.consumer.resume)(partitions)
 
-    def _revoke(self, partitions: Sequence[Partition]) -> None:
-        self.delivery.revoke(partitions, lost=False)
-        self._drop(partitions)
-
-    def _lose(self, partitions: Sequence[Partition]) -> None:
-        self.delivery.revoke(partitions, lost=True)
-        self._drop(partitions)
-
-    def _drop(self, partitions: Iterable[Partition]) -> None:
+    def _revoke(self, partitions: Sequence[Partition], *, lost: bool) -> None:
+        self.delivery.revoke(partitions, lost=lost)
         gone = set(partitions)
         self.owned -= gone
         self.waiting = [

@@ -117,7 +117,6 @@ class RecordPredictor:
         return self._pictures
 
     def close(self) -> None:
-        """Free the model."""
         for runtime in (self._records, self._pictures):
             if runtime is not None:
                 runtime.close()

@@ -106,7 +106,9 @@ class RecordStream:
             self._rewind(err)
             return
         if unavailable is not None:
-            self._wait_for_server(unavailable)
+            # That is not the records' fault: retry them later, forever.
+            self.tracker.unavailable(0, redact_url(str(unavailable)))
+            self.inputs.pause(max(self._server_backoff.next(), unavailable.retry_after))
 
     def close(self) -> None:
         """Commit what is done and leave the group."""
@@ -171,13 +173,6 @@ class RecordStream:
         if done:
             self._server_backoff.reset()
         return unavailable
-
-    # Trouble
-
-    def _wait_for_server(self, err: ServerUnavailable) -> None:
-        """Retry the same records later, forever: a server that is away is not their fault."""
-        self.tracker.unavailable(0, redact_url(str(err)))
-        self.inputs.pause(max(self._server_backoff.next(), err.retry_after))
 
     def _is_overdue(self) -> bool:
         """Whether Kafka is slow to acknowledge results. If so, say so in the state and wait a

@@ -83,7 +83,7 @@ def _sentence(error: jsonschema_rs.ValidationError) -> str:
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.Type):
         return (
             f"{subject} must be {' or '.join(NAMES.get(name, name) for name in kind.types)}; it is"
-            f" {_shown(error.instance)}."
+            f" {_shortened(json.dumps(error.instance, ensure_ascii=False, default=str))}."
         )
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
         return f"{subject} has what the model does not know: {', '.join(kind.unexpected)}."
@@ -94,10 +94,6 @@ def _path(parts: Sequence[str | int]) -> str:
     return "".join(
         f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts
     ).removeprefix(".")
-
-
-def _shown(value: object) -> str:
-    return _shortened(json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _shortened(text: str) -> str:

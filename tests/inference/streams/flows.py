@@ -1,4 +1,4 @@
-"""A model between its topics, and eyes on what comes out."""
+"""A record stream run by the test, and readers of its topics."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.servers.waiting import wait_until
 IRIS = {"sepal_length": 1.1, "sepal_width": 2.2, "petal_length": 3.3, "petal_width": 1.4}
 
 
-class Eyes:
+class PartitionsReader:
     """Reads all partitions of a topic from the beginning and keeps the records."""
 
     def __init__(self, topic: Topic) -> None:
@@ -33,23 +33,22 @@ class Eyes:
         for _, partition in self.partitions:
             self.consumer.watch(topic, partition, 0)
 
-    def look(self) -> list[Record]:
-        """All records so far."""
+    def read(self) -> list[Record]:
+        """All records so far, with those that have come since."""
         self.records += self.consumer.read(1000, 0.02)
         return self.records
 
     def ended(self) -> bool:
-        """Whether all there is has been read."""
-        self.look()
+        """Whether it has read all partitions to their end."""
+        self.read()
         return self.consumer.ended >= self.partitions
 
     def close(self) -> None:
-        """Close the connection."""
         self.consumer.close()
 
 
 class Alone(RecordStream):
-    """Reads all partitions itself: the embedded broker keeps every new group waiting for three
+    """Reads all partitions outside a group: the embedded broker delays every new group by three
     seconds.
     """
 
@@ -64,7 +63,7 @@ class Alone(RecordStream):
 
 
 class Flow:
-    """One model version at work in this thread. ``partitions`` are those of its inputs;
+    """One model version run in this thread. ``partitions`` are those of its inputs;
     ``in_group``: it reads as a member of its group.
     """
 
@@ -87,12 +86,12 @@ class Flow:
         self.stopping = threading.Event()
         self.tracker = ModelTracker(self.plan.model, "1")
         self.stream: RecordStream | None = None
-        self.eyes: dict[str, Eyes] = {}
+        self.readers: dict[str, PartitionsReader] = {}
 
     def send(
         self, *values: object, key: bytes | None = None, headers: Headers = (), partition: int = 0
     ) -> None:
-        """Put records into the inputs: bytes and None as they are, all else as JSON."""
+        """Send records to the inputs: bytes and None as they are, all else as JSON."""
         Admin().ensure([self.inputs])
         producer = Producer(**{"message.max.bytes": 10_000_000})
         for value in values:
@@ -101,7 +100,7 @@ class Flow:
         assert producer.flush(10) == 0
 
     def start(self, worker: str = "worker") -> RecordStream:
-        """A worker begins."""
+        """Start a worker's stream."""
         predictor = RecordPredictor(self.plan, self.stopping)
         predictor.load()
         self.stream = self.kind(self.plan, predictor, self.tracker, self.stopping, worker)
@@ -109,11 +108,11 @@ class Flow:
         return self.stream
 
     def step(self) -> None:
-        """One round, of a worker that is started when there is none."""
+        """Run one round; start a worker if there is none."""
         (self.stream or self.start()).step(0.05)
 
     def work_until(self, condition: Callable[[], bool], what: str, timeout: float = 30) -> None:
-        """Work until the condition holds."""
+        """Run rounds until the condition holds."""
 
         def holds() -> bool:
             self.step()
@@ -122,36 +121,37 @@ class Flow:
         wait_until(holds, timeout, what, interval=0)
 
     def records(self, topic: Topic, count: int, timeout: float = 30) -> list[Record]:
-        """At least so many records of a topic, while the worker works."""
-        eyes = self.eyes.get(topic.name) or self.eyes.setdefault(topic.name, Eyes(topic))
+        """At least ``count`` records of a topic, while the worker runs."""
+        if topic.name not in self.readers:
+            self.readers[topic.name] = PartitionsReader(topic)
+        reader = self.readers[topic.name]
 
         self.work_until(
-            lambda: len(eyes.look()) >= count, f"{count} records in {topic.name}", timeout
+            lambda: len(reader.read()) >= count, f"{count} records in {topic.name}", timeout
         )
-        return eyes.records
+        return reader.records
 
     def results(self, count: int) -> list[Any]:
-        """So many outputs, read as JSON."""
+        """At least ``count`` outputs, decoded."""
         return [json.loads(record.value or b"") for record in self.records(self.outputs, count)]
 
     def letters(self, count: int) -> list[Record]:
-        """So many dead letters."""
+        """At least ``count`` dead letters."""
         return self.records(self.errors, count)
 
     def stop(self) -> None:
-        """The worker ends in order."""
+        """Shut the worker down."""
         if self.stream is not None:
             self.stream.close()
             self.stream.predictor.close()
         self.stream = None
 
     def close(self) -> None:
-        """End everything."""
         self.stop()
-        for eyes in self.eyes.values():
-            eyes.close()
+        for reader in self.readers.values():
+            reader.close()
 
 
 def reason(letter: Record) -> str:
-    """Why a dead letter is one."""
+    """The error message of a dead letter."""
     return letter.header_map["dlt-exception-message"].decode()

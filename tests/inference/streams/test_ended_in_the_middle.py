@@ -1,5 +1,5 @@
-"""A records worker ends in the middle of its work, in order or by kill -9, on a real Kafka: what
-its two deliveries promise.
+"""A records worker ends in the middle of its work, by SIGTERM or kill -9, on a real Kafka: both
+deliveries keep their promise.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pytest_django import Settings
 from sightline.kafka import Admin, Producer, topics
 from sightline.kafka.topics import Topic
 from tests.conftest import HOME
-from tests.inference.streams.flows import Eyes
+from tests.inference.streams.flows import PartitionsReader
 from tests.servers.kafka import KafkaServer
 from tests.servers.process import Child
 from tests.servers.waiting import wait_until
@@ -79,7 +79,7 @@ def environment(
 
 
 def send(model: str, seconds: float = 0.001) -> None:
-    """So many records over two partitions, some of which are no records."""
+    """Send COUNT records to two partitions, BAD of them broken."""
     Admin().ensure(topics.record_topics(model, "1", 2))
     producer, topic = Producer(**{"acks": "all", "linger.ms": 20}), topics.inputs(model, "1")
     for number in range(COUNT):
@@ -92,9 +92,9 @@ def send(model: str, seconds: float = 0.001) -> None:
     assert producer.flush(20) == 0
 
 
-def seen(*found: Topic) -> list[Eyes]:
-    """Eyes on topics."""
-    return [Eyes(topic) for topic in found]
+def readers_of(*found: Topic) -> list[PartitionsReader]:
+    """A reader for each topic."""
+    return [PartitionsReader(topic) for topic in found]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL], ids=["sigterm", "kill-9"])
@@ -102,13 +102,13 @@ def test_nothing_is_lost_and_exactly_once_is_once(
     environment: dict[str, str], tmp_path: Path, number: signal.Signals
 ) -> None:
     once, often = (
-        seen(topics.outputs(model, "1", 2), topics.errors(model, "1"))
+        readers_of(topics.outputs(model, "1", 2), topics.errors(model, "1"))
         for model in ("once", "often")
     )
     send("once", 0.002)
 
-    def answered(eyes: list[Eyes]) -> int:
-        return len({record.key for each in eyes for record in each.look()})
+    def answered(readers: list[PartitionsReader]) -> int:
+        return len({record.key for each in readers for record in each.read()})
 
     worker = Child(
         [sys.executable, HOME / "manage.py", "runworkers", "records"],
@@ -133,24 +133,24 @@ def test_nothing_is_lost_and_exactly_once_is_once(
         assert worker.wait(20) == 0
     wait_until(lambda: all(each.ended() for each in (*once, *often)), 20, "the ends of all topics")
 
-    keys = Counter(record.key for eyes in once for record in eyes.look())
+    keys = Counter(record.key for reader in once for record in reader.read())
     assert len(keys) == COUNT
     assert set(keys.values()) == {1}
     assert len(once[1].records) == BAD
-    repeated = sum(len(eyes.records) for eyes in often) - COUNT
+    repeated = sum(len(reader.records) for reader in often) - COUNT
     assert repeated == 0 or number == signal.SIGKILL
-    for eyes in (*once, *often):
-        eyes.close()
+    for reader in (*once, *often):
+        reader.close()
 
 
 def test_a_second_worker_takes_its_share_and_nothing_is_done_twice(
     environment: dict[str, str], tmp_path: Path
 ) -> None:
-    once = seen(topics.outputs("once", "1", 2), topics.errors("once", "1"))
+    once = readers_of(topics.outputs("once", "1", 2), topics.errors("once", "1"))
     send("once", 0.003)
 
     def answered() -> int:
-        return len({record.key for each in once for record in each.look()})
+        return len({record.key for each in once for record in each.read()})
 
     command = [sys.executable, str(HOME / "manage.py"), "runworkers", "records"]
     first, second = (
@@ -172,20 +172,20 @@ def test_a_second_worker_takes_its_share_and_nothing_is_done_twice(
                 assert worker.wait(20) == 0
     wait_until(lambda: all(each.ended() for each in once), 20, "the ends of all topics")
 
-    assert set(Counter(record.key for eyes in once for record in eyes.records).values()) == {1}
-    for eyes in once:
-        eyes.close()
+    assert set(Counter(record.key for reader in once for record in reader.records).values()) == {1}
+    for reader in once:
+        reader.close()
 
 
 @pytest.mark.parametrize("outage", [0, 12], ids=["short", "longer-than-a-session"])
 def test_a_broker_that_is_killed_in_the_middle_costs_nothing(
     environment: dict[str, str], kafka: KafkaServer, tmp_path: Path, outage: int
 ) -> None:
-    once = seen(topics.outputs("once", "1", 2), topics.errors("once", "1"))
+    once = readers_of(topics.outputs("once", "1", 2), topics.errors("once", "1"))
     send("once")
 
     def answered() -> int:
-        return len({record.key for each in once for record in each.look()})
+        return len({record.key for each in once for record in each.read()})
 
     worker = Child(
         [sys.executable, HOME / "manage.py", "runworkers", "records"],
@@ -203,6 +203,6 @@ def test_a_broker_that_is_killed_in_the_middle_costs_nothing(
         assert worker.wait(20) == 0
     wait_until(lambda: all(each.ended() for each in once), 20, "the ends of all topics")
 
-    assert set(Counter(record.key for eyes in once for record in eyes.records).values()) == {1}
-    for eyes in once:
-        eyes.close()
+    assert set(Counter(record.key for reader in once for record in reader.records).values()) == {1}
+    for reader in once:
+        reader.close()

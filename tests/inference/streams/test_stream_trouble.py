@@ -1,6 +1,4 @@
-"""What is not the records' fault: a server that is away, a broker that is away, a worker that is
-to end.
-"""
+"""Trouble that is not the fault of records: a server or broker that is away, a worker that stops."""
 
 from __future__ import annotations
 
@@ -162,7 +160,7 @@ def test_it_goes_on_after_the_broker_was_killed(settings: Settings, tmp_path: Pa
         model.step()
         broker.start()
         broker.wait_until(lambda: is_listening(port))
-        model.eyes.clear()
+        model.readers.clear()
         model.send({"id": 99})
 
         assert [result["id"] for result in model.results(1)] == [99]

@@ -10,7 +10,7 @@ from inference.record_plans import record_plans
 from inference.streams.worker import RecordsWorker
 from sightline.kafka import Admin, Producer, topics
 from sightline.messages import ModelState, ModelStatus, model_key
-from tests.inference.streams.flows import IRIS, Eyes
+from tests.inference.streams.flows import IRIS, PartitionsReader
 from tests.servers.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -78,12 +78,15 @@ def test_any_number_of_models_in_one_worker_come_and_go(worker: RecordsWorker) -
     free = deploy("free", model="free_model")
     send("iris", IRIS)
     send("free", {"id": 7})
-    iris_eyes, free_eyes = Eyes(topics.outputs("iris", "1")), Eyes(topics.outputs("free", "1"))
+    iris_outputs, free_outputs = (
+        PartitionsReader(topics.outputs("iris", "1")),
+        PartitionsReader(topics.outputs("free", "1")),
+    )
 
     worker.step()
-    wait_until(lambda: iris_eyes.look() and free_eyes.look(), 30, "an output of each model")
+    wait_until(lambda: iris_outputs.read() and free_outputs.read(), 30, "an output of each model")
     assert [
-        json.loads(record.value or b"") for record in (*iris_eyes.records, *free_eyes.records)
+        json.loads(record.value or b"") for record in (*iris_outputs.records, *free_outputs.records)
     ] == [{"species": "versicolor"}, {"id": 7}]
     assert worker.counters()["models"] == 2
     wait_until(
@@ -103,8 +106,8 @@ def test_any_number_of_models_in_one_worker_come_and_go(worker: RecordsWorker) -
     assert set(worker.lanes) == {"iris@1"}
     worker.ending[0].join(20)
     assert worker.counters()["predicted"] == 1
-    for eyes in (iris_eyes, free_eyes):
-        eyes.close()
+    for reader in (iris_outputs, free_outputs):
+        reader.close()
 
 
 def test_exactly_once_with_a_server_is_refused_in_plain_words(worker: RecordsWorker) -> None:
@@ -125,13 +128,13 @@ def test_exactly_once_with_a_server_is_refused_in_plain_words(worker: RecordsWor
 def test_the_state_of_each_model_is_published(worker: RecordsWorker) -> None:
     worker.stopping.set()
     deploy("heavy", model="heavy_model")
-    eyes = Eyes(topics.status())
+    reader = PartitionsReader(topics.status())
 
     def told() -> ModelStatus | None:
         worker.step()
         states = [
             ModelStatus.from_json(record.value)
-            for record in eyes.look()
+            for record in reader.read()
             if record.key == model_key("heavy", "1").encode()
         ]
         return states[-1] if states and states[-1].state is ModelState.FAILING else None
@@ -141,4 +144,4 @@ def test_the_state_of_each_model_is_published(worker: RecordsWorker) -> None:
     assert status.detail.endswith(
         "cannot be loaded. FileNotFoundError: the weights are not where they should be"
     )
-    eyes.close()
+    reader.close()
