@@ -1,4 +1,4 @@
-"""Trouble that is not the fault of records: a server or broker that is away, a worker that stops."""
+"""Trouble that no record is to blame for: a server or broker that is away, a worker that stops."""
 
 from __future__ import annotations
 
