@@ -18,7 +18,7 @@ from inference.frames.crops import MAX_CROPS, boxed, cut, placed
 from inference.models import ModelVersion, Role
 from inference.plans import View, version_plans
 from inference.runtimes.base import Picture, Runtime
-from inference.runtimes.batching import ask
+from inference.runtimes.batching import detections_of
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from sightline.kafka import topics
 from sightline.messages import Detection, Frame, Prediction, Timing
@@ -132,7 +132,7 @@ class FrameRetry:
 
 def _predicted(runtime: Runtime, pictures: Sequence[Picture]) -> list[tuple[Detection, ...]]:
     predicted: list[tuple[Detection, ...]] = []
-    for answer in ask(runtime, pictures, MAX_CROPS):
+    for answer in detections_of(runtime, pictures, MAX_CROPS):
         if isinstance(answer, BaseException):
             raise RetryError(
                 _sentence(answer), halts=isinstance(answer, ServerUnavailable)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from cameras.sources.credentials import redact_url
 from inference import runtimes
 from inference.runtimes.base import Picture, jpeg_size
-from inference.runtimes.batching import ask
+from inference.runtimes.batching import detections_of, results_of
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.images import PNG, decode_png
 from inference.runtimes.tensors import (
@@ -141,7 +141,7 @@ def try_picture(subject: Subject, image: bytes) -> Trial:
 
     def once() -> tuple[Detection, ...]:
         # A new picture each time: what has been decoded is kept in it.
-        answer = ask(runtime, [picture_of(image)], 1)[0]
+        answer = detections_of(runtime, [picture_of(image)], 1)[0]
         if isinstance(answer, BaseException):
             raise answer
         return answer
@@ -169,7 +169,7 @@ def try_record(subject: Subject, text: str) -> Trial:
         # The runtime may change what it is given.
         record = decode(text.encode())
         RecordSchema(subject.input_schema or runtime.input_schema).check(record)
-        answer = runtime.predict_records([record])[0]
+        answer = results_of(runtime.predict_records, [record], "records")[0]
         if isinstance(answer, BaseException):
             raise answer
         result: dict[str, Any] = decode(encode(answer))

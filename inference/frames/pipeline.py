@@ -22,7 +22,7 @@ from inference.runner.history import ModelSummary, Totals
 from inference.runner.metrics import RunnerState
 from inference.runner.worker import ModelRunner
 from inference.runtimes.base import Runtime
-from inference.runtimes.batching import Answer, ask
+from inference.runtimes.batching import Result, detections_of
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from sightline.base.backoff import Backoff
 from sightline.base.process import settle
@@ -185,7 +185,7 @@ class FramePipeline(ModelRunner[VersionPlan]):
         """Ask the model and send what it says; False when its server is away."""
         started_at = time.time_ns()
         pictures = [picture for job in jobs for picture in job.pictures]
-        answers = ask(runtime, pictures, self.plan.batch)
+        answers = detections_of(runtime, pictures, self.plan.batch)
         finished_at = time.time_ns()
         rest = iter(answers)
         sent = sum(
@@ -199,7 +199,13 @@ class FramePipeline(ModelRunner[VersionPlan]):
             self.prefetch.looks = pictures[-1].looks
         return not away
 
-    def _deliver(self, job: Job, answers: list[Answer], started_at: int, finished_at: int) -> bool:
+    def _deliver(
+        self,
+        job: Job,
+        answers: list[Result[tuple[Detection, ...]]],
+        started_at: int,
+        finished_at: int,
+    ) -> bool:
         """Send what the model says of one frame, or say why there is nothing to send; whether it
         was sent.
         """
@@ -284,7 +290,7 @@ def _trace(parent: str, prediction: Prediction) -> None:
         trace.end(now)
 
 
-def _detections(job: Job, answers: Iterable[Answer]) -> Iterator[Detection]:
+def _detections(job: Job, answers: Iterable[Result[tuple[Detection, ...]]]) -> Iterator[Detection]:
     for number, seen in enumerate(answers):
         if isinstance(seen, tuple):
             yield from placed(seen, job.crops[number]) if job.crops else seen

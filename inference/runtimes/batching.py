@@ -1,66 +1,88 @@
-"""Asking a model, so that one bad picture costs only itself."""
+"""Predicting on several items so that a bad one costs only itself."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, TypeAlias, TypeVar
 
 from inference.runtimes.base import Picture, Runtime
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from sightline.messages import Detection
 
-Answer = tuple[Detection, ...] | BaseException
+Item = TypeVar("Item")
+Value = TypeVar("Value")
+Result: TypeAlias = Value | BaseException
 
 
-def ask(runtime: Runtime, pictures: Sequence[Picture], most: int) -> list[Answer]:
-    """For each picture, in order, what the model sees or why it does not; at most ``most`` pictures
-    go into one call.
+def results_of(
+    predict: Callable[[Sequence[Item]], Sequence[Result[Value]]],
+    items: Sequence[Item],
+    what: str,
+    *,
+    limit: int = 0,
+    again: Callable[[int], Item] | None = None,
+) -> list[Result[Value]]:
+    """The result of each item, in order: what ``predict`` gives, or the error that it costs.
 
-    A batch that fails is asked again one by one. A server that is away is not asked again: the
-    rest shares its error.
+    At most ``limit`` items go into one call (0 = all); ``what`` they are is said in errors. Each
+    item of a batch that fails is tried alone, so that its result does not depend on its
+    neighbours. A server that is away is not called again: the remaining items share its error.
+    ``again`` gives the item of an index as it was, for models that change what they are given.
     """
-    answers: list[Answer] = []
-    for start in range(0, len(pictures), most):
-        answers += _together(runtime, pictures[start : start + most])
-        if isinstance(answers[-1], ServerUnavailable):
-            break
-    return _filled(answers, len(pictures))
+    results: list[Result[Value]] = []
+    size = limit or max(len(items), 1)
+    for start in range(0, len(items), size):
+        results += _batch_results(predict, items[start : start + size], what, start, again)
+        if isinstance(results[-1], ServerUnavailable):
+            return _filled(results, len(items))
+    return results
 
 
-def _together(runtime: Runtime, batch: Sequence[Picture]) -> list[Answer]:
+def _batch_results(
+    predict: Callable[[Sequence[Item]], Sequence[Result[Value]]],
+    batch: Sequence[Item],
+    what: str,
+    start: int,
+    again: Callable[[int], Item] | None,
+) -> list[Result[Value]]:
     try:
-        return _checked(runtime.predict(batch), len(batch))
+        results = list(predict(batch))
+        if len(results) == len(batch):
+            return results
+        raise InferenceError(
+            f"The model gave {len(results)} results for {len(batch)} {what}.", permanent=True
+        )
     except ServerUnavailable as err:
         return [err] * len(batch)
-    except (Exception, SystemExit) as err:  # noqa: BLE001 - a model may raise anything; whatever it is, it costs these pictures only
-        return [err] if len(batch) == 1 else _one_by_one(runtime, batch)
-
-
-def _one_by_one(runtime: Runtime, batch: Sequence[Picture]) -> list[Answer]:
-    answers: list[Answer] = []
-    for picture in batch:
-        answers += _together(runtime, [picture])
-        if isinstance(answers[-1], ServerUnavailable):
+    except (Exception, SystemExit) as err:  # noqa: BLE001 - a model may raise anything
+        if len(batch) == 1:
+            return [err]
+    alone: list[Result[Value]] = []
+    for index, item in enumerate(batch, start):
+        alone += _batch_results(predict, [again(index) if again else item], what, index, again)
+        if isinstance(alone[-1], ServerUnavailable):
             break
-    return _filled(answers, len(batch))
+    return _filled(alone, len(batch))
 
 
-def _filled(answers: list[Answer], count: int) -> list[Answer]:
-    """As many answers as pictures: the last one, a server's absence, stands for those that were
-    not asked.
-    """
-    return answers + answers[-1:] * (count - len(answers))
+def _filled(results: list[Any], count: int) -> list[Any]:
+    """As many results as items: the last one, a server's absence, stands for the rest."""
+    return results + results[-1:] * (count - len(results))
 
 
-def _checked(seen: Sequence[tuple[Detection, ...]], count: int) -> list[Answer]:
-    if len(seen) != count:
-        raise InferenceError(
-            f"The model gave {len(seen)} answers for {count} pictures.", permanent=True
-        )
-    return [_finite(detections) for detections in seen]
+def detections_of(
+    runtime: Runtime, pictures: Sequence[Picture], limit: int
+) -> list[Result[tuple[Detection, ...]]]:
+    """What a model sees in each picture, in order, or why it does not; see ``results_of``."""
+
+    def predict(batch: Sequence[Picture]) -> list[Result[tuple[Detection, ...]]]:
+        return [_finite(detections) for detections in runtime.predict(batch)]
+
+    return results_of(predict, pictures, "pictures", limit=limit)
 
 
-def _finite(detections: tuple[Detection, ...]) -> Answer:
+def _finite(detections: Sequence[Detection]) -> Result[tuple[Detection, ...]]:
     if not all(math.isfinite(item.score) for item in detections):
         return InferenceError("The model gave a score that is not a number.", permanent=False)
     if not all(math.isfinite(side) for item in detections for side in item.box or ()):

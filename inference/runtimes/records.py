@@ -107,16 +107,7 @@ class RecordModel:
         self.backend.close()
 
     def predict_records(self, batch: Sequence[Mapping[str, Any]]) -> list[Result]:
-        try:
-            tensors = self._column(batch)
-        except InferenceError as err:
-            if len(batch) == 1:
-                return [err]
-            # One record has the wrong shape or type: asking for each alone costs only that one.
-            return [self.predict_records([record])[0] for record in batch]
-        results: list[Result] = []
-        results.extend(self._documents(self.backend.infer(tensors), len(batch)))
-        return results
+        return [*self._documents(self.backend.infer(self._column(batch)), len(batch))]
 
     def _input_schema(self, metadata: ModelMetadata) -> dict[str, Any]:
         if self.options.features:
@@ -243,6 +234,9 @@ def _shape_words(shape: tuple[int, ...]) -> str:
 def _converted(spec: TensorSpec, array: NDArray[Any]) -> Tensor:
     dtype = DTYPES.get(spec.datatype, np.dtype(np.float32))
     if dtype.kind in "iu":
+        if array.dtype.kind == "f" and len(array) > 1:
+            # A float among them has made floats of all, which loses digits of large numbers.
+            raise InferenceError(f"The field {spec.name!r} is not of one type.", permanent=False)
         bounds = np.iinfo(dtype)
         # Rounding or wrapping around would give a wrong answer instead of none.
         if array.dtype.kind == "f" and not (np.isfinite(array) & (array == np.floor(array))).all():
@@ -272,9 +266,14 @@ def _texts(name: str, values: Sequence[Any], item_shape: tuple[int, ...]) -> Ten
 
 
 def _guessed(name: str, values: Sequence[Any]) -> Tensor:
+    """A tensor of the type that the values have; InferenceError when they differ in type, since
+    a value must not become another one because of its neighbours in the batch.
+    """
     if all(isinstance(value, str) for value in values):
         return bytes_tensor([value.encode() for value in values])
     array = _array(name, values)
+    if len({np.asarray(value).dtype.kind for value in values}) > 1:
+        raise InferenceError(f"The field {name!r} is not of one type.", permanent=False)
     return array.astype(np.float32) if array.dtype.kind == "f" else array
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from inference import runtimes
 from inference.record_plans import RecordPlan
 from inference.runtimes import PICTURES, RECORDS, RUNTIMES
+from inference.runtimes.batching import results_of
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from inference.streams.codec import avro
 from inference.streams.codec.json import (
@@ -48,7 +49,7 @@ class RecordFailure:
 
 RecordResult = bytes | RecordFailure
 Document = dict[str, Any]
-Call = Callable[[Sequence[Any]], Sequence[Any]]
+Predict = Callable[[Sequence[Any]], Sequence[Any]]
 """Calls the model with several items: a document or an error for each."""
 
 
@@ -131,7 +132,7 @@ class RecordPredictor:
         results = (
             self._predict_mixed(batch)
             if documents is None
-            else self._results(documents, self._predict_documents)
+            else self._results(documents, batch, self._predict_documents)
         )
         if self._one_at_a_time:
             per_record = (time.perf_counter() - started) / len(batch)
@@ -142,10 +143,11 @@ class RecordPredictor:
     def _predict_mixed(self, batch: Sequence[Record]) -> list[RecordResult]:
         """The results where not every record is a valid document."""
         items = [self._decode(record) for record in batch]
-        documents = [item for item in items if isinstance(item, dict)]
-        pictures = [item for item in items if not isinstance(item, dict | RecordFailure)]
-        of_documents = iter(self._results(documents, self._predict_documents))
-        of_pictures = iter(self._results(pictures, self._predict_pictures))
+        pairs = list(zip(items, batch, strict=True))
+        documents = [pair for pair in pairs if isinstance(pair[0], dict)]
+        pictures = [pair for pair in pairs if not isinstance(pair[0], dict | RecordFailure)]
+        of_documents = iter(self._results(*_columns(documents), self._predict_documents))
+        of_pictures = iter(self._results(*_columns(pictures), self._predict_pictures))
         return [
             item
             if isinstance(item, RecordFailure)
@@ -227,29 +229,40 @@ class RecordPredictor:
     def _predict_pictures(self, pictures: Sequence[Picture]) -> Sequence[Any]:
         return [detections_document(found) for found in self._load_pictures().predict(pictures)]
 
-    def _results(self, items: Sequence[Any], call: Call) -> Sequence[RecordResult]:
-        outcomes = _outcomes(call, items) if items else []
+    def _results(
+        self, items: Sequence[Any], records: Sequence[Record], predict: Predict
+    ) -> Sequence[RecordResult]:
+        # Decoded again for each further attempt: a model may change what it is given.
+        outcomes = results_of(predict, items, "records", again=lambda i: self._decode(records[i]))
         values = encode_all(outcomes)
         if values is not None:
             return values
-        return [self._result(*pair, call) for pair in zip(items, outcomes, strict=True)]
+        if outcomes and isinstance(outcomes[-1], ServerUnavailable):
+            raise outcomes[-1]
+        return [self._result(*pair, predict) for pair in zip(records, outcomes, strict=True)]
 
-    def _result(self, item: Any, outcome: Any, call: Call) -> RecordResult:
-        """The outcome as JSON. An item that failed is tried again, unless the error is
+    def _result(self, record: Record, outcome: Any, predict: Predict) -> RecordResult:
+        """The outcome as JSON. A record that failed is tried again, unless the error is
         permanent.
         """
         attempt = 1
         while isinstance(outcome, BaseException):
+            if isinstance(outcome, ServerUnavailable):
+                raise outcome
             if attempt == MAX_ATTEMPTS or getattr(outcome, "permanent", False):
                 return RecordFailure(outcome, attempt)
             if self.stopping.wait(RETRY_SECONDS * attempt):
                 raise StopRequested
             attempt += 1
-            outcome = _outcomes(call, [item])[0]
+            outcome = results_of(predict, [self._decode(record)], "records")[0]
         try:
             return encode(outcome)
         except InferenceError as err:
             return RecordFailure(err)
+
+
+def _columns(pairs: Sequence[tuple[Any, Record]]) -> tuple[list[Any], list[Record]]:
+    return [item for item, _ in pairs], [record for _, record in pairs]
 
 
 def _decode_picture(record: Record) -> Picture:
@@ -257,23 +270,3 @@ def _decode_picture(record: Record) -> Picture:
     from inference.streams.codec.picture import decode_picture
 
     return decode_picture(record)
-
-
-def _outcomes(call: Call, items: Sequence[Any]) -> list[Any]:
-    """A document or an error for each item. If a call with several fails, each is tried alone,
-    which shows whose fault it is.
-    """
-    try:
-        outcomes = list(call(items))
-        if len(outcomes) != len(items):
-            raise InferenceError(
-                f"The model gave {len(outcomes)} results for {len(items)} records.", permanent=True
-            )
-    except ServerUnavailable:
-        raise
-    except (Exception, SystemExit) as err:  # noqa: BLE001 - a model may raise anything; whatever it is, it costs these records only
-        return [err] if len(items) == 1 else [_outcomes(call, [item])[0] for item in items]
-    for outcome in outcomes:
-        if isinstance(outcome, ServerUnavailable):
-            raise outcome
-    return outcomes

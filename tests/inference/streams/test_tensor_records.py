@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from inference.record_plans import RecordPlan
+from inference.runtimes.batching import results_of
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.options import parse
 from inference.runtimes.records import RecordModel, RecordOptions
@@ -65,9 +66,12 @@ def test_each_input_is_a_field_and_each_output_too() -> None:
         TensorSpec("n", "INT64", (-1, 1)),
     )
 
-    results = model(echo).predict_records(
-        [{"x": [1, 2.5], "name": "ä", "n": 7}, {"x": [3, 4], "name": "b", "n": [8]}]
-    )
+    records: list[Mapping[str, Any]] = [
+        {"x": [1, 2.5], "name": "ä", "n": 7},
+        {"x": [3, 4], "name": "b", "n": [8]},
+    ]
+
+    results = results_of(model(echo).predict_records, records, "records")
 
     assert results == [
         {"x": [1.0, 2.5], "name": "ä", "n": [7]},
@@ -78,19 +82,17 @@ def test_each_input_is_a_field_and_each_output_too() -> None:
 def test_one_record_that_does_not_fit_costs_only_itself() -> None:
     echo = Echo(TensorSpec("x", "INT32", (-1, 2)))
 
-    results = told(
-        model(echo).predict_records(
-            [
-                {"x": [1, 2]},
-                {"x": [1]},
-                {"x": [1.5, 2]},
-                {"x": ["a", "b"]},
-                {"y": 1},
-                {"x": [2**40, 1]},
-                {"x": [3, 4]},
-            ]
-        )
-    )
+    records: list[Mapping[str, Any]] = [
+        {"x": [1, 2]},
+        {"x": [1]},
+        {"x": [1.5, 2]},
+        {"x": ["a", "b"]},
+        {"y": 1},
+        {"x": [2**40, 1]},
+        {"x": [3, 4]},
+    ]
+
+    results = told(results_of(model(echo).predict_records, records, "records"))
 
     assert results == [
         {"x": [1, 2]},
@@ -101,6 +103,19 @@ def test_one_record_that_does_not_fit_costs_only_itself() -> None:
         "The field 'x' must be from -2147483648 to 2147483647.",
         {"x": [3, 4]},
     ]
+
+
+@pytest.mark.parametrize("datatype", ["", "INT64", "FP32", "FP64"])
+def test_a_result_does_not_depend_on_the_neighbours(datatype: str) -> None:
+    """One float in a batch would make floats of all numbers, and round the large ones."""
+    echo = Echo(*([TensorSpec("x", datatype, (-1,))] if datatype else []))
+    records: list[dict[str, Any]] = [{"x": 2**53 + 1}, {"x": 4.0}, {"x": 7}, {"x": True}]
+    made = model(echo)
+
+    together = results_of(made.predict_records, records, "records")
+
+    alone = [made.predict_records([record])[0] for record in records]
+    assert [repr(result) for result in together] == [repr(result) for result in alone]
 
 
 def test_features_are_stacked_in_their_order() -> None:
