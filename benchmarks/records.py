@@ -50,13 +50,13 @@ def fill(model: str, records: int) -> None:
     from sightline.kafka import Admin, DeliveryReport, ReliableProducer, topics
 
     Admin().ensure(topics.record_topics(model, "1"))
-    outbox, receipt, topic = ReliableProducer(), DeliveryReport(), topics.inputs(model, "1").name
+    producer, report, topic = ReliableProducer(), DeliveryReport(), topics.inputs(model, "1").name
     for number in range(records):
         value = json.dumps({"id": number, **RECORD}).encode()
-        while not outbox.send(topic, value, b"key", [("source", b"benchmark")], 0, receipt):
-            outbox.poll(0.1)
-    outbox.close(60)
-    assert receipt.left == 0, receipt.error
+        while not producer.send(topic, value, b"key", [("source", b"benchmark")], 0, report):
+            producer.poll(0.1)
+    producer.close(60)
+    assert report.left == 0, report.error
 
 
 def stream(plan: RecordPlan, records: int) -> float:

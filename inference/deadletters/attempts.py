@@ -1,4 +1,4 @@
-"""Finds the dead letters of the same input, so that it is retried once."""
+"""Dead letters of the same input: only the newest is retried."""
 
 from __future__ import annotations
 

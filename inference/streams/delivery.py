@@ -148,7 +148,7 @@ class AtLeastOnce:
             self.offsets.update(pending.offsets)
 
     def _wait_for_rounds(self) -> None:
-        """Wait a while for what is in flight. A failure only means that it is not committed."""
+        """Wait a while for what is in flight. What fails is just not committed."""
         self._end_round()
         deadline = time.monotonic() + FLUSH_SECONDS
         with contextlib.suppress(NotCommitted):

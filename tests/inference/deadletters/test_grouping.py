@@ -96,7 +96,7 @@ def test_a_record_goes_back_without_what_made_it_a_dead_letter() -> None:
 
 
 @pytest.mark.parametrize("text", ["", "x", "-1", "1:", ":1", "1:2:3", "9" * 30, "1 ", "١"])
-def test_a_place_is_parsed_strictly(text: str) -> None:
+def test_an_offset_is_parsed_strictly(text: str) -> None:
     with pytest.raises(ValueError, match="no place"):
         Offset.parse(text)
     assert Offset.parse("12") == Offset(0, 12)

@@ -25,10 +25,10 @@ def kafka(kafka_server: KafkaServer, settings: Settings) -> None:
 
 def bury_in_transactions(count: int) -> None:
     """A dead letter in each transaction; every third one is aborted."""
-    outbox, consumer = ReliableProducer("letters"), Consumer("letters")
+    producer, consumer = ReliableProducer("letters"), Consumer("letters")
     for number in range(count):
-        outbox.begin()
-        outbox.send(
+        producer.begin()
+        producer.send(
             topics.errors("iris", "1").name,
             b"%d" % number,
             None,
@@ -37,11 +37,11 @@ def bury_in_transactions(count: int) -> None:
             DeliveryReport(),
         )
         if number % 3 == 2:
-            outbox.client.flush(5)
-            outbox.abort()
+            producer.client.flush(5)
+            producer.abort()
         else:
-            outbox.commit({}, consumer)
-    outbox.close(5)
+            producer.commit({}, consumer)
+    producer.close(5)
     consumer.close()
 
 

@@ -67,18 +67,18 @@ def test_forwards_goes_up_to_the_end_given(graveyard: Graveyard) -> None:
     assert [int(record.value or b"") for record in records] == [*range(10, 20), 30, 31, 32]
 
 
-@pytest.mark.parametrize("place", [Offset(0, 3), Offset(9, 0), Offset(0, 10**17)])
-def test_a_place_where_nothing_lies_gives_nothing(graveyard: Graveyard, place: Offset) -> None:
+@pytest.mark.parametrize("offset", [Offset(0, 3), Offset(9, 0), Offset(0, 10**17)])
+def test_there_is_no_letter_at_other_offsets(graveyard: Graveyard, offset: Offset) -> None:
     write(graveyard, 3)
-    assert letter_at(topics.errors("iris", "1"), place) is None
+    assert letter_at(topics.errors("iris", "1"), offset) is None
 
 
 def test_gaps_and_a_topic_that_ends_early_are_no_reason_to_wait(
     graveyard: Graveyard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write(graveyard, 3)
-    # Marks of transactions take up offsets that no reader sees: as if there were more behind the
-    # last record.
+    # Transaction markers take up offsets that no reader sees: as if there were more after the last
+    # record.
     monkeypatch.setattr(Consumer, "range", lambda *_: (0, 5))
     assert values(graveyard.letters()) == [2, 1, 0]
     assert letter_at(topics.errors("iris", "1"), Offset(0, 4)) is None

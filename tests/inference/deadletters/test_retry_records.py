@@ -71,7 +71,7 @@ def test_it_can_go_to_another_version(
         assert values(inputs, 1) == [b"{}"]
 
 
-def test_that_nobody_takes_the_records_is_said(
+def test_it_says_when_no_deployment_takes_the_records(
     graveyard: Graveyard, admin_client: Client, pages: str, iris: ModelVersion
 ) -> None:
     graveyard.record(b"{}")
@@ -101,7 +101,7 @@ def test_what_was_retried_is_marked(
     assert len(re.findall("Retried\\s+20", page)) == 1
 
 
-def test_a_mark_does_not_pass_to_the_letter_of_a_topic_made_anew(
+def test_a_retry_is_not_taken_for_one_of_a_recreated_topics_letter(
     graveyard: Graveyard, admin_client: Client, pages: str, iris: ModelVersion
 ) -> None:
     graveyard.record(b"{}")
@@ -271,7 +271,7 @@ def test_two_at_once_do_not_send_it_twice(iris: ModelVersion) -> None:
 
     first = claim(again=False)
     assert first is not None
-    assert claim(again=True) is None, "another is at it"
+    assert claim(again=True) is None, "another worker retries it"
     first.settle(succeeded=False, detail="\0 odd \ud800" + "x" * 600)
     second = claim(again=False)
     assert second is not None
