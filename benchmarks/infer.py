@@ -191,9 +191,9 @@ def fed(cameras: int, fps: float) -> Iterator[None]:
 def running(
     cameras: int, batch: int, runtime: str, options: dict[str, Any], file: str = ""
 ) -> Iterator[FramePipeline]:
-    """A lane that has predicted for a while already."""
+    """A pipeline that has predicted for a while already."""
     from inference.frames.pipeline import FramePipeline
-    from inference.plans import VersionPlan, View
+    from inference.plans import FramePlan, View
     from sightline.kafka import Admin, Producer, topics
 
     names = camera_names(cameras)
@@ -201,39 +201,39 @@ def running(
         topic for camera in names for topic in topics.camera_topics(camera, imprint=False)
     )
     views = tuple((camera, View("live", 0.0)) for camera in names)
-    lane = FramePipeline(
-        VersionPlan(
-            f"model-{time.monotonic_ns()}",
-            "1",
-            runtime,
-            json.dumps(options),
-            views,
-            file,
+    pipeline = FramePipeline(
+        FramePlan(
+            model=f"model-{time.monotonic_ns()}",
+            version="1",
+            runtime=runtime,
+            options=json.dumps(options),
+            views=views,
+            file=file,
             batch=batch,
         ),
         Producer(),
     )
-    lane.start()
-    while lane.predicted == 0:
-        assert lane.failed == lane.errors == 0, lane.status().detail
+    pipeline.start()
+    while pipeline.predicted == 0:
+        assert pipeline.failed == pipeline.errors == 0, pipeline.status().detail
         time.sleep(0.05)
     time.sleep(WARM_UP_SECONDS)
     try:
-        yield lane
+        yield pipeline
     finally:
-        lane.stop()
-        lane.join(10)
+        pipeline.stop()
+        pipeline.join(10)
 
 
 def on_video(
     cameras: int, batch: int, seconds: float, runtime: str, options: dict[str, Any], file: str = ""
 ) -> float:
     """Frames a second that a model answers on live video."""
-    with running(cameras, batch, runtime, options, file) as lane:
-        started, before = time.perf_counter(), lane.predicted
+    with running(cameras, batch, runtime, options, file) as pipeline:
+        started, before = time.perf_counter(), pipeline.predicted
         time.sleep(seconds)
-        rate = (lane.predicted - before) / (time.perf_counter() - started)
-        skipped = lane.skipped
+        rate = (pipeline.predicted - before) / (time.perf_counter() - started)
+        skipped = pipeline.skipped
     if not skipped:
         print("  (every frame was taken: more cameras are needed to keep this model busy)")
     return rate

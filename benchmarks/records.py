@@ -30,7 +30,7 @@ from tests.servers.ports import free_port, is_listening
 from tests.servers.process import Child
 
 if TYPE_CHECKING:
-    from inference.record_plans import RecordPlan
+    from inference.plans import RecordPlan
 
 HOME = Path(__file__).resolve().parent.parent
 NAIVE_SECONDS = 4.0
@@ -61,7 +61,7 @@ def fill(model: str, records: int) -> None:
 
 def stream(plan: RecordPlan, records: int) -> float:
     """Records a second, from the first one read to the last one acknowledged and committed."""
-    from inference.runner.state import ModelTracker
+    from inference.runner.state import RunnerState
     from inference.streams.predict import RecordPredictor
     from inference.streams.stream import RecordStream
 
@@ -69,13 +69,13 @@ def stream(plan: RecordPlan, records: int) -> float:
     predictor = RecordPredictor(plan, stopping)
     predictor.load()
     running = RecordStream(
-        plan, predictor, ModelTracker(plan.model, plan.version), stopping, "benchmark"
+        plan, predictor, RunnerState(plan.model, plan.version), stopping, "benchmark"
     )
     running.open()
     while not running.delivery.offsets:
         running.step(0.01)
         started = time.perf_counter()
-        before = running.tracker.predicted
+        before = running.state.predicted
     while max(running.delivery.offsets.values()) < records:
         running.step(0.01)
     seconds = time.perf_counter() - started
@@ -123,13 +123,13 @@ def bare(predict: Callable[[dict[str, object]], dict[str, object]], records: int
 
 def plan(model: str, name: str, *, exactly_once: bool = False) -> RecordPlan:
     """A model version of the tests' classes."""
-    from inference.record_plans import RecordPlan
+    from inference.plans import RecordPlan
 
     return RecordPlan(
-        model,
-        "1",
-        "python",
-        json.dumps({"model": name}),
+        model=model,
+        version="1",
+        runtime="python",
+        options=json.dumps({"model": name}),
         input_schema=json.dumps(SCHEMA),
         exactly_once=exactly_once,
     )

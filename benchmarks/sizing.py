@@ -192,7 +192,7 @@ def questions(folder: Path, counts: Sequence[int]) -> None:
     from cameras.models import Camera
     from cameras.tasks import _record
     from inference.models import Deployment, Model, ModelVersion
-    from inference.plans import version_plans
+    from inference.plans import frame_plans
 
     def record_states() -> None:
         for camera in Camera.objects.all()[:100]:
@@ -207,7 +207,7 @@ def questions(folder: Path, counts: Sequence[int]) -> None:
     deployment = Deployment.objects.create(version=version)
     asked: dict[str, Callable[[], object]] = {
         "each capture worker, every 2 s": lambda: list(Camera.objects.all()),
-        "each infer worker, every second": version_plans,
+        "each infer worker, every second": frame_plans,
         "the jobs for 100 cameras, every 10 s": record_states,
     }
     for count in counts:

@@ -7,15 +7,73 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from inference import runtimes
-from inference.models import Deployment, Kind, ModelVersion, Role
+from inference.models import Delivery, Deployment, Kind, ModelVersion, Role
+from inference.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
     from inference.runtimes.base import Runtime
+    from inference.runtimes.records import RecordRuntime
 
 DEFAULT_BATCH_MS = 5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelPlan:
+    """A model version and what runs it. JSON is kept as text, so that plans compare and hash.
+
+    At most ``batch`` inputs go into one call of the model.
+    """
+
+    model: str
+    version: str
+    runtime: str
+    options: str = "{}"
+    file: str = ""
+    sha256: str = ""
+    batch: int = 1
+
+    @classmethod
+    def of_version(cls, version: ModelVersion, **fields: Any) -> Self:
+        """The plan of a version in the database, with the ``fields`` that its kind adds."""
+        return cls(
+            model=version.model.slug,
+            version=version.version,
+            runtime=version.runtime,
+            options=json.dumps(version.options, sort_keys=True),
+            file=version.file.path if version.file else "",
+            sha256=version.sha256,
+            **fields,
+        )
+
+    @property
+    def key(self) -> str:
+        """``model@version``."""
+        return f"{self.model}@{self.version}"
+
+    @property
+    def option_values(self) -> dict[str, Any]:
+        """The runtime's options."""
+        values: dict[str, Any] = json.loads(self.options)
+        return values
+
+    @property
+    def path(self) -> Path | None:
+        """The model's file."""
+        return Path(self.file) if self.file else None
+
+    def create(self) -> Runtime:
+        """The runtime for pictures, not yet loaded; InferenceError when the options are wrong."""
+        return runtimes.create(self.runtime, self.option_values, file=self.path)
+
+    def create_records(self) -> RecordRuntime:
+        """The runtime for records, not yet loaded; InferenceError when the options are wrong."""
+        return runtimes.create_records(self.runtime, self.option_values, file=self.path)
+
+
+# Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +90,15 @@ class View:
     crop_label: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class VersionPlan:
-    """One model version, what runs it, and the cameras that it sees. ``options`` is JSON text, so
-    that plans compare and hash.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FramePlan(ModelPlan):
+    """A model version and the cameras that it sees.
 
-    ``batch`` pictures at most go into one call; the first of them waits ``batch_ms``
-    milliseconds at most for the others.
+    The first frame of a batch waits at most ``batch_ms`` milliseconds for the others.
     """
 
-    model: str
-    version: str
-    runtime: str
-    options: str
     views: tuple[tuple[str, View], ...]
-    file: str = ""
-    sha256: str = ""
-    batch: int = 1
     batch_ms: int = DEFAULT_BATCH_MS
-
-    @property
-    def key(self) -> str:
-        """``model@version``."""
-        return f"{self.model}@{self.version}"
 
     @property
     def cameras(self) -> frozenset[str]:
@@ -66,32 +110,15 @@ class VersionPlan:
         """The views by camera."""
         return dict(self.views)
 
-    @property
-    def option_values(self) -> dict[str, Any]:
-        """The runtime's options."""
-        values: dict[str, Any] = json.loads(self.options)
-        return values
-
-    def create(self) -> Runtime:
-        """The runtime, not yet loaded; InferenceError when the options are wrong."""
-        return runtimes.create(
-            self.runtime, self.option_values, file=Path(self.file) if self.file else None
-        )
-
-    def runs_as(self, other: VersionPlan) -> bool:
-        """Whether a model that runs by this plan can go over to the other one without being
-        loaded again.
-        """
-        return _bare(self) == _bare(other)
+    def runs_as(self, other: FramePlan) -> bool:
+        """Whether a model that runs by this plan can go on by the other one without a reload."""
+        bare = {"views": (), "batch": 1, "batch_ms": 0}
+        return replace(self, **bare) == replace(other, **bare)  # type: ignore[arg-type]
 
 
-def _bare(plan: VersionPlan) -> VersionPlan:
-    return replace(plan, views=(), batch=1, batch_ms=0)
-
-
-def version_plans(*, disabled_cameras: bool = False) -> dict[str, VersionPlan]:
-    """A plan for each model version with an enabled deployment on pictures of a camera, by its
-    key; cameras that are switched off on request.
+def frame_plans(*, disabled_cameras: bool = False) -> dict[str, FramePlan]:
+    """A plan, by its key, for each model version with an enabled deployment on a camera's frames;
+    disabled cameras on request.
     """
     deployments = (
         Deployment.objects.filter(enabled=True, kind=Kind.PICTURES)
@@ -99,28 +126,23 @@ def version_plans(*, disabled_cameras: bool = False) -> dict[str, VersionPlan]:
         .prefetch_related("cameras")
     )
     by_pk = {deployment.pk: deployment for deployment in deployments}
-    grouped: dict[int, list[Deployment]] = defaultdict(list)
-    for deployment in by_pk.values():
-        grouped[deployment.version_id].append(deployment)
-    plans = (_plan(group, by_pk, disabled_cameras) for group in grouped.values())
+    plans = (
+        FramePlan.of_version(
+            group[0].version,
+            views=tuple(sorted(_views(group, by_pk, disabled_cameras).items())),
+            batch=max(deployment.batch for deployment in group),
+            batch_ms=max(deployment.batch_ms for deployment in group),
+        )
+        for group in _by_version(by_pk.values())
+    )
     return {plan.key: plan for plan in plans if plan.views}
 
 
-def _plan(
-    deployments: list[Deployment], by_pk: Mapping[int, Deployment], disabled_cameras: bool
-) -> VersionPlan:
-    version = deployments[0].version
-    return VersionPlan(
-        model=version.model.slug,
-        version=version.version,
-        runtime=version.runtime,
-        options=json.dumps(version.options, sort_keys=True),
-        views=tuple(sorted(_views(deployments, by_pk, disabled_cameras).items())),
-        file=version.file.path if version.file else "",
-        sha256=version.sha256,
-        batch=max(deployment.batch for deployment in deployments),
-        batch_ms=max(deployment.batch_ms for deployment in deployments),
-    )
+def _by_version(deployments: Iterable[Deployment]) -> Iterable[list[Deployment]]:
+    grouped: dict[int, list[Deployment]] = defaultdict(list)
+    for deployment in deployments:
+        grouped[deployment.version_id].append(deployment)
+    return grouped.values()
 
 
 def _views(
@@ -133,7 +155,7 @@ def _views(
         view = View(
             deployment.role,
             deployment.threshold,
-            _key(first.version) if first else "",
+            f"{first.version.model.slug}@{first.version.version}" if first else "",
             deployment.crop_label if first else "",
         )
         views |= {
@@ -154,13 +176,58 @@ def _cameras(
     if deployment.crops_of_id is None:
         return own
     first = by_pk.get(deployment.crops_of_id)
-    # A first stage that is switched off finds nothing; one that leads back here would be followed
-    # for ever.
+    # A disabled first stage finds nothing; one that leads back here would be followed for ever.
     if first is None or depth > len(by_pk):
         return {}
     seen = _cameras(first, by_pk, depth + 1)
     return {slug: enabled for slug, enabled in seen.items() if not own or slug in own}
 
 
-def _key(version: ModelVersion) -> str:
-    return f"{version.model.slug}@{version.version}"
+# Records
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordPlan(ModelPlan):
+    """A model version between its topics. ``partitions``: of its topics of inputs and outputs."""
+
+    input_schema: str = "{}"
+    exactly_once: bool = False
+    partitions: int = 1
+
+    @property
+    def objection(self) -> str:
+        """Why it cannot run as it is asked to, in one plain sentence; "" when it can."""
+        return objection(self.runtime, self.exactly_once)
+
+
+def objection(runtime: str, exactly_once: bool) -> str:
+    """Why a runtime cannot be had with ``exactly-once``; "" when it can. For forms, too."""
+    if exactly_once and runtime in RUNTIMES and RUNTIMES[runtime].remote:
+        return (
+            "Exactly once is for models that run in the worker itself: what a server does cannot be"
+            " undone. Choose the delivery “every”."
+        )
+    return ""
+
+
+def record_plans() -> dict[str, RecordPlan]:
+    """A plan, by its key, for each model version with an enabled deployment on records.
+
+    Several deployments of one version share its topics: the strictest delivery counts.
+    """
+    deployments = (
+        Deployment.objects.filter(enabled=True, kind=Kind.RECORDS)
+        .select_related("version__model")
+        .order_by("pk")
+    )
+    plans = (
+        RecordPlan.of_version(
+            group[0].version,
+            input_schema=json.dumps(group[0].version.input_schema, sort_keys=True),
+            exactly_once=any(item.delivery == Delivery.EXACTLY_ONCE for item in group),
+            batch=max(item.batch for item in group),
+            partitions=group[0].version.model.partitions,
+        )
+        for group in _by_version(deployments)
+    )
+    return {plan.key: plan for plan in plans}

@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Final
 
 from cameras.models import Camera
-from inference import runtimes
 from inference.deadletters.letters import Letter
 from inference.deadletters.reader import TopicReader
 from inference.deadletters.sender import RetryError, RetrySender
-from inference.frames.crops import MAX_CROPS, boxed, cut, placed
+from inference.frames.crops import MAX_CROPS, boxed
+from inference.frames.latest import WaitingFrame
+from inference.frames.predict import predict, prepare
 from inference.models import ModelVersion, Role
-from inference.plans import View, version_plans
-from inference.runtimes.base import Picture, Runtime
-from inference.runtimes.batching import detections_of
+from inference.plans import FramePlan, View, frame_plans
+from inference.runner.loading import LoadError, loaded
+from inference.runtimes.base import Runtime
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from sightline.kafka import topics
-from sightline.messages import Detection, Frame, Prediction, Timing
+from sightline.messages import Detection, Frame, Prediction
 from sightline.messages.json import MessageError
 
 log = logging.getLogger(__name__)
@@ -44,77 +44,45 @@ class FrameRetry:
             self._runtime.close()
 
     def predict(self, letter: Letter) -> str:
-        """Predict on a frame and publish the prediction; returns what was done."""
+        """Predict on a frame, as the live pipeline does, and publish the prediction; returns what
+        was done.
+        """
+        record = letter.record
         try:
             frame = Frame.from_record(
-                letter.camera, letter.record.value, letter.record.header_map, letter.why.offset
+                letter.camera, record.value, record.header_map, letter.why.offset
             )
         except MessageError as err:
             raise RetryError(f"It cannot be given to a model: {err}.") from err
         runtime = self._loaded()
-        view = self._views.get(letter.camera, View(Role.SHADOW, 0.0))
-        consumed_at = time.time_ns()
-        picture = Picture(frame)
-        detections = tuple(
-            item
-            for item in self._detections(runtime, frame, picture, view)
-            if item.score >= view.threshold
-        )
-        prediction = Prediction(
-            letter.camera,
-            self.target.model.slug,
-            self.target.version,
-            view.role,
-            picture.sized(frame.ref),
-            detections,
-            Timing(consumed_at, consumed_at, time.time_ns()),
-        )
-        return f"The model sees {_named(detections)}. {self._publish(prediction)}"
+        plan = self._plan
+        view = plan.view_of.get(letter.camera, View(Role.SHADOW, 0.0))
+        found = _first_stage(frame, view) if view.crops_of else ()
+        waiting = WaitingFrame(frame, record, time.time_ns(), found)
+        try:
+            prepared = prepare(waiting, view)
+        except InferenceError as err:
+            raise RetryError(str(err)) from err
+        [prediction] = predict(runtime, [prepared], plan.model, plan.version, MAX_CROPS)
+        if isinstance(prediction, BaseException):
+            is_away = isinstance(prediction, ServerUnavailable)
+            raise RetryError(_sentence(prediction), halts=is_away) from prediction
+        return f"The model sees {_named(prediction.predictions)}. {self._publish(prediction)}"
 
     def _loaded(self) -> Runtime:
         if self._runtime is None:
-            version = self.target
             try:
-                runtime = runtimes.create(
-                    version.runtime,
-                    version.options,
-                    file=Path(version.file.path) if version.file else None,
-                )
-                runtime.load()
-            except (Exception, SystemExit) as err:
-                log.info(
-                    "model does not load for a retry model=%s",
-                    version,
-                    exc_info=not isinstance(err, InferenceError),
-                )
-                raise RetryError(f"The model does not load. {_sentence(err)}", halts=True) from err
-            self._runtime = runtime
+                self._runtime = loaded(self._plan.create)
+            except LoadError as err:
+                log.info("model does not load for a retry model=%s", self.target)
+                raise RetryError(f"The model does not load. {err.reason}", halts=True) from err
         return self._runtime
 
     @cached_property
-    def _views(self) -> dict[str, View]:
-        """How the version is deployed, by camera."""
-        plan = version_plans(disabled_cameras=True).get(
-            f"{self.target.model.slug}@{self.target.version}"
-        )
-        return plan.view_of if plan else {}
-
-    def _detections(
-        self, runtime: Runtime, frame: Frame, whole: Picture, view: View
-    ) -> Iterator[Detection]:
-        if not view.crops_of:
-            yield from _predicted(runtime, [whole])[0]
-            return
-        try:
-            crops = cut(
-                whole, frame.ref, boxed(_first_stage(frame, view.crops_of), view.crop_label)
-            )
-        except InferenceError as err:
-            raise RetryError(str(err)) from err
-        for seen, crop in zip(
-            _predicted(runtime, [crop.picture for crop in crops]), crops, strict=True
-        ):
-            yield from placed(seen, crop)
+    def _plan(self) -> FramePlan:
+        """The version as it is deployed; one that is not deployed sees no camera."""
+        plan = FramePlan.of_version(self.target, views=())
+        return frame_plans(disabled_cameras=True).get(plan.key, plan)
 
     def _publish(self, prediction: Prediction) -> str:
         if not Camera.objects.filter(slug=prediction.camera).exists():
@@ -130,28 +98,18 @@ class FrameRetry:
         return f"Published to {topic.name}."
 
 
-def _predicted(runtime: Runtime, pictures: Sequence[Picture]) -> list[tuple[Detection, ...]]:
-    predicted: list[tuple[Detection, ...]] = []
-    for answer in detections_of(runtime, pictures, MAX_CROPS):
-        if isinstance(answer, BaseException):
-            raise RetryError(
-                _sentence(answer), halts=isinstance(answer, ServerUnavailable)
-            ) from answer
-        predicted.append(answer)
-    return predicted
-
-
-def _first_stage(frame: Frame, key: str) -> tuple[Detection, ...]:
-    """What the first stage ``model@version`` found in the frame; RetryError when its prediction is
-    not kept any more.
+def _first_stage(frame: Frame, view: View) -> tuple[Detection, ...]:
+    """The boxes that the first stage found in the frame; RetryError when its prediction is not kept
+    any more.
     """
+    key = view.crops_of
     with TopicReader(topics.predictions(frame.camera)) as reader:
         left = SEARCHED_PREDICTIONS
         for _, records in reader.backwards(0, reader.end().get(0, 0)):
             for record in records:
                 left -= 1
                 if record.key == key.encode() and (found := _prediction_of(frame, record.value)):
-                    return found.predictions
+                    return tuple(boxed(found.predictions, view.crop_label))
                 too_old = record.timestamp < frame.captured_at // MILLISECOND
             if left <= 0 or too_old:
                 break

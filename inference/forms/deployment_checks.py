@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from cameras.models import Camera
 from inference import runtimes
 from inference.models import Delivery, Deployment, Kind, ModelVersion
-from inference.record_plans import objection
+from inference.plans import objection
 from inference.runtimes import PICTURES
 from inference.runtimes.errors import InferenceError
 

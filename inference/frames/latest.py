@@ -1,5 +1,5 @@
-"""The newest frame of each camera, waiting for a model: what makes a slow model skip frames
-instead of falling behind.
+"""The latest frame of each camera, waiting for a model: a slow model skips frames instead of
+falling behind.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from sightline.messages import Detection, Frame
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
-    """A frame, the record it came in, and when that was read from Kafka (ns). ``found``: what a
-    first stage found in it, for a second stage.
+class WaitingFrame:
+    """A frame, the record that it came in, and when that was read from Kafka (ns).
+
+    ``found``: what a first stage found in it, for a second stage.
     """
 
     frame: Frame
@@ -26,46 +27,40 @@ class Waiting:
 
 
 class LatestFrames:
-    """One slot a camera. A newer frame takes the place of the one that still waits, which counts
-    as skipped. Thread-safe.
-    """
+    """The latest frame of each camera. A frame that is replaced counts as skipped. Thread-safe."""
 
     def __init__(self) -> None:
         self._skips: Counter[str] = Counter()
-        self._slots: dict[str, Waiting] = {}
+        self._frames: dict[str, WaitingFrame] = {}
         self._filled = threading.Condition()
 
-    def put(self, waiting: Waiting) -> None:
+    def put(self, waiting: WaitingFrame) -> None:
         """Offer a frame. A camera keeps its place in the queue, so that a fast camera does not
         push out a slow one.
         """
         with self._filled:
             camera = waiting.frame.camera
-            self._skips[camera] += camera in self._slots
-            self._slots[camera] = waiting
+            self._skips[camera] += camera in self._frames
+            self._frames[camera] = waiting
             self._filled.notify()
 
-    def take(self, most: int, timeout: float, patience: float = 0.0) -> list[Waiting]:
-        """Up to ``most`` frames of different cameras, who waits longest first; empty after
-        ``timeout`` seconds.
-
-        The first one waits ``patience`` seconds at most for the others.
+    def take(self, limit: int, timeout: float, patience: float = 0.0) -> list[WaitingFrame]:
+        """At most ``limit`` frames of different cameras, the camera that waits longest first;
+        empty after ``timeout`` seconds. The first frame waits ``patience`` seconds for the others.
         """
         with self._filled:
-            if self._filled.wait_for(lambda: bool(self._slots), timeout) and most > 1:
-                self._filled.wait_for(lambda: len(self._slots) >= most, patience)
-            cameras = list(self._slots)[:most]
-            return [self._slots.pop(camera) for camera in cameras]
+            if self._filled.wait_for(lambda: bool(self._frames), timeout) and limit > 1:
+                self._filled.wait_for(lambda: len(self._frames) >= limit, patience)
+            cameras = list(self._frames)[:limit]
+            return [self._frames.pop(camera) for camera in cameras]
 
     def cameras(self) -> frozenset[str]:
         """The cameras whose frames wait."""
         with self._filled:
-            return frozenset(self._slots)
+            return frozenset(self._frames)
 
     def skip(self, cameras: Iterable[str]) -> None:
-        """Count a frame of each of these cameras that was taken, but not looked at because newer
-        ones had come.
-        """
+        """Count a frame of each camera that was taken, but dropped because a newer one came."""
         with self._filled:
             self._skips.update(cameras)
 
@@ -82,6 +77,4 @@ class LatestFrames:
     def keep(self, cameras: frozenset[str]) -> None:
         """Forget the frames of all other cameras."""
         with self._filled:
-            self._slots = {
-                camera: waiting for camera, waiting in self._slots.items() if camera in cameras
-            }
+            self._frames = {name: item for name, item in self._frames.items() if name in cameras}

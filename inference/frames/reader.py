@@ -1,5 +1,5 @@
-"""The polling thread of a lane: reads its cameras' frames for ever and keeps the newest of each
-in a slot.
+"""The polling thread of a frame pipeline: reads its cameras' frames and keeps the latest of
+each.
 """
 
 from __future__ import annotations
@@ -8,12 +8,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from inference.frames.crops import boxed
-from inference.frames.latest import LatestFrames, Waiting
-from inference.frames.pairing import Pairing
-from inference.plans import VersionPlan
+from inference.frames.join import FrameJoiner
+from inference.frames.latest import LatestFrames, WaitingFrame
+from inference.plans import FramePlan
 from sightline.kafka import (
     OFFSET_END,
     Admin,
@@ -30,7 +31,7 @@ from sightline.messages.json import MessageError
 log = logging.getLogger(__name__)
 
 POLL_SECONDS: Final = 0.2
-PAIR_SECONDS: Final = 0.005
+JOIN_SECONDS: Final = 0.005
 TOPICS_SECONDS: Final = 30.0
 LAG_SECONDS: Final = 5.0
 
@@ -38,31 +39,30 @@ Refuse = Callable[[Record, BaseException], None]
 
 
 class FrameReader:
-    """Reads whatever the model does: so the group never takes this worker for dead, and slots hold
-    the newest.
+    """Polls whatever the model does, so that the group never takes a slow model for dead.
 
-    Frames of cameras that a second stage sees wait for what the first stage finds in them, read
-    from the cameras' predictions topics beside the group. ``cameras`` are those that the group
-    gave to this worker; ``lag``: how many of their frames were not read, some seconds ago.
-    ``refuse`` is told of records that are no frames.
+    The frames that a second stage sees wait for the first stage's predictions on them, which are
+    read beside the group. ``cameras``: those that the group assigned to this worker. ``lag``: how
+    many of their frames were not read, some seconds ago. ``refuse`` is called with records that
+    are not frames.
     """
 
-    def __init__(self, plan: VersionPlan, slots: LatestFrames, refuse: Refuse) -> None:
+    def __init__(self, plan: FramePlan, latest: LatestFrames, refuse: Refuse) -> None:
         self.plan = plan
         self.views = plan.view_of
-        self.slots = slots
+        self.latest = latest
         self.refuse = refuse
         self.group = topics.inference_group(plan.model, plan.version)
         self.cameras: frozenset[str] = frozenset()
         self.lag = 0
         self.plan_changed = threading.Event()
-        self._pairings: dict[str, Pairing] = {}
+        self._joiners: dict[str, FrameJoiner[WaitingFrame]] = {}
         self._heard: dict[str, float] = {}
 
-    def update(self, plan: VersionPlan) -> None:
-        """See other cameras, or otherwise, from now on. For any thread."""
+    def update(self, plan: FramePlan) -> None:
+        """Follow another plan from now on. For any thread."""
         self.plan, self.views = plan, plan.view_of
-        self.slots.keep(plan.cameras)
+        self.latest.keep(plan.cameras)
         self.plan_changed.set()
 
     def run(self, stopping: threading.Event) -> None:
@@ -78,7 +78,7 @@ class FrameReader:
                 if changed or time.monotonic() >= topics_due:
                     topics_due = time.monotonic() + TOPICS_SECONDS
                     self._ensure(admin)
-                    self._watch_the_silent_anew(found)
+                    self._rewatch_silent(found)
                     if changed or not frames.subscribed:
                         self._subscribe(frames)
                 if time.monotonic() >= lag_due:
@@ -88,16 +88,16 @@ class FrameReader:
                 self._read(frames, found)
         finally:
             self.cameras = frozenset()
-            self._pairings.clear()
+            self._joiners.clear()
             self._heard.clear()
             frames.close()
             found.close()
 
     def _read(self, frames: LatestConsumer, found: Consumer) -> None:
-        if (record := frames.poll(PAIR_SECONDS if self._pairings else POLL_SECONDS)) is not None:
+        if (record := frames.poll(JOIN_SECONDS if self._joiners else POLL_SECONDS)) is not None:
             self.take_frame(record)
-        while self._pairings and (record := found.poll(0)) is not None:
-            self._take_found(record)
+        while self._joiners and (record := found.poll(0)) is not None:
+            self._take_first_stage(record)
 
     def _ensure(self, admin: Admin) -> None:
         wanted = [
@@ -127,8 +127,8 @@ class FrameReader:
     # Frames
 
     def take_frame(self, record: Record) -> None:
-        """Into the slot with it, or where it waits for the first stage; ``refuse`` is told when
-        it is no frame.
+        """Offer a frame to the model, or let it wait for the first stage; refuse what is not a
+        frame.
         """
         camera = topics.camera_of(record.topic)
         if camera not in self.views:
@@ -138,16 +138,12 @@ class FrameReader:
         except MessageError as err:
             self.refuse(record, err)
             return
-        waiting = Waiting(frame, record, time.time_ns())
-        if self.views[camera].crops_of:
-            pairing = self._pairings.get(camera)
-            self._offer(pairing.add_frame(waiting) if pairing else None)
-        else:
-            self.slots.put(waiting)
-
-    def _offer(self, waiting: Waiting | None) -> None:
-        if waiting is not None:
-            self.slots.put(waiting)
+        waiting = WaitingFrame(frame, record, time.time_ns())
+        if not self.views[camera].crops_of:
+            self.latest.put(waiting)
+        elif (joiner := self._joiners.get(camera)) is not None:
+            joiner.add_frame(frame, waiting, time.monotonic())
+            self._put_joined(camera, joiner)
 
     # What first stages find
 
@@ -157,40 +153,44 @@ class FrameReader:
             for camera in self.cameras
             if camera in self.views and self.views[camera].crops_of
         }
-        for camera in self._pairings.keys() - wanted:
+        for camera in self._joiners.keys() - wanted:
             found.unwatch(topics.predictions(camera))
-            del self._pairings[camera], self._heard[camera]
+            del self._joiners[camera], self._heard[camera]
         if not wanted:
             found.close()
-        for camera in wanted - self._pairings.keys():
+        for camera in wanted - self._joiners.keys():
             found.watch(topics.predictions(camera), offset=OFFSET_END)
-            self._pairings[camera] = Pairing()
+            self._joiners[camera] = FrameJoiner([self.views[camera].crops_of])
             self._heard[camera] = time.monotonic()
 
-    def _take_found(self, record: Record) -> None:
+    def _take_first_stage(self, record: Record) -> None:
         camera = topics.camera_of(record.topic)
-        pairing, view = self._pairings.get(camera), self.views.get(camera)
-        if pairing is None or view is None:
+        joiner, view = self._joiners.get(camera), self.views.get(camera)
+        if joiner is None or view is None:
             return
         self._heard[camera] = time.monotonic()
         if record.key != view.crops_of.encode():
             return
         try:
-            prediction = Prediction.from_json(record.value)
+            joiner.add_prediction(Prediction.from_json(record.value))
         except MessageError as err:
             log.debug(
                 "prediction skipped topic=%s offset=%s error=%s", record.topic, record.offset, err
             )
             return
-        self._offer(
-            pairing.add_found(
-                prediction.frame, tuple(boxed(prediction.predictions, view.crop_label))
-            )
-        )
+        self._put_joined(camera, joiner)
 
-    def _watch_the_silent_anew(self, found: Consumer) -> None:
-        """A broker that came back without a topic makes the client give that topic up, also when
-        it is created again.
+    def _put_joined(self, camera: str, joiner: FrameJoiner[WaitingFrame]) -> None:
+        """Offer the frames that the first stage has predicted on, with what it found in them."""
+        view = self.views[camera]
+        joiner.models = frozenset([view.crops_of])
+        for joined in joiner.ready(time.monotonic()):
+            found = joined.predictions[view.crops_of].predictions
+            self.latest.put(replace(joined.item, found=tuple(boxed(found, view.crop_label))))
+
+    def _rewatch_silent(self, found: Consumer) -> None:
+        """Watch silent predictions again: when a broker comes back without a topic, the client
+        gives that topic up, even if it is created again.
         """
         now = time.monotonic()
         for camera in [
@@ -202,7 +202,7 @@ class FrameReader:
 
 
 def _cameras(partitions: Sequence[Partition]) -> frozenset[str]:
-    """Those whose frames are in these partitions; frames go to partition 0, whatever the broker
-    made of the topic.
+    """The cameras whose frames are in these partitions; frames go to partition 0, however many
+    the broker gave the topic.
     """
     return frozenset(topics.camera_of(topic) for topic, number in partitions if number == 0)

@@ -1,4 +1,4 @@
-"""The infer worker: a lane for each model version that has pictures to see."""
+"""The infer worker: runs a frame pipeline for each model version that is deployed on cameras."""
 
 from __future__ import annotations
 
@@ -7,38 +7,40 @@ import sys
 import cv2
 
 from inference.frames.pipeline import FramePipeline
-from inference.plans import VersionPlan, version_plans
+from inference.plans import FramePlan, frame_plans
 from inference.runner.worker import RunnerWorker
 
 SWITCH_SECONDS = 0.0005
 
 
-class InferWorker(RunnerWorker[VersionPlan, FramePipeline]):
-    """Follows the deployments on pictures. Several of these workers share the cameras through
-    each model version's consumer group.
+class InferWorker(RunnerWorker[FramePlan, FramePipeline]):
+    """Follows the deployments on cameras. Several such workers share the cameras of each model
+    version through its consumer group.
     """
 
     role = "infer"
 
     def open(self) -> None:
-        # Lanes are the parallelism; threads of OpenCV's own on top of them only fight over the
-        # cores.
+        # Pipelines are the parallelism; OpenCV's own threads would only compete for the cores.
         cv2.setNumThreads(1)
-        # A model that computes in Python would keep the threads beside it, which read and prepare,
-        # waiting for 5 ms at a time.
+        # A model that computes in Python would keep the threads that read and prepare waiting for
+        # 5 ms at a time.
         sys.setswitchinterval(SWITCH_SECONDS)
 
-    def plans(self) -> dict[str, VersionPlan]:
-        return version_plans()
+    def plans(self) -> dict[str, FramePlan]:
+        return frame_plans()
 
-    def lane(self, plan: VersionPlan) -> FramePipeline:
+    def create_runner(self, plan: FramePlan) -> FramePipeline:
         return FramePipeline(plan, self.producer, self.name)
 
-    def takes_over(self, lane: FramePipeline, plan: VersionPlan) -> bool:
-        if not lane.plan.runs_as(plan):
+    def takes_over(self, runner: FramePipeline, plan: FramePlan) -> bool:
+        if not runner.plan.runs_as(plan):
             return False
-        lane.update(plan)
+        runner.update(plan)
         return True
 
     def counters(self) -> dict[str, int]:
-        return {**super().counters(), "skipped": sum(lane.skipped for lane in self.lanes.values())}
+        return {
+            **super().counters(),
+            "skipped": sum(runner.skipped for runner in self.runners.values()),
+        }

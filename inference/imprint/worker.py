@@ -12,9 +12,9 @@ from django.db import DatabaseError, close_old_connections
 from prometheus_client.core import Metric
 
 from cameras.models import Camera
+from inference.frames.join import FrameJoiner, JoinedFrame
 from inference.imprint.drawing import draw
-from inference.imprint.join import Held, Joiner
-from inference.plans import version_plans
+from inference.plans import frame_plans
 from inference.runner.metrics import imprint_metrics
 from inference.runtimes.errors import InferenceError
 from sightline.kafka import (
@@ -34,6 +34,8 @@ from sightline.worker.worker import Worker
 log = logging.getLogger(__name__)
 
 RECONCILE_SECONDS = 1.0
+# How long a frame waits for the predictions of the live models.
+WAIT_SECONDS = 0.3
 TOPICS_SECONDS = 30.0
 MILLISECOND = 1_000_000
 
@@ -50,7 +52,7 @@ class ImprintWorker(Worker):
         self.frames = LatestConsumer(topics.imprint_group())
         self.predictions = Consumer()
         self.admin = Admin()
-        self.joiners: dict[str, Joiner] = {}
+        self.joiners: dict[str, FrameJoiner[Frame]] = {}
         self.wanted: frozenset[str] = frozenset()
         self.models: dict[str, frozenset[str]] = {}
         self.drawn = self.failed = self.lag = 0
@@ -70,8 +72,8 @@ class ImprintWorker(Worker):
         while self.joiners and (record := self.predictions.poll(0)) is not None:
             self._take_prediction(record)
         for camera, joiner in self.joiners.items():
-            for held in joiner.ready(time.monotonic()):
-                self._imprint(camera, held)
+            for joined in joiner.ready(time.monotonic()):
+                self._imprint(camera, joined)
 
     def close(self) -> None:
         self.frames.close()
@@ -120,7 +122,7 @@ class ImprintWorker(Worker):
         for topic, number in partitions:
             camera = topics.camera_of(topic)
             if number == 0 and camera not in self.joiners:
-                self.joiners[camera] = Joiner(self.models.get(camera, ()))
+                self.joiners[camera] = FrameJoiner(self.models.get(camera, ()), WAIT_SECONDS)
                 self.predictions.watch(topics.predictions(camera), offset=OFFSET_END)
 
     def _revoked(self, partitions: Sequence[Partition]) -> None:
@@ -143,7 +145,7 @@ class ImprintWorker(Worker):
         except MessageError:
             self.failed += 1
         else:
-            joiner.add_frame(frame, time.monotonic())
+            joiner.add_frame(frame, frame, time.monotonic())
 
     def _take_prediction(self, record: Record) -> None:
         joiner = self.joiners.get(topics.camera_of(record.topic))
@@ -154,10 +156,10 @@ class ImprintWorker(Worker):
         except MessageError:
             self.failed += 1
 
-    def _imprint(self, camera: str, held: Held) -> None:
-        frame = held.frame
+    def _imprint(self, camera: str, joined: JoinedFrame[Frame]) -> None:
+        frame = joined.item
         try:
-            jpeg = draw(frame.jpeg, list(held.predictions.values()))
+            jpeg = draw(frame.jpeg, list(joined.predictions.values()))
         except InferenceError as err:
             self.failed += 1
             log.debug("frame not drawn camera=%s seq=%s error=%s", camera, frame.seq, err)
@@ -176,7 +178,7 @@ class ImprintWorker(Worker):
 def _live_models() -> dict[str, frozenset[str]]:
     """For each camera the models, as ``model@version``, whose predictions are drawn."""
     models: dict[str, set[str]] = {}
-    for plan in version_plans().values():
+    for plan in frame_plans().values():
         for camera, view in plan.views:
             if view.role == "live":
                 models.setdefault(camera, set()).add(plan.key)

@@ -1,4 +1,6 @@
-"""What a model did since the last summary, for its history: on each camera, and on all together."""
+"""The ledger of what a runner did: counts and durations by camera, for its history and
+Prometheus.
+"""
 
 from __future__ import annotations
 
@@ -6,173 +8,170 @@ import threading
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Final
 
-from inference.runner.state import ModelTracker
+from inference.runner.state import RunnerState
 from sightline.messages import Prediction
-from sightline.messages.history import (
-    OTHER,
-    ModelHistory,
-    Quantiles,
-    most_frequent,
-)
+from sightline.messages.history import OTHER, ModelHistory, Quantiles, most_frequent
 from sightline.telemetry.metrics import Durations
 
-MAX_DURATIONS: Final = 1024
-MAX_LABELS_COUNTED: Final = 200
+MAX_RECENT: Final = 1024
+MAX_LABELS: Final = 200
 
 
-def _durations() -> deque[float]:
-    return deque(maxlen=MAX_DURATIONS)
+class Stage:
+    """How long one stage took: since the start, and since the last history record."""
+
+    __slots__ = ("recent", "total")
+
+    def __init__(self) -> None:
+        self.total = Durations()
+        self.recent: deque[float] = deque(maxlen=MAX_RECENT)
+
+    def add(self, seconds: float) -> None:
+        """Note a duration."""
+        self.total.add(seconds)
+        self.recent.append(max(0.0, seconds))  # two machines' clocks may differ
 
 
 @dataclass(slots=True)
-class _Tally:
-    """Durations in seconds, by stage."""
+class Counts:
+    """Frames by what became of them."""
 
     predicted: int = 0
     failed: int = 0
     errors: int = 0
-    transport: deque[float] = field(default_factory=_durations)
-    waiting: deque[float] = field(default_factory=_durations)
-    model: deque[float] = field(default_factory=_durations)
+
+    def since(self, before: Counts) -> Counts:
+        """What was added since ``before``."""
+        return Counts(*(getattr(self, x.name) - getattr(before, x.name) for x in fields(self)))
+
+
+@dataclass(slots=True)
+class CameraLedger:
+    """What the model did on one camera since the runner started."""
+
+    counts: Counts = field(default_factory=Counts)
+    transport: Stage = field(default_factory=Stage)
+    waiting: Stage = field(default_factory=Stage)
+    model: Stage = field(default_factory=Stage)
+    age: Stage = field(default_factory=Stage)
     labels: Counter[str] = field(default_factory=Counter)
+    """Labels since the last history record."""
+    reported: Counts = field(default_factory=Counts)
+    """The counts at the last history record."""
 
     def predict(self, prediction: Prediction, *, asked: bool) -> None:
-        self.predicted += 1
-        timing = prediction.timing
-        # The clocks of two machines may differ by more than the way takes.
-        self.transport.append(max(0, timing.consumed_at - prediction.frame.captured_at) / 1e9)
-        if asked:
-            self.waiting.append((timing.started_at - timing.consumed_at) / 1e9)
-            self.model.append((timing.finished_at - timing.started_at) / 1e9)
-        for item in prediction.predictions:
-            known = item.label in self.labels or len(self.labels) < MAX_LABELS_COUNTED
-            self.labels[item.label if known else OTHER] += 1
-
-
-@dataclass(slots=True)
-class Totals:
-    """What was done on one camera since the lane was started: frames by what became of them, and
-    how long they took.
-    """
-
-    predicted: int = 0
-    failed: int = 0
-    errors: int = 0
-    transport: Durations = field(default_factory=Durations)
-    waiting: Durations = field(default_factory=Durations)
-    model: Durations = field(default_factory=Durations)
-    age: Durations = field(default_factory=Durations)
-
-    def predict(self, prediction: Prediction, *, asked: bool) -> None:
-        """A frame was answered."""
+        """Note a prediction; not ``asked``: made without the model, which had nothing to see."""
         timing, captured_at = prediction.timing, prediction.frame.captured_at
-        self.predicted += 1
+        self.counts.predicted += 1
         self.transport.add((timing.consumed_at - captured_at) / 1e9)
         self.age.add((timing.finished_at - captured_at) / 1e9)
         if asked:
             self.waiting.add((timing.started_at - timing.consumed_at) / 1e9)
             self.model.add((timing.finished_at - timing.started_at) / 1e9)
+        for item in prediction.predictions:
+            known = item.label in self.labels or len(self.labels) < MAX_LABELS
+            self.labels[item.label if known else OTHER] += 1
 
 
-class ModelSummary:
-    """Filled by the lane's threads, asked for by the worker every ten seconds. ``totals`` go on
-    from the lane's start, by camera.
-    """
+class FrameHistory:
+    """Written by the runner's threads, read by the worker every ten seconds and by Prometheus."""
 
     def __init__(self) -> None:
-        self.totals: dict[str, Totals] = {}
+        self.cameras: dict[str, CameraLedger] = {}
         self._lock = threading.Lock()
-        self._tallies: dict[str, _Tally] = {}
         self._skips: Counter[str] = Counter()
         self._since = time.monotonic()
 
     def predict(self, prediction: Prediction, *, asked: bool) -> None:
-        """A frame was answered; not ``asked``: without the model, because there was nothing to
-        show it.
-        """
+        """Note a prediction, see ``CameraLedger.predict``."""
         with self._lock:
-            self._tally(prediction.camera).predict(prediction, asked=asked)
-            self._total(prediction.camera).predict(prediction, asked=asked)
+            self._ledger(prediction.camera).predict(prediction, asked=asked)
 
     def fail(self, camera: str) -> None:
-        """A frame became a dead letter."""
+        """Note a frame that became a dead letter."""
         with self._lock:
-            self._tally(camera).failed += 1
-            self._total(camera).failed += 1
+            self._ledger(camera).counts.failed += 1
 
     def unavailable(self, camera: str) -> None:
-        """A frame got no answer because the model's server is away."""
+        """Note a frame without a prediction because the model's server is away."""
         with self._lock:
-            self._tally(camera).errors += 1
-            self._total(camera).errors += 1
+            self._ledger(camera).counts.errors += 1
 
     def keep(self, cameras: Collection[str]) -> None:
-        """Forget the totals of all other cameras."""
+        """Forget all other cameras."""
         with self._lock:
-            self.totals = {
-                camera: totals for camera, totals in self.totals.items() if camera in cameras
-            }
+            self.cameras = {name: item for name, item in self.cameras.items() if name in cameras}
 
-    def _tally(self, camera: str) -> _Tally:
-        return self._tallies.setdefault(camera, _Tally())
-
-    def _total(self, camera: str) -> Totals:
-        return self.totals.get(camera) or self.totals.setdefault(camera, Totals())
+    def _ledger(self, camera: str) -> CameraLedger:
+        return self.cameras.get(camera) or self.cameras.setdefault(camera, CameraLedger())
 
     def take(
         self, cameras: Iterable[str], skips: Mapping[str, int]
     ) -> tuple[dict[str, ModelHistory], ModelHistory]:
-        """What has happened since the last time: by camera, and in all. ``skips``: frames
-        skipped of each camera since the start.
+        """What was done since the last call, by camera and in all.
+
+        ``skips``: the frames of each camera that were skipped since the start.
         """
         with self._lock:
-            tallies, self._tallies = self._tallies, {}
             now = time.monotonic()
             seconds, self._since = now - self._since, now
             skipped, self._skips = Counter(skips) - self._skips, Counter(skips)
-        for camera in (*cameras, *skipped):
-            tallies.setdefault(camera, _Tally())
-        at = time.time_ns()
-        by_camera = {
-            camera: _history(at, seconds, [tally], skipped[camera])
-            for camera, tally in tallies.items()
-        }
-        return by_camera, _history(at, seconds, tallies.values(), skipped.total())
+            at = time.time_ns()
+            busy = (name for name, item in self.cameras.items() if item.counts != item.reported)
+            by_camera = {
+                camera: _history(
+                    at, seconds, [self.cameras.get(camera) or CameraLedger()], skipped[camera]
+                )
+                for camera in {*cameras, *skipped, *busy}
+            }
+            in_all = _history(at, seconds, self.cameras.values(), skipped.total())
+            for ledger in self.cameras.values():
+                _close_interval(ledger)
+        return by_camera, in_all
 
 
-def _history(at: int, seconds: float, tallies: Iterable[_Tally], skipped: int) -> ModelHistory:
-    all_of_them = list(tallies)
+def _close_interval(ledger: CameraLedger) -> None:
+    ledger.reported = Counts(*(getattr(ledger.counts, x.name) for x in fields(Counts)))
+    ledger.labels.clear()
+    for stage in (ledger.transport, ledger.waiting, ledger.model, ledger.age):
+        stage.recent.clear()
+
+
+def _history(
+    at: int, seconds: float, ledgers: Collection[CameraLedger], skipped: int
+) -> ModelHistory:
+    counts = [ledger.counts.since(ledger.reported) for ledger in ledgers]
     labels: Counter[str] = Counter()
-    for tally in all_of_them:
-        labels.update(tally.labels)
+    for ledger in ledgers:
+        labels.update(ledger.labels)
     return ModelHistory(
         at=at,
         seconds=round(seconds, 3),
-        predicted=sum(tally.predicted for tally in all_of_them),
-        failed=sum(tally.failed for tally in all_of_them),
+        predicted=sum(item.predicted for item in counts),
+        failed=sum(item.failed for item in counts),
         skipped=skipped,
-        errors=sum(tally.errors for tally in all_of_them),
-        transport=Quantiles.of(duration for tally in all_of_them for duration in tally.transport),
-        waiting=Quantiles.of(duration for tally in all_of_them for duration in tally.waiting),
-        model=Quantiles.of(duration for tally in all_of_them for duration in tally.model),
+        errors=sum(item.errors for item in counts),
+        transport=Quantiles.of(value for item in ledgers for value in item.transport.recent),
+        waiting=Quantiles.of(value for item in ledgers for value in item.waiting.recent),
+        model=Quantiles.of(value for item in ledgers for value in item.model.recent),
         labels=most_frequent(labels),
     )
 
 
-class RecordSummary:
-    """Of a model that takes records: from what its tracker counts anyway."""
+class RecordHistory:
+    """The history of a record stream, from what its state counts anyway."""
 
-    def __init__(self, tracker: ModelTracker) -> None:
-        self._tracker = tracker
-        self._before = tracker.status()
+    def __init__(self, state: RunnerState) -> None:
+        self._state = state
+        self._before = state.status()
         self._since = time.monotonic()
 
     def take(self) -> ModelHistory:
-        """What has happened since the last time."""
-        now, status, before = time.monotonic(), self._tracker.status(), self._before
+        """What was done since the last call."""
+        now, status, before = time.monotonic(), self._state.status(), self._before
         seconds, self._since, self._before = now - self._since, now, status
         predicted = status.predicted - before.predicted
         return ModelHistory(

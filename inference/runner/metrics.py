@@ -1,4 +1,4 @@
-"""What the workers of models tell Prometheus."""
+"""The metrics of the workers that run models."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Final
 
 from prometheus_client.core import Metric
 
-from inference.runner.history import Totals
-from inference.runner.state import ModelTracker
+from inference.runner.history import CameraLedger
+from inference.runner.state import RunnerState
 from sightline.messages import ModelState, ModelStatus
 from sightline.telemetry.metrics import (
     AGE,
@@ -72,16 +72,16 @@ FAMILIES: Final = (STATE, FRAMES, RECORDS, CALLS, UNWRITTEN, REPEATED, QUEUED, I
 
 
 @dataclass(frozen=True, slots=True)
-class RunnerState:
+class RunnerSample:
     """A model version in one worker. ``lag`` None: not known now. Of frames also ``cameras`` and
     ``skips``, by camera; of records ``queued``.
     """
 
     status: ModelStatus
-    tracker: ModelTracker
+    state: RunnerState
     group: str
     lag: int | None
-    cameras: Mapping[str, Totals] = field(default_factory=dict)
+    cameras: Mapping[str, CameraLedger] = field(default_factory=dict)
     skips: Mapping[str, int] = field(default_factory=dict)
     queued: int = 0
 
@@ -91,51 +91,55 @@ class RunnerState:
         return self.status.model, self.status.version
 
 
-def runner_metrics(role: str, lanes: Sequence[RunnerState]) -> Iterator[Metric]:
-    """Of the lanes of one worker."""
-    yield one_of(STATE, ((lane.names, lane.status.state, ModelState) for lane in lanes))
-    yield CALLS.of((lane.names, lane.tracker.calls) for lane in lanes)
-    yield UNWRITTEN.of((lane.names, lane.tracker.letters_unwritten) for lane in lanes)
-    yield LAG.of(((lane.group,), lane.lag) for lane in lanes if lane.lag is not None)
+def runner_metrics(role: str, runners: Sequence[RunnerSample]) -> Iterator[Metric]:
+    """The metrics of the runners of one worker."""
+    yield one_of(STATE, ((runner.names, runner.status.state, ModelState) for runner in runners))
+    yield CALLS.of((runner.names, runner.state.calls) for runner in runners)
+    yield UNWRITTEN.of((runner.names, runner.state.dead_letters_unwritten) for runner in runners)
+    yield LAG.of(((runner.group,), runner.lag) for runner in runners if runner.lag is not None)
     if role == "records":
-        yield RECORDS.of(row for lane in lanes for row in _records(lane))
-        yield REPEATED.of((lane.names, lane.tracker.repeated) for lane in lanes)
-        yield QUEUED.of((lane.names, lane.queued) for lane in lanes)
+        yield RECORDS.of(row for runner in runners for row in _records(runner))
+        yield REPEATED.of((runner.names, runner.state.repeated) for runner in runners)
+        yield QUEUED.of((runner.names, runner.queued) for runner in runners)
     else:
-        yield FRAMES.of(row for lane in lanes for row in _frames(lane))
-        yield STAGE.of(row for lane in lanes for row in _stages(lane))
+        yield FRAMES.of(row for runner in runners for row in _frames(runner))
+        yield STAGE.of(row for runner in runners for row in _stages(runner))
         yield AGE.of(
-            ((camera, *lane.names, "predicted"), totals.age)
-            for lane in lanes
-            for camera, totals in lane.cameras.items()
+            ((camera, *runner.names, "predicted"), ledger.age.total)
+            for runner in runners
+            for camera, ledger in runner.cameras.items()
         )
 
 
-def _records(lane: RunnerState) -> Iterator[Row]:
-    yield (*lane.names, "predicted"), lane.tracker.predicted
-    yield (*lane.names, "failed"), lane.tracker.failed
+def _records(runner: RunnerSample) -> Iterator[Row]:
+    yield (*runner.names, "predicted"), runner.state.predicted
+    yield (*runner.names, "failed"), runner.state.failed
 
 
-def _frames(lane: RunnerState) -> Iterator[Row]:
-    for camera, totals in lane.cameras.items():
+def _frames(runner: RunnerSample) -> Iterator[Row]:
+    for camera, ledger in runner.cameras.items():
         counts = {
-            "predicted": totals.predicted,
-            "failed": totals.failed,
-            "unanswered": totals.errors,
-            "skipped": lane.skips.get(camera, 0),
+            "predicted": ledger.counts.predicted,
+            "failed": ledger.counts.failed,
+            "unanswered": ledger.counts.errors,
+            "skipped": runner.skips.get(camera, 0),
         }
-        yield from (((*lane.names, camera, result), count) for result, count in counts.items())
+        yield from (((*runner.names, camera, result), count) for result, count in counts.items())
 
 
-def _stages(lane: RunnerState) -> Iterator[Row]:
-    for camera, totals in lane.cameras.items():
-        stages = {"transport": totals.transport, "waiting": totals.waiting, "model": totals.model}
+def _stages(runner: RunnerSample) -> Iterator[Row]:
+    for camera, ledger in runner.cameras.items():
+        stages = {
+            "transport": ledger.transport.total,
+            "waiting": ledger.waiting.total,
+            "model": ledger.model.total,
+        }
         yield from (
-            ((camera, *lane.names, stage), durations) for stage, durations in stages.items()
+            ((camera, *runner.names, stage), durations) for stage, durations in stages.items()
         )
 
 
 def imprint_metrics(drawn: int, failed: int, group: str, lag: int) -> Iterator[Metric]:
-    """Of an imprint worker."""
+    """The metrics of an imprint worker."""
     yield IMPRINTED.of([(("drawn",), drawn), (("failed",), failed)])
     yield LAG.of([((group,), lag)])

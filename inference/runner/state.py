@@ -22,7 +22,7 @@ HEALED_SECONDS: Final = 1.0
 FAILURES_IN_A_ROW: Final = 3
 
 
-class ModelTracker:
+class RunnerState:
     """State, since when, why, and the counts of one model version. Thread-safe.
 
     A model fails when its server is away, when it does not load, and when it has failed on
@@ -42,7 +42,7 @@ class ModelTracker:
         self.on_change = on_change
         self.calls = Durations()
         """Of the calls of the model that were answered."""
-        self.letters_unwritten = 0
+        self.dead_letters_unwritten = 0
         """Dead letters that Kafka did not take."""
         self.repeated = 0
         """Rounds of records that are done again because Kafka did not take their answers or dead
@@ -122,7 +122,7 @@ class ModelTracker:
     def unwritten(self) -> None:
         """Kafka did not take a dead letter."""
         with self._lock:
-            self.letters_unwritten += 1
+            self.dead_letters_unwritten += 1
 
     def unavailable(self, count: int, reason: str) -> None:
         """``count`` frames got no answer because the model's server is away."""

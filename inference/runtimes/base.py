@@ -21,7 +21,9 @@ from sightline.messages import Detection, Frame, FrameRef
 
 Image = NDArray[np.uint8]
 Mode = Literal["GRAY", "BGR"]
-Look = tuple[Mode, int | None]  # the colours and the greatest width that a picture was asked for
+Decoding = tuple[
+    Mode, int | None
+]  # the colours and the greatest width that a picture was asked for
 
 CROP_QUALITY: Final = 90
 
@@ -42,8 +44,8 @@ class Picture:
     __slots__ = (
         "_array",
         "_decoded",
+        "_decodings",
         "_jpeg",
-        "_looks",
         "_size",
         "camera",
         "captured_at",
@@ -65,7 +67,7 @@ class Picture:
             self._size = jpeg_size(frame.jpeg)
         self.width, self.height = self._size or (frame.width, frame.height)
         self._decoded: dict[tuple[Mode, int], Image] = {}
-        self._looks: dict[Look, None] = {}
+        self._decodings: dict[Decoding, None] = {}
 
     @classmethod
     def of_array(cls, image: Image, camera: str, frame: FrameRef) -> Self:
@@ -93,22 +95,22 @@ class Picture:
         return self._jpeg
 
     @property
-    def looks(self) -> tuple[Look, ...]:
+    def decodings(self) -> tuple[Decoding, ...]:
         """What was asked of this picture so far."""
-        return tuple(self._looks)
+        return tuple(self._decodings)
 
     def sized(self, frame: FrameRef) -> FrameRef:
         """The frame that this picture is of, with the picture's own size."""
         return replace(frame, width=self.width, height=self.height)
 
-    def prepare(self, looks: Iterable[Look]) -> None:
+    def prepare(self, decodings: Iterable[Decoding]) -> None:
         """Decode already what will be asked for. What cannot be decoded now will be found out
         when it is asked for.
         """
         with contextlib.suppress(InferenceError):
-            for mode, max_width in looks:
+            for mode, max_width in decodings:
                 self._image(mode, max_width)
-        self._looks.clear()
+        self._decodings.clear()
 
     def gray(self, max_width: int | None = None) -> Image:
         """Brightness, shape (height, width), at most ``max_width`` wide; the aspect ratio is
@@ -123,7 +125,7 @@ class Picture:
         return self._image("BGR", max_width)
 
     def _image(self, mode: Mode, max_width: int | None) -> Image:
-        self._looks[mode, max_width] = None
+        self._decodings[mode, max_width] = None
         if self._size is None:
             self._size = jpeg_size(self.jpeg)
         size = _fit(self._size, max_width)

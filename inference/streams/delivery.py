@@ -194,7 +194,7 @@ class ExactlyOnce:
         self.producer.begin_commit(self._next, self.consumer)
         self._committing, self._next, self._results = self._next, {}, []
         # A model that keeps Python's lock for long delays the end of the transaction until Kafka
-        # aborts it. Waiting here keeps that from happening twice in a row.
+        # aborts it. WaitingFrame here keeps that from happening twice in a row.
         self._settle_transaction(wait=time.monotonic() - self._round_ended_at > LONG_ROUND_SECONDS)
         self._round_ended_at = time.monotonic()
 

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from inference import runtimes
-from inference.record_plans import RecordPlan
+from inference.plans import RecordPlan
 from inference.runtimes import PICTURES, RECORDS, RUNTIMES
 from inference.runtimes.batching import results_of
 from inference.runtimes.errors import InferenceError, ServerUnavailable
@@ -92,9 +91,7 @@ class RecordPredictor:
         if kind is not None and RECORDS not in kind.takes:
             return None
         try:
-            runtime = runtimes.create_records(
-                self.plan.runtime, self.plan.option_values, file=self.plan.path
-            )
+            runtime = self.plan.create_records()
         except InferenceError as err:
             return err
         takes = getattr(runtime, "takes", RUNTIMES[self.plan.runtime].takes)
@@ -110,9 +107,7 @@ class RecordPredictor:
 
     def _load_pictures(self) -> Runtime:
         if self._pictures is None:
-            runtime = runtimes.create(
-                self.plan.runtime, self.plan.option_values, file=self.plan.path
-            )
+            runtime = self.plan.create()
             runtime.load()
             self._pictures = runtime
         return self._pictures

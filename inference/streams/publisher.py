@@ -8,9 +8,9 @@ from typing import Final
 
 from django.conf import settings
 
-from inference.record_plans import RecordPlan
+from inference.plans import RecordPlan
 from inference.runner.dead_letter import dead_letter
-from inference.runner.state import ModelTracker
+from inference.runner.state import RunnerState
 from inference.runtimes.errors import InferenceError
 from inference.streams.codec.schema import RecordError
 from inference.streams.delivery import RecordDelivery
@@ -35,12 +35,12 @@ class RecordPublisher:
         plan: RecordPlan,
         record_topics: RecordTopics,
         delivery: RecordDelivery,
-        tracker: ModelTracker,
+        state: RunnerState,
     ) -> None:
         self.plan = plan
         self.topics = record_topics
         self.delivery = delivery
-        self.tracker = tracker
+        self.state = state
         self._predicted = 0
         self._call_seconds = 0.0
 
@@ -71,9 +71,9 @@ class RecordPublisher:
         self.delivery.produce(outgoing, batch)
 
     def count(self) -> None:
-        """Tell the tracker of the results since the last time."""
+        """Tell the state of the results since the last time."""
         if self._predicted:
-            self.tracker.predict(self._predicted, self._call_seconds)
+            self.state.predict(self._predicted, self._call_seconds)
         self._predicted = 0
 
     def _dead_letter(self, record: Record, failure: RecordFailure, headers: Headers) -> Outgoing:
@@ -87,7 +87,7 @@ class RecordPublisher:
             attempt=_attempts(record) + failure.attempt - 1,
         )
         self.count()
-        self.tracker.fail(
+        self.state.fail(
             letter.message or letter.error, says_nothing=isinstance(failure.error, RecordError)
         )
         log.debug(

@@ -6,7 +6,7 @@ import logging
 import time
 from typing import Final
 
-from inference.record_plans import RecordPlan
+from inference.plans import RecordPlan
 from sightline.kafka import Admin, KafkaUnavailable, topics
 
 log = logging.getLogger(__name__)

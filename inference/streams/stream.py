@@ -12,8 +12,8 @@ from typing import Final
 from django.conf import settings
 
 from cameras.sources.credentials import redact_url
-from inference.record_plans import RecordPlan
-from inference.runner.state import ModelTracker
+from inference.plans import RecordPlan
+from inference.runner.state import RunnerState
 from inference.runtimes.errors import ServerUnavailable
 from inference.streams.delivery import AtLeastOnce, ExactlyOnce, RecordDelivery
 from inference.streams.inputs import POLL_SECONDS, RecordInputs
@@ -54,13 +54,13 @@ class RecordStream:
         self,
         plan: RecordPlan,
         predictor: RecordPredictor,
-        tracker: ModelTracker,
+        state: RunnerState,
         stopping: threading.Event,
         worker: str,
     ) -> None:
         self.plan = plan
         self.predictor = predictor
-        self.tracker = tracker
+        self.state = state
         self.stopping = stopping
         self.group = topics.records_group(plan.model, plan.version)
         self.admin = Admin()
@@ -78,7 +78,7 @@ class RecordStream:
             consumer, self.producer, stopping
         )
         self.inputs = RecordInputs(self.topics.inputs, consumer, self.delivery, stopping)
-        self.publisher = RecordPublisher(plan, self.topics, self.delivery, tracker)
+        self.publisher = RecordPublisher(plan, self.topics, self.delivery, state)
         self._server_backoff = Backoff(RETRY_FIRST_SECONDS, RETRY_MAX_SECONDS)
         self._rewind_backoff = Backoff(REWIND_FIRST_SECONDS, RETRY_MAX_SECONDS)
         self._rewound_to: dict[Partition, int] = {}
@@ -107,7 +107,7 @@ class RecordStream:
             return
         if unavailable is not None:
             # That is not the records' fault: retry them later, forever.
-            self.tracker.unavailable(0, redact_url(str(unavailable)))
+            self.state.unavailable(0, redact_url(str(unavailable)))
             self.inputs.pause(max(self._server_backoff.next(), unavailable.retry_after))
 
     def close(self) -> None:
@@ -181,7 +181,7 @@ class RecordStream:
         overdue = self.delivery.pending_seconds > OVERDUE_SECONDS
         if overdue:
             names = f"{self.topics.outputs.name} and {self.topics.errors.name}"
-            self.tracker.unavailable(
+            self.state.unavailable(
                 0,
                 f"Kafka does not take the results. Do the brokers work, and are the topics {names}"
                 " in order?",
@@ -189,7 +189,7 @@ class RecordStream:
             self.inputs.pause(POLL_SECONDS)
             self.delivery.commit()
         elif self._overdue:
-            self.tracker.loaded()
+            self.state.loaded()
         self._overdue = overdue
         return overdue
 
@@ -198,8 +198,8 @@ class RecordStream:
         made.
         """
         log.warning("records are read again model=%s reason=%s", self.plan.key, err)
-        self.tracker.unavailable(0, f"Kafka does not take the results: {err}")
-        self.tracker.repeated += 1
+        self.state.unavailable(0, f"Kafka does not take the results: {err}")
+        self.state.repeated += 1
         self.inputs.rewind()
         self.topics.expire()
         if self.delivery.offsets != self._rewound_to:

@@ -7,9 +7,10 @@ import threading
 from typing import Final
 
 from cameras.sources.credentials import redact_url
-from inference.record_plans import RecordPlan, record_plans
-from inference.runner.history import RecordSummary
-from inference.runner.metrics import RunnerState
+from inference.plans import RecordPlan, record_plans
+from inference.runner.history import RecordHistory
+from inference.runner.loading import load_until_stopped
+from inference.runner.metrics import RunnerSample
 from inference.runner.worker import ModelRunner, RunnerWorker
 from inference.runtimes.errors import InferenceError
 from inference.streams.predict import RecordPredictor
@@ -28,7 +29,7 @@ class StreamRunner(ModelRunner[RecordPlan]):
 
     def __init__(self, plan: RecordPlan, producer: Producer, worker: str) -> None:
         super().__init__(plan, producer, worker)
-        self.summary = RecordSummary(self.tracker)
+        self.history = RecordHistory(self.state)
         self.stream: RecordStream | None = None
         self._thread = threading.Thread(target=self._run, name=f"records-{plan.key}", daemon=True)
 
@@ -39,22 +40,22 @@ class StreamRunner(ModelRunner[RecordPlan]):
         self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def metrics(self) -> RunnerState:
+    def metrics(self) -> RunnerSample:
         stream = self.stream
         lag, queued = (None, 0) if stream is None else (stream.lag(), stream.producer.queued)
-        return RunnerState(
+        return RunnerSample(
             self.status(),
-            self.tracker,
+            self.state,
             topics.records_group(self.plan.model, self.plan.version),
             lag,
             queued=queued,
         )
 
-    def tell_history(self) -> None:
+    def publish_history(self) -> None:
         """Publish what was done since the last call."""
         self.producer.send(
             topics.model_history(self.plan.model, self.plan.version),
-            self.summary.take().to_json(),
+            self.history.take().to_json(),
             key=self.worker,
         )
 
@@ -69,16 +70,16 @@ class StreamRunner(ModelRunner[RecordPlan]):
                 self.stopping.wait(backoff.next())
             except Exception as err:
                 log.exception("record stream failed unexpectedly model=%s", self.plan.key)
-                self.tracker.unloadable(redact_url(f"{type(err).__name__}: {err}"))
+                self.state.unloadable(redact_url(f"{type(err).__name__}: {err}"))
                 self.stopping.wait(backoff.next())
 
     def _serve(self) -> None:
-        predictor = RecordPredictor(self.plan, self.stopping)
+        predictor = load_until_stopped(self._create_predictor, self.state, self.stopping)
+        if predictor is None:
+            return
         try:
-            if not self._load(predictor):
-                return
             stream = self.stream = RecordStream(
-                self.plan, predictor, self.tracker, self.stopping, self.worker
+                self.plan, predictor, self.state, self.stopping, self.worker
             )
             try:
                 stream.open()
@@ -90,32 +91,10 @@ class StreamRunner(ModelRunner[RecordPlan]):
         finally:
             predictor.close()
 
-    def _load(self, predictor: RecordPredictor) -> bool:
-        """Retry loading the model until it works, because what it lacks may come; False when the
-        runner is stopped first.
-        """
-        backoff = Backoff()
-        while not self.stopping.is_set():
-            self.tracker.loading()
-            reason = self.plan.objection or _reason_against(predictor)
-            if not reason:
-                self.tracker.loaded()
-                return True
-            self.tracker.unloadable(redact_url(reason))
-            self.stopping.wait(backoff.next())
-        return False
-
-
-def _reason_against(predictor: RecordPredictor) -> str:
-    """Load the model; returns why that fails, or ""."""
-    try:
-        predictor.load()
-    except InferenceError as err:
-        return str(err)
-    except (Exception, SystemExit) as err:
-        log.debug("model does not load model=%s", predictor.plan.key, exc_info=True)
-        return f"The model does not load. {type(err).__name__}: {err}"
-    return ""
+    def _create_predictor(self) -> RecordPredictor:
+        if self.plan.objection:
+            raise InferenceError(self.plan.objection, permanent=True)
+        return RecordPredictor(self.plan, self.stopping)
 
 
 class RecordsWorker(RunnerWorker[RecordPlan, StreamRunner]):
@@ -129,5 +108,5 @@ class RecordsWorker(RunnerWorker[RecordPlan, StreamRunner]):
     def plans(self) -> dict[str, RecordPlan]:
         return record_plans()
 
-    def lane(self, plan: RecordPlan) -> StreamRunner:
+    def create_runner(self, plan: RecordPlan) -> StreamRunner:
         return StreamRunner(plan, self.producer, self.name)

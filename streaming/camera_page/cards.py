@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from cameras.models import Camera
-from inference.plans import VersionPlan, version_plans
+from inference.plans import FramePlan, frame_plans
 from streaming.hub.hub import hub
 
 
@@ -25,12 +25,12 @@ class CameraCard:
     included: bool = True  # in the layout that is open
 
 
-def deployed_plans() -> list[VersionPlan]:
+def deployed_plans() -> list[FramePlan]:
     """The model versions that look at cameras, second stages included, by name."""
-    return sorted(version_plans(disabled_cameras=True).values(), key=lambda plan: plan.key)
+    return sorted(frame_plans(disabled_cameras=True).values(), key=lambda plan: plan.key)
 
 
-def card_of(camera: Camera, plans: list[VersionPlan]) -> CameraCard:
+def card_of(camera: Camera, plans: list[FramePlan]) -> CameraCard:
     """The card of a camera, with the live models among ``plans``."""
     status = hub().status(camera.slug)
     return CameraCard(
@@ -47,6 +47,6 @@ def card_of(camera: Camera, plans: list[VersionPlan]) -> CameraCard:
     )
 
 
-def _is_live(plan: VersionPlan, camera: str) -> bool:
+def _is_live(plan: FramePlan, camera: str) -> bool:
     view = plan.view_of.get(camera)
     return view is not None and view.role == "live"

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from cameras.models import Camera
 from inference.models import Deployment, Kind, Model, ModelVersion
-from inference.plans import VersionPlan, version_plans
+from inference.plans import FramePlan, frame_plans
 from inference.runtimes import RUNTIMES
 from sightline.messages import ModelState
 from streaming.hub.hub import Hub
@@ -40,7 +40,7 @@ WORDS: Final = {
     "undeployed": "not deployed",
 }
 NO_KAFKA: Final = "Kafka does not answer, so nothing is known of it."
-LISTENING: Final = "Waiting for the workers' reports."
+LISTENING: Final = "WaitingFrame for the workers' reports."
 NOT_DEPLOYED: Final = "Nothing is given to it. Deploy it on cameras or on records."
 ALL_OFF: Final = "All cameras that it sees are switched off."
 NOT_RUNNING: Final = "No {role} worker reports it. Start one with: manage.py runworkers {role}"
@@ -100,7 +100,7 @@ class Deployed:
 
 def deployed_models(models: QuerySet[Model], visible: QuerySet[Camera]) -> list[Deployed]:
     """The models with what their versions are given; of the cameras those in ``visible`` only."""
-    plans = version_plans(disabled_cameras=True)
+    plans = frame_plans(disabled_cameras=True)
     cameras = {camera.slug: camera for camera in visible}
     enabled = set(Camera.objects.filter(enabled=True).values_list("slug", flat=True))
     return [
@@ -120,7 +120,7 @@ def deployed_models(models: QuerySet[Model], visible: QuerySet[Camera]) -> list[
 
 
 def _version(
-    version: ModelVersion, plan: VersionPlan | None, cameras: dict[str, Camera], enabled: set[str]
+    version: ModelVersion, plan: FramePlan | None, cameras: dict[str, Camera], enabled: set[str]
 ) -> DeployedVersion:
     active: list[Deployment] = [item for item in version.deployments.all() if item.enabled]
     views = plan.view_of if plan else {}

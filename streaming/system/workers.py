@@ -9,8 +9,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cameras.models import Camera
-from inference.plans import version_plans
-from inference.record_plans import record_plans
+from inference.plans import frame_plans, record_plans
 from sightline.messages import WorkerStatus
 from streaming.hub.worker_states import WorkerSaid
 from streaming.system.parts import Finding, Level, Part, plural
@@ -68,7 +67,7 @@ def needs() -> Needs:
     enabled = Camera.objects.filter(enabled=True)
     return Needs(
         enabled.count(),
-        len(version_plans()),
+        len(frame_plans()),
         len(record_plans()),
         enabled.filter(imprint=True).count(),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from inference.plans import VersionPlan, View
+from inference.plans import FramePlan, View
 from inference.runtimes.base import Picture
 from sightline.messages import Detection
 
@@ -44,12 +44,12 @@ def plan(
     role: str = "live",
     threshold: float = 0.0,
     options: str = "{}",
-) -> VersionPlan:
+) -> FramePlan:
     """A plan for version 1 of a model that sees the cameras."""
-    return VersionPlan(
-        model,
-        "1",
-        "builtin-motion",
-        options,
-        tuple((camera, View(role, threshold)) for camera in sorted(cameras)),
+    return FramePlan(
+        model=model,
+        version="1",
+        runtime="builtin-motion",
+        options=options,
+        views=tuple((camera, View(role, threshold)) for camera in sorted(cameras)),
     )

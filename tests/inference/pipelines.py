@@ -15,7 +15,7 @@ import pytest
 
 from inference import runtimes
 from inference.frames.pipeline import FramePipeline
-from inference.plans import VersionPlan, View
+from inference.plans import FramePlan, View
 from sightline.kafka import Admin, Consumer, Producer, Record, topics
 from sightline.kafka.topics import Topic
 from sightline.messages import Frame, ModelState, ModelStatus, Prediction
@@ -47,7 +47,7 @@ class Reader:
 
 
 class Bench:
-    """Cameras, lanes and what comes out of them."""
+    """Cameras, runners and what comes out of them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> None:
         monkeypatch.setitem(runtimes.RUNTIMES, "stub", KIND)
@@ -58,31 +58,36 @@ class Bench:
         self.readers: dict[str, Reader] = {}
         self.fed: list[FramePipeline] = []
 
-    def plan(self, model: str, views: Mapping[str, View], **fields: Any) -> VersionPlan:
+    def plan(self, model: str, views: Mapping[str, View], **fields: Any) -> FramePlan:
         """A plan for a stub with the mind of that name."""
         Stub.minds.setdefault(model, Mind())
-        return VersionPlan(
-            model, "1", "stub", json.dumps({"name": model}), tuple(sorted(views.items())), **fields
+        return FramePlan(
+            model=model,
+            version="1",
+            runtime="stub",
+            options=json.dumps({"name": model}),
+            views=tuple(sorted(views.items())),
+            **fields,
         )
 
-    def lane(self, model: str, *cameras: str, **fields: Any) -> FramePipeline:
-        """A running lane that sees the cameras."""
+    def pipeline(self, model: str, *cameras: str, **fields: Any) -> FramePipeline:
+        """A running pipeline that sees the cameras."""
         return self.start(self.plan(model, dict.fromkeys(cameras, LIVE), **fields))
 
-    def start(self, plan: VersionPlan) -> FramePipeline:
-        """A lane that runs its model and is given frames by the test itself: joining a group
+    def start(self, plan: FramePlan) -> FramePipeline:
+        """A pipeline that runs its model and is given frames by the test itself: joining a group
         takes seconds.
         """
-        lane = FramePipeline(plan, self.producer, "worker-1")
-        lane.intake.cameras = plan.cameras
-        self.fed.append(lane)
-        for thread in lane.threads[1:]:
+        pipeline = FramePipeline(plan, self.producer, "worker-1")
+        pipeline.reader.cameras = plan.cameras
+        self.fed.append(pipeline)
+        for thread in pipeline.threads[1:]:
             thread.start()
             self.stack.callback(thread.join, 10)
-        self.stack.callback(lane.stop)
-        return lane
+        self.stack.callback(pipeline.stop)
+        return pipeline
 
-    def start_on_kafka(self, *plans: VersionPlan) -> list[FramePipeline]:
+    def start_on_kafka(self, *plans: FramePlan) -> list[FramePipeline]:
         """Lanes that read Kafka themselves, once their groups have given them all cameras."""
         Admin().ensure(
             topic
@@ -90,18 +95,18 @@ class Bench:
             for camera in plan.cameras
             for topic in topics.camera_topics(camera, imprint=False)
         )
-        lanes = [FramePipeline(plan, self.producer, "worker-1") for plan in plans]
-        for lane in lanes:
-            lane.start()
-            self.stack.callback(lane.join, 10)
-        for lane in lanes:
-            self.stack.callback(lane.stop)
+        runners = [FramePipeline(plan, self.producer, "worker-1") for plan in plans]
+        for pipeline in runners:
+            pipeline.start()
+            self.stack.callback(pipeline.join, 10)
+        for pipeline in runners:
+            self.stack.callback(pipeline.stop)
         wait_until(
-            lambda: all(lane.intake.cameras == lane.plan.cameras for lane in lanes),
+            lambda: all(pipeline.reader.cameras == pipeline.plan.cameras for pipeline in runners),
             SECONDS,
             "the groups to give all cameras",
         )
-        return lanes
+        return runners
 
     def show(self, camera: str, jpeg: bytes = PICTURE) -> Frame:
         """A frame of the camera."""
@@ -117,8 +122,8 @@ class Bench:
                 jpeg,
                 headers,
             )
-            for lane in self.fed:
-                lane.intake.take_frame(record)
+            for pipeline in self.fed:
+                pipeline.reader.take_frame(record)
         else:
             send_frame(self.producer, frame)
         return frame
@@ -173,10 +178,10 @@ class Bench:
         assert found
         return found
 
-    def until_state(self, lane: FramePipeline, state: ModelState) -> ModelStatus:
-        """The lane's status once it is in that state."""
-        wait_until(lambda: lane.status().state is state, SECONDS, f"the model to be {state}")
-        return lane.status()
+    def until_state(self, pipeline: FramePipeline, state: ModelState) -> ModelStatus:
+        """The pipeline's status once it is in that state."""
+        wait_until(lambda: pipeline.status().state is state, SECONDS, f"the model to be {state}")
+        return pipeline.status()
 
 
 @contextmanager

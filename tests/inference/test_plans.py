@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from cameras.models import Camera
 from inference.models import Deployment, Kind, Model, ModelVersion, Role
-from inference.plans import View, version_plans
+from inference.plans import View, frame_plans
 
 pytestmark = pytest.mark.django_db
 
@@ -36,7 +36,7 @@ def deploy(of: ModelVersion, *cameras: Camera, **fields: Any) -> Deployment:
 def test_a_deployed_version_has_a_plan() -> None:
     deploy(version(options={"width": 640}), camera("dock"), camera("gate"), threshold=0.5)
 
-    plan = version_plans()["qr@1"]
+    plan = frame_plans()["qr@1"]
 
     assert (plan.model, plan.version, plan.runtime, plan.option_values) == (
         "qr",
@@ -56,7 +56,7 @@ def test_what_is_switched_off_has_none() -> None:
     version("d")
     deploy(version("e"), dock, off)
 
-    plans = version_plans()
+    plans = frame_plans()
 
     assert plans.keys() == {"e@1"}
     assert plans["e@1"].cameras == {"dock"}
@@ -67,7 +67,7 @@ def test_several_deployments_of_a_version_make_one_plan() -> None:
     deploy(qr, dock, threshold=0.2)
     deploy(qr, gate, role="shadow", threshold=0.7)
 
-    assert dict(version_plans()["qr@1"].views) == {
+    assert dict(frame_plans()["qr@1"].views) == {
         "dock": View("live", 0.2),
         "gate": View("shadow", 0.7),
     }
@@ -78,7 +78,7 @@ def test_of_two_roles_on_one_camera_live_counts() -> None:
     deploy(qr, dock, role="live", threshold=0.2)
     deploy(qr, dock, role="shadow", threshold=0.7)
 
-    assert dict(version_plans()["qr@1"].views) == {"dock": View("live", 0.2)}
+    assert dict(frame_plans()["qr@1"].views) == {"dock": View("live", 0.2)}
 
 
 def test_versions_of_one_model_have_plans_of_their_own() -> None:
@@ -86,21 +86,21 @@ def test_versions_of_one_model_have_plans_of_their_own() -> None:
     deploy(version(), dock)
     deploy(version(version="2"), dock, role="shadow")
 
-    assert version_plans().keys() == {"qr@1", "qr@2"}
+    assert frame_plans().keys() == {"qr@1", "qr@2"}
 
 
 def test_a_model_is_loaded_again_for_what_runs_it_only() -> None:
     qr, dock, gate = version(), camera("dock"), camera("gate")
     deployment = deploy(qr, dock)
-    before = version_plans()["qr@1"]
+    before = frame_plans()["qr@1"]
 
     deployment.cameras.add(gate)
     deployment.threshold = 0.9
     deployment.save()
-    other_views = version_plans()["qr@1"]
+    other_views = frame_plans()["qr@1"]
     qr.options = {"width": 320}
     qr.save()
-    other_options = version_plans()["qr@1"]
+    other_options = frame_plans()["qr@1"]
 
     assert other_views != before
     assert before.runs_as(other_views)
@@ -116,19 +116,19 @@ def test_it_asks_the_database_a_few_questions_whatever_there_is(
         deploy(version(f"model-{number}"), *cameras)
 
     with django_assert_max_num_queries(2):
-        assert len(version_plans()) == count
+        assert len(frame_plans()) == count
 
 
 def test_deployments_that_are_switched_off_and_those_of_records_are_left_out() -> None:
     gate = camera("gate")
     deploy(version("off"), gate, enabled=False)
     deploy(version("iris"), gate, kind=Kind.RECORDS)
-    assert version_plans() == {}
+    assert frame_plans() == {}
 
 
 def test_a_plan_is_a_value() -> None:
     deploy(version("motion"), camera("gate"))
-    first, second = version_plans()["motion@1"], version_plans()["motion@1"]
+    first, second = frame_plans()["motion@1"], frame_plans()["motion@1"]
     assert first == second
     assert len({first, second}) == 1
     first.create().close()
@@ -136,7 +136,7 @@ def test_a_plan_is_a_value() -> None:
 
 def test_other_cameras_and_batches_do_not_load_the_model_again_but_options_and_files_do() -> None:
     deploy(version("motion"), camera("gate"))
-    plan = version_plans()["motion@1"]
+    plan = frame_plans()["motion@1"]
     assert plan.runs_as(replace(plan, views=(), batch=8, batch_ms=50))
     assert not plan.runs_as(replace(plan, options='{"width": 320}'))
     assert not plan.runs_as(replace(plan, sha256="0" * 64))
@@ -146,7 +146,7 @@ def test_a_second_stage_sees_the_cameras_of_its_first_stage() -> None:
     gate, yard = camera("gate"), camera("yard")
     faces = deploy(version("faces"), gate, yard)
     deploy(version("mood"), crops_of=faces, crop_label="face", role=Role.SHADOW)
-    assert version_plans()["mood@1"].view_of == dict.fromkeys(
+    assert frame_plans()["mood@1"].view_of == dict.fromkeys(
         ("gate", "yard"), View("shadow", 0.0, "faces@1", "face")
     )
 
@@ -154,13 +154,13 @@ def test_a_second_stage_sees_the_cameras_of_its_first_stage() -> None:
 def test_a_second_stage_with_cameras_of_its_own_sees_only_these_of_the_first_stages() -> None:
     gate, yard, dock = camera("gate"), camera("yard"), camera("dock")
     deploy(version("mood"), yard, dock, crops_of=deploy(version("faces"), gate, yard))
-    assert version_plans()["mood@1"].cameras == {"yard"}
+    assert frame_plans()["mood@1"].cameras == {"yard"}
 
 
 def test_a_third_stage_follows_the_second() -> None:
     second = deploy(version("mood"), crops_of=deploy(version("faces"), camera("gate")))
     deploy(version("words"), crops_of=second)
-    assert version_plans()["words@1"].view_of["gate"].crops_of == "mood@1"
+    assert frame_plans()["words@1"].view_of["gate"].crops_of == "mood@1"
 
 
 def test_a_second_stage_whose_first_is_switched_off_has_nothing_to_do() -> None:
@@ -169,7 +169,7 @@ def test_a_second_stage_whose_first_is_switched_off_has_nothing_to_do() -> None:
         camera("gate"),
         crops_of=deploy(version("faces"), camera("yard"), enabled=False),
     )
-    assert version_plans() == {}
+    assert frame_plans() == {}
 
 
 def test_stages_that_go_round_in_a_circle_have_nothing_to_do() -> None:
@@ -177,7 +177,7 @@ def test_stages_that_go_round_in_a_circle_have_nothing_to_do() -> None:
     first = deploy(version("faces"), gate)
     second = deploy(version("mood"), gate, crops_of=first)
     Deployment.objects.filter(pk=first.pk).update(crops_of=second)
-    assert version_plans() == {}
+    assert frame_plans() == {}
 
 
 def test_a_circle_is_refused_in_plain_words() -> None:
@@ -199,6 +199,6 @@ def test_a_file_is_part_of_the_plan(tmp_path: Path, settings: Settings) -> None:
     found = deployment.version
     found.file.save("digits.onnx", ContentFile(b"onnx"))
     ModelVersion.objects.filter(pk=found.pk).update(sha256="ab" * 32)
-    plan = version_plans()["digits@1"]
+    plan = frame_plans()["digits@1"]
     assert Path(plan.file).read_bytes() == b"onnx"
     assert plan.sha256 == "ab" * 32

@@ -66,7 +66,7 @@ def test_a_frame_that_a_lane_gave_up_is_seen_by_the_mended_model(
         runtime="stub",
         options={"name": "eye"},
     )
-    bench.lane("eye", "dock")
+    bench.pipeline("eye", "dock")
     wait_until(
         lambda: bench.show("dock") and bench.errors("eye"), 20, "a dead letter", interval=0.1
     )

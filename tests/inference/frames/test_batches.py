@@ -18,7 +18,7 @@ def test_a_broken_frame_costs_only_itself_in_a_batch(bench: Bench) -> None:
 
     Stub.minds["eye"] = Mind(see=see)
     cameras = ("dock", "gate", "yard")
-    lane = bench.lane("eye", *cameras, batch=3, batch_ms=200)
+    pipeline = bench.pipeline("eye", *cameras, batch=3, batch_ms=200)
     for camera in cameras:
         bench.predict(camera, "eye")
     broken = bench.show("gate", b"\xff\xd8 no picture")
@@ -28,15 +28,15 @@ def test_a_broken_frame_costs_only_itself_in_a_batch(bench: Bench) -> None:
     assert letter.value == broken.jpeg
     assert letter.header_map["seq"] == str(broken.seq).encode()
     assert b"JPEG" in letter.header_map["dlt-exception-message"]
-    assert lane.failed == 1
-    assert lane.status().state is ModelState.RUNNING, (
+    assert pipeline.failed == 1
+    assert pipeline.status().state is ModelState.RUNNING, (
         "one broken frame says nothing about the model"
     )
 
 
 def test_frames_of_several_cameras_go_into_one_call(bench: Bench) -> None:
     cameras = ("dock", "gate", "yard")
-    bench.lane("eye", *cameras, batch=3, batch_ms=500)
+    bench.pipeline("eye", *cameras, batch=3, batch_ms=500)
     mind = Stub.minds["eye"]
     mind.see = lambda picture: (Detection(f"{picture.camera} {picture.seq}", 1.0),)
     wait_until(
@@ -56,9 +56,9 @@ def test_frames_of_several_cameras_go_into_one_call(bench: Bench) -> None:
 
 
 def test_a_single_camera_is_not_kept_waiting_for_others(bench: Bench) -> None:
-    lane = bench.lane("eye", "gate", batch=8, batch_ms=1000)
+    pipeline = bench.pipeline("eye", "gate", batch=8, batch_ms=1000)
     bench.predict("gate", "eye")
     said = bench.predict("gate", "eye")
     assert said.timing.finished_at - said.timing.consumed_at < 900_000_000
     assert {len(call) for call in Stub.minds["eye"].calls} == {1}
-    assert lane.failed == 0
+    assert pipeline.failed == 0

@@ -3,19 +3,19 @@ from __future__ import annotations
 import threading
 import time
 
-from inference.frames.latest import LatestFrames, Waiting
+from inference.frames.latest import LatestFrames, WaitingFrame
 from sightline.kafka import Record
 from sightline.messages import Detection
 from tests.support import frame
 
 
-def waiting(camera: str, seq: int, jpeg: bytes = b"jpeg", found: bool = False) -> Waiting:
+def waiting(camera: str, seq: int, jpeg: bytes = b"jpeg", found: bool = False) -> WaitingFrame:
     record = Record(f"p.cameras.{camera}.frames", 0, seq, 0, None, jpeg, ())
     box = (Detection("face", 0.9, (0.1, 0.1, 0.5, 0.5)),) if found else ()
-    return Waiting(frame(camera, jpeg, seq=seq), record, time.time_ns(), box)
+    return WaitingFrame(frame(camera, jpeg, seq=seq), record, time.time_ns(), box)
 
 
-def names(items: list[Waiting]) -> list[tuple[str, int]]:
+def names(items: list[WaitingFrame]) -> list[tuple[str, int]]:
     return [(item.frame.camera, item.frame.seq) for item in items]
 
 

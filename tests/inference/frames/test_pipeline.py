@@ -1,4 +1,6 @@
-"""A lane on the embedded broker. One lane serves all tests: joining its group takes seconds."""
+"""A pipeline on the embedded broker. One pipeline serves all tests: joining its group takes
+seconds.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,7 @@ from functools import partial
 import pytest
 
 from inference import runtimes
-from inference.frames import pipeline as lane_module
+from inference.frames import pipeline as pipeline_module
 from inference.frames.pipeline import FramePipeline
 from inference.plans import View
 from inference.runtimes.base import Picture
@@ -35,30 +37,32 @@ def runtime() -> FakeRuntime:
 
 
 @pytest.fixture(scope="module")
-def lane(embedded_address: str, runtime: FakeRuntime) -> Iterator[FramePipeline]:
+def pipeline(embedded_address: str, runtime: FakeRuntime) -> Iterator[FramePipeline]:
     with own_topics(embedded_address), pytest.MonkeyPatch.context() as patch:
         patch.setattr(runtimes, "create", lambda *_, **__: runtime)
-        lane = FramePipeline(plan(*CAMERAS), Producer())
-        lane.start()
-        wait_until(lambda: send(lane, "roof") and lane.predicted, 20, "the lane to join")
-        yield lane
-        lane.stop()
-        assert lane.join(10)
+        pipeline = FramePipeline(plan(*CAMERAS), Producer())
+        pipeline.start()
+        wait_until(
+            lambda: send(pipeline, "roof") and pipeline.predicted, 20, "the pipeline to join"
+        )
+        yield pipeline
+        pipeline.stop()
+        assert pipeline.join(10)
         assert runtime.closes == 1
 
 
 @pytest.fixture(autouse=True)
-def as_new(lane: FramePipeline, runtime: FakeRuntime) -> None:
+def as_new(pipeline: FramePipeline, runtime: FakeRuntime) -> None:
     runtime.answer = lambda _: SEEN
-    lane.update(plan(*CAMERAS))
+    pipeline.update(plan(*CAMERAS))
 
 
 _numbers = itertools.count(100)
 
 
-def send(lane: FramePipeline, camera: str = "dock", jpeg: bytes = JPEG) -> Frame:
+def send(pipeline: FramePipeline, camera: str = "dock", jpeg: bytes = JPEG) -> Frame:
     sent = frame(camera, jpeg, seq=next(_numbers))
-    send_frame(lane.producer, sent)
+    send_frame(pipeline.producer, sent)
     return sent
 
 
@@ -82,9 +86,9 @@ def letter_of(sent: Frame) -> Record:
         return wait_until(lambda: list(filter(about, reader.read())), 15, "the dead letter")[0]
 
 
-def test_predictions_are_what_others_rely_on(lane: FramePipeline) -> None:
+def test_predictions_are_what_others_rely_on(pipeline: FramePipeline) -> None:
     before = time.time_ns()
-    sent = send(lane)
+    sent = send(pipeline)
 
     record = prediction_of(sent)
 
@@ -114,8 +118,8 @@ def test_predictions_are_what_others_rely_on(lane: FramePipeline) -> None:
         assert reader.wait(offset + 1)[offset].header_map["seq"] == b"%d" % sent.seq
 
 
-def test_the_size_is_the_pictures_own_whatever_its_headers_say(lane: FramePipeline) -> None:
-    sent = send(lane, jpeg=encode(blank(128, 96)))
+def test_the_size_is_the_pictures_own_whatever_its_headers_say(pipeline: FramePipeline) -> None:
+    sent = send(pipeline, jpeg=encode(blank(128, 96)))
 
     said = json.loads(prediction_of(sent).value or b"")["frame"]
 
@@ -123,8 +127,8 @@ def test_the_size_is_the_pictures_own_whatever_its_headers_say(lane: FramePipeli
     assert (said["width"], said["height"]) == (128, 96)
 
 
-def test_the_model_is_given_the_picture(lane: FramePipeline, runtime: FakeRuntime) -> None:
-    sent = send(lane)
+def test_the_model_is_given_the_picture(pipeline: FramePipeline, runtime: FakeRuntime) -> None:
+    sent = send(pipeline)
     prediction_of(sent)
 
     seen = next(picture for picture in runtime.seen if picture.seq == sent.seq)
@@ -132,7 +136,7 @@ def test_the_model_is_given_the_picture(lane: FramePipeline, runtime: FakeRuntim
 
 
 def test_threshold_and_role_are_those_of_the_deployment(
-    lane: FramePipeline, runtime: FakeRuntime
+    pipeline: FramePipeline, runtime: FakeRuntime
 ) -> None:
     changed = replace(
         plan(*CAMERAS),
@@ -142,9 +146,11 @@ def test_threshold_and_role_are_those_of_the_deployment(
             ("roof", View("live", 0.95)),
         ),
     )
-    lane.update(changed)
+    pipeline.update(changed)
 
-    documents = [json.loads(prediction_of(send(lane, camera)).value or b"") for camera in CAMERAS]
+    documents = [
+        json.loads(prediction_of(send(pipeline, camera)).value or b"") for camera in CAMERAS
+    ]
 
     assert [document["role"] for document in documents] == ["shadow", "live", "live"]
     assert [len(document["predictions"]) for document in documents] == [1, 2, 0]
@@ -153,14 +159,14 @@ def test_threshold_and_role_are_those_of_the_deployment(
 
 @pytest.mark.parametrize("jpeg", [b"\xff\xd8 cut off", b"no picture at all"])
 def test_a_corrupt_frame_goes_to_the_errors_unchanged_and_the_next_is_processed(
-    lane: FramePipeline, runtime: FakeRuntime, jpeg: bytes
+    pipeline: FramePipeline, runtime: FakeRuntime, jpeg: bytes
 ) -> None:
     def decode(picture: Picture) -> tuple[Detection, ...]:
         picture.gray()
         return SEEN
 
     runtime.answer = decode
-    sent = send(lane, jpeg=jpeg)
+    sent = send(pipeline, jpeg=jpeg)
     letter = letter_of(sent)
 
     assert (letter.key, letter.value) == (b"dock", jpeg)
@@ -177,26 +183,26 @@ def test_a_corrupt_frame_goes_to_the_errors_unchanged_and_the_next_is_processed(
     with reading(topics.frames("dock")) as reader:
         offset = int(headers["dlt-original-offset"])
         assert reader.wait(offset + 1)[offset].value == jpeg
-    prediction_of(send(lane))
+    prediction_of(send(pipeline))
 
 
 @pytest.mark.parametrize("value", [b"", None])
 def test_a_record_without_a_picture_goes_to_the_errors(
-    lane: FramePipeline, value: bytes | None
+    pipeline: FramePipeline, value: bytes | None
 ) -> None:
     sent = frame("dock", seq=next(_numbers))
-    lane.producer.send(topics.frames("dock"), value, key="dock", headers=sent.headers())
+    pipeline.producer.send(topics.frames("dock"), value, key="dock", headers=sent.headers())
 
     letter = letter_of(sent)
 
     assert letter.value == value
     assert letter.header_map["dlt-exception-message"] == b"the record has no picture"
-    prediction_of(send(lane))
+    prediction_of(send(pipeline))
 
 
-def test_a_record_without_headers_goes_to_the_errors(lane: FramePipeline) -> None:
+def test_a_record_without_headers_goes_to_the_errors(pipeline: FramePipeline) -> None:
     seq = b"%d" % next(_numbers)
-    lane.producer.send(topics.frames("dock"), JPEG, key="dock", headers={"seq": seq})
+    pipeline.producer.send(topics.frames("dock"), JPEG, key="dock", headers={"seq": seq})
 
     letter = letter_of(frame("dock", seq=int(seq)))
 
@@ -234,34 +240,34 @@ def raising(error: BaseException) -> Callable[[Picture], tuple[Detection, ...]]:
     ids=lambda value: type(value).__name__,
 )
 def test_whatever_a_model_raises_costs_one_frame(
-    lane: FramePipeline, runtime: FakeRuntime, error: BaseException, name: bytes
+    pipeline: FramePipeline, runtime: FakeRuntime, error: BaseException, name: bytes
 ) -> None:
     runtime.answer = raising(error)
-    letter = letter_of(send(lane))
+    letter = letter_of(send(pipeline))
     runtime.answer = lambda _: SEEN
 
     assert letter.value == JPEG
     assert letter.header_map["dlt-exception-fqcn"].endswith(name)
-    prediction_of(send(lane))
+    prediction_of(send(pipeline))
 
 
-def has_failed(lane: FramePipeline, times: int) -> bool:
-    return lane.failed >= times
+def has_failed(pipeline: FramePipeline, times: int) -> bool:
+    return pipeline.failed >= times
 
 
 def test_a_model_that_fails_on_every_frame_does_not_flood_the_dead_letters(
-    lane: FramePipeline, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
+    pipeline: FramePipeline, runtime: FakeRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane_module, "LETTERS_IN_A_ROW", 3)
-    monkeypatch.setattr(lane_module, "LETTER_SECONDS", 1000.0)
+    monkeypatch.setattr(pipeline_module, "MAX_DEAD_LETTERS_IN_A_ROW", 3)
+    monkeypatch.setattr(pipeline_module, "DEAD_LETTER_SECONDS", 1000.0)
     runtime.answer = raising(ValueError("always"))
     with reading(topics.errors("fake", "1")) as reader:
-        before = lane.failed
+        before = pipeline.failed
         for number in range(1, 7):
-            send(lane)
-            wait_until(partial(has_failed, lane, before + number), 15, "the failure")
+            send(pipeline)
+            wait_until(partial(has_failed, pipeline, before + number), 15, "the failure")
         runtime.answer = lambda _: SEEN
-        prediction_of(send(lane))
+        prediction_of(send(pipeline))
         assert (
             1
             <= sum(
@@ -271,11 +277,13 @@ def test_a_model_that_fails_on_every_frame_does_not_flood_the_dead_letters(
         )
 
 
-def test_secrets_do_not_travel_with_dead_letters(lane: FramePipeline, runtime: FakeRuntime) -> None:
+def test_secrets_do_not_travel_with_dead_letters(
+    pipeline: FramePipeline, runtime: FakeRuntime
+) -> None:
     runtime.answer = raising(
         ConnectionError("cannot reach https://operator:s3cret@models.example/v1?token=s3cret")
     )
-    headers = letter_of(send(lane)).header_map
+    headers = letter_of(send(pipeline)).header_map
 
     assert b"models.example" in headers["dlt-exception-message"]
     assert b"models.example" in headers["dlt-exception-stacktrace"]
@@ -284,70 +292,78 @@ def test_secrets_do_not_travel_with_dead_letters(lane: FramePipeline, runtime: F
 
 @pytest.mark.parametrize("score", [math.nan, math.inf])
 def test_a_score_that_is_no_number_is_an_error(
-    lane: FramePipeline, runtime: FakeRuntime, score: float
+    pipeline: FramePipeline, runtime: FakeRuntime, score: float
 ) -> None:
     runtime.answer = lambda _: (Detection("person", score),)
 
-    assert b"score" in letter_of(send(lane)).header_map["dlt-exception-message"]
+    assert b"score" in letter_of(send(pipeline)).header_map["dlt-exception-message"]
 
 
-def test_a_box_that_is_no_number_is_an_error(lane: FramePipeline, runtime: FakeRuntime) -> None:
+def test_a_box_that_is_no_number_is_an_error(pipeline: FramePipeline, runtime: FakeRuntime) -> None:
     runtime.answer = lambda _: (Detection("person", 0.5, (0.0, math.nan, 1.0, 1.0)),)
 
-    assert b"box" in letter_of(send(lane)).header_map["dlt-exception-message"]
+    assert b"box" in letter_of(send(pipeline)).header_map["dlt-exception-message"]
 
 
-def test_a_label_that_is_no_text_is_an_error(lane: FramePipeline, runtime: FakeRuntime) -> None:
+def test_a_label_that_is_no_text_is_an_error(pipeline: FramePipeline, runtime: FakeRuntime) -> None:
     runtime.answer = lambda _: (Detection(object(), 0.5),)  # type: ignore[arg-type]
 
-    assert letter_of(send(lane)).value == JPEG
+    assert letter_of(send(pipeline)).value == JPEG
     runtime.answer = lambda _: SEEN
-    prediction_of(send(lane))
+    prediction_of(send(pipeline))
 
 
-def test_an_answer_that_is_none_is_an_error(lane: FramePipeline, runtime: FakeRuntime) -> None:
+def test_an_answer_that_is_none_is_an_error(pipeline: FramePipeline, runtime: FakeRuntime) -> None:
     runtime.answer = lambda _: None  # type: ignore[assignment,return-value]
 
-    assert letter_of(send(lane)).value == JPEG
+    assert letter_of(send(pipeline)).value == JPEG
 
 
 def test_a_slow_model_skips_frames_and_goes_on_with_the_newest(
-    lane: FramePipeline, runtime: FakeRuntime
+    pipeline: FramePipeline, runtime: FakeRuntime
 ) -> None:
-    prediction_of(send(lane))  # what came before is done with
-    skipped = lane.skipped
+    prediction_of(send(pipeline))  # what came before is done with
+    skipped = pipeline.skipped
     runtime.free.clear()
-    first = send(lane)
+    first = send(pipeline)
     wait_until(lambda: runtime.seen[-1].seq == first.seq, what="the model to be busy")
-    frames = [send(lane, camera) for _ in range(20) for camera in ("dock", "gate")]
+    frames = [send(pipeline, camera) for _ in range(20) for camera in ("dock", "gate")]
     wait_until(
-        lambda: lane.skipped - skipped + len(lane.prefetch._ready) + len(lane.slots._slots) == 40,
+        lambda: (
+            pipeline.skipped
+            - skipped
+            + len(pipeline.prefetch._ready)
+            + len(pipeline.latest._frames)
+            == 40
+        ),
         what="all frames to be read",
     )
-    wait_until(lambda: all(item.is_old() for item in lane.prefetch._ready), what="these to be old")
+    wait_until(
+        lambda: all(item.is_old() for item in pipeline.prefetch._ready), what="these to be old"
+    )
     runtime.free.set()
 
     prediction_of(frames[-1])
     prediction_of(frames[-2])
-    prediction_of(send(lane))
-    assert lane.skipped - skipped == 38
+    prediction_of(send(pipeline))
+    assert pipeline.skipped - skipped == 38
     tail = [picture.seq for picture in runtime.seen][-4:-1]
     assert tail[0] == first.seq
     assert sorted(tail[1:]) == [frames[-2].seq, frames[-1].seq]
 
 
 def test_frames_of_a_camera_that_is_taken_away_are_left_alone(
-    lane: FramePipeline, runtime: FakeRuntime
+    pipeline: FramePipeline, runtime: FakeRuntime
 ) -> None:
-    lane.update(plan("dock"))
-    away = send(lane, "gate")
-    prediction_of(send(lane, "dock"))
+    pipeline.update(plan("dock"))
+    away = send(pipeline, "gate")
+    prediction_of(send(pipeline, "dock"))
 
     assert away.seq not in {picture.seq for picture in runtime.seen}
 
 
 def test_a_model_that_does_not_load_is_tried_again(
-    lane: FramePipeline, monkeypatch: pytest.MonkeyPatch
+    pipeline: FramePipeline, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime = FakeRuntime()
     answers: list[FakeRuntime | None] = [None, runtime]
@@ -358,7 +374,7 @@ def test_a_model_that_does_not_load_is_tried_again(
         return answer
 
     monkeypatch.setattr(runtimes, "create", create)
-    other = FramePipeline(plan("dock", model="late"), lane.producer)
+    other = FramePipeline(plan("dock", model="late"), pipeline.producer)
     other.start()
     wait_until(lambda: other.status().detail == "The file is not there.")
     assert other.status().state is ModelState.FAILING

@@ -7,13 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from inference.frames.latest import LatestFrames
-from inference.frames.prefetch import (
-    MAX_READY,
-    OLD_SECONDS,
-    Job,
-    Prefetch,
-)
-from inference.plans import VersionPlan, View
+from inference.frames.predict import PreparedFrame
+from inference.frames.prefetch import MAX_READY, OLD_SECONDS, Prefetch
+from inference.plans import FramePlan, View
 from sightline.kafka import Record
 from tests.inference.fakes import plan
 from tests.inference.frames.test_latest import waiting
@@ -28,11 +24,11 @@ class Rig:
     as told to.
     """
 
-    def __init__(self, plan: VersionPlan) -> None:
-        self.slots = LatestFrames()
+    def __init__(self, plan: FramePlan) -> None:
+        self.latest = LatestFrames()
         self.refused: list[Record] = []
         self.prefetch = Prefetch(
-            self.slots,
+            self.latest,
             lambda: plan,
             lambda: len(plan.cameras),
             lambda record, err: self.refused.append(record),
@@ -41,13 +37,13 @@ class Rig:
         self.thread = threading.Thread(target=self.prefetch.run, args=(self.stopping,))
 
     def show(self, camera: str, seq: int) -> None:
-        self.slots.put(waiting(camera, seq))
+        self.latest.put(waiting(camera, seq))
 
     def next(self) -> list[int]:
         """The numbers of the frames that the model is given."""
         return [job.waiting.frame.seq for job in self.prefetch.next(10)]
 
-    def jobs(self) -> list[Job]:
+    def jobs(self) -> list[PreparedFrame]:
         return self.prefetch.next(10)
 
 
@@ -103,7 +99,7 @@ def test_a_frame_that_waited_long_for_the_model_makes_room_for_a_newer_one(rig: 
         what="the second frame to be old",
     )
     assert rig.next() == [3]
-    assert rig.slots.skipped == 1
+    assert rig.latest.skipped == 1
 
 
 def test_of_a_quick_model_several_are_made_ready(rig: Rig) -> None:
@@ -113,7 +109,7 @@ def test_of_a_quick_model_several_are_made_ready(rig: Rig) -> None:
     for seq in range(20, 30):
         rig.show("dock", seq)
         wait_until(
-            lambda: not rig.slots._slots or len(rig.prefetch._ready) >= 2,
+            lambda: not rig.latest._frames or len(rig.prefetch._ready) >= 2,
             what="the frame to be prepared",
         )
     assert 2 <= len(rig.prefetch._ready) <= MAX_READY
@@ -122,16 +118,16 @@ def test_of_a_quick_model_several_are_made_ready(rig: Rig) -> None:
 def test_what_the_model_asked_of_pictures_is_decoded_beforehand(rig: Rig) -> None:
     rig.show("dock", 1)
     (job,) = rig.jobs()
-    assert job.pictures[0].looks == ()
-    rig.prefetch.looks = (("GRAY", 32),)
-    rig.slots.put(waiting("dock", 2, JPEG))
+    assert job.pictures[0].decodings == ()
+    rig.prefetch.decodings = (("GRAY", 32),)
+    rig.latest.put(waiting("dock", 2, JPEG))
     (job,) = rig.jobs()
     assert ("GRAY", 32) in job.pictures[0]._decoded
-    assert job.pictures[0].looks == (), "what was prepared is not what the model asked for"
+    assert job.pictures[0].decodings == (), "what was prepared is not what the model asked for"
 
 
 def test_a_broken_picture_is_left_to_the_model_to_find(rig: Rig) -> None:
-    rig.prefetch.looks = (("BGR", None),)
+    rig.prefetch.decodings = (("BGR", None),)
     rig.show("dock", 1)
     assert rig.next() == [1]
     assert rig.refused == []
@@ -145,11 +141,11 @@ def test_frames_of_cameras_that_are_not_seen_are_dropped(rig: Rig) -> None:
 
 def test_a_frame_that_cannot_be_cut_up_is_refused() -> None:
     views = (("dock", View("live", 0.0, crops_of="faces@1")),)
-    rig = Rig(VersionPlan("mood", "1", "stub", "{}", views))
+    rig = Rig(FramePlan(model="mood", version="1", runtime="stub", views=views))
     rig.thread.start()
-    rig.slots.put(waiting("dock", 1, b"broken", found=True))
+    rig.latest.put(waiting("dock", 1, b"broken", found=True))
     wait_until(lambda: rig.refused, what="the frame to be refused")
-    rig.slots.put(waiting("dock", 2, JPEG, found=True))
+    rig.latest.put(waiting("dock", 2, JPEG, found=True))
     (job,) = rig.jobs()
     assert len(job.pictures) == len(job.crops) == 1
     rig.stopping.set()

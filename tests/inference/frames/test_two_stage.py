@@ -4,13 +4,10 @@ import numpy as np
 import pytest
 
 from inference.frames.crops import boxed, cut, placed
-from inference.frames.latest import Waiting
-from inference.frames.pairing import MOST, Pairing
 from inference.plans import View
 from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError
-from sightline.kafka import Record, topics
-from sightline.messages import Detection, Frame, FrameRef, ModelState
+from sightline.messages import Detection, FrameRef, ModelState
 from tests.inference.pictures import blank, encode, picture
 from tests.inference.pipelines import LIVE, SECONDS, Bench
 from tests.inference.stub import Mind, Seen, Stub
@@ -47,7 +44,7 @@ def test_two_models_and_a_second_stage_on_one_camera(bench: Bench) -> None:
     second = bench.plan(
         "mood", {"gate": View("live", 0.0, crops_of="faces@1", crop_label="face")}, batch=8
     )
-    lanes = bench.start_on_kafka(
+    runners = bench.start_on_kafka(
         bench.plan("faces", {"gate": LIVE}), second, bench.plan("third", {"gate": LIVE})
     )
     said = bench.predict("gate", "mood", scene())
@@ -73,7 +70,10 @@ def test_two_models_and_a_second_stage_on_one_camera(bench: Bench) -> None:
         "a frame without faces",
         interval=0.1,
     )
-    assert all(lane.failed == 0 and lane.status().state is ModelState.RUNNING for lane in lanes)
+    assert all(
+        pipeline.failed == 0 and pipeline.status().state is ModelState.RUNNING
+        for pipeline in runners
+    )
 
     def refuse(picture: Picture) -> Seen:
         raise InferenceError("No.", permanent=True)
@@ -81,7 +81,7 @@ def test_two_models_and_a_second_stage_on_one_camera(bench: Bench) -> None:
     Stub.minds["faces"].see = refuse
     before = len(bench.predictions("gate", "mood"))
     wait_until(
-        lambda: bench.show("gate", scene()) and lanes[0].status().state is ModelState.FAILING,
+        lambda: bench.show("gate", scene()) and runners[0].status().state is ModelState.FAILING,
         SECONDS,
         "the first stage to be failing",
         interval=0.1,
@@ -159,49 +159,3 @@ def test_a_frame_that_cannot_be_cut_up_is_refused_but_only_when_there_is_somethi
     assert cut(broken, REF, []) == []
     with pytest.raises(InferenceError):
         cut(broken, REF, [Detection("face", 0.9, LEFT)])
-
-
-def waiting(seq: int) -> Waiting:
-    frame = Frame("gate", seq, seq * 1000, 64, 36, b"jpeg")
-    return Waiting(frame, Record(topics.frames("gate").name, 0, seq, 0, None, frame.jpeg, ()), 0)
-
-
-def ref(seq: int) -> FrameRef:
-    return waiting(seq).frame.ref
-
-
-FACE = (Detection("face", 0.9, LEFT),)
-
-
-def test_frames_and_findings_are_paired_in_any_order() -> None:
-    pairing = Pairing()
-    assert pairing.add_frame(waiting(1)) is None
-    assert pairing.add_found(ref(2), FACE) is None
-    pair = pairing.add_found(ref(1), FACE)
-    assert (pair.frame.seq, pair.found) == (1, FACE) if pair else False
-    pair = pairing.add_frame(waiting(2))
-    assert (pair.frame.seq, pair.found) == (2, FACE) if pair else False
-
-
-def test_a_frame_of_the_same_number_from_another_run_of_the_camera_is_another_frame() -> None:
-    pairing = Pairing()
-    pairing.add_frame(waiting(1))
-    assert pairing.add_found(FrameRef(1, 5_000, 64, 36, 0), FACE) is None
-
-
-def test_frames_that_the_first_stage_skipped_are_forgotten() -> None:
-    pairing = Pairing()
-    for seq in range(1, 5):
-        pairing.add_frame(waiting(seq))
-    assert pairing.add_found(ref(3), FACE)
-    assert pairing.add_found(ref(2), FACE) is None
-    assert pairing.add_found(ref(4), FACE)
-
-
-def test_what_waits_is_bounded() -> None:
-    pairing = Pairing()
-    for seq in range(10 * MOST):
-        pairing.add_frame(waiting(seq))
-        pairing.add_found(ref(100_000 + seq), FACE)
-    assert len(pairing._frames) == len(pairing._found) == MOST
-    assert pairing.add_found(ref(1), FACE) is None

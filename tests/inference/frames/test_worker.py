@@ -12,7 +12,7 @@ from inference import runtimes
 from inference.frames import worker as infer
 from inference.frames.worker import InferWorker
 from inference.models import Deployment, Model, ModelVersion
-from inference.plans import VersionPlan
+from inference.plans import FramePlan
 from inference.runner import worker as lane_worker
 from sightline.kafka import topics
 from sightline.messages import ModelState, ModelStatus
@@ -45,7 +45,7 @@ def worker(made: list[FakeRuntime]) -> Iterator[InferWorker]:
     assert all(runtime.closes == runtime.loads for runtime in made)
 
 
-def plans(*items: VersionPlan) -> dict[str, VersionPlan]:
+def plans(*items: FramePlan) -> dict[str, FramePlan]:
     return {item.key: item for item in items}
 
 
@@ -60,7 +60,7 @@ def test_each_model_version_gets_a_lane(worker: InferWorker, made: list[FakeRunt
     worker.follow(plans(plan("dock", model="a"), plan("dock", model="b")))
 
     loaded(made, 2)
-    assert worker.lanes.keys() == {"a@1", "b@1"}
+    assert worker.runners.keys() == {"a@1", "b@1"}
     assert worker.counters() == {
         "models": 2,
         "predicted": 0,
@@ -74,12 +74,12 @@ def test_other_cameras_do_not_load_the_model_again(
     worker: InferWorker, made: list[FakeRuntime]
 ) -> None:
     worker.follow(plans(plan("dock")))
-    lane = worker.lanes["fake@1"]
+    pipeline = worker.runners["fake@1"]
     loaded(made, 1)
     worker.follow(plans(plan("dock", "gate", threshold=0.5)))
 
-    assert worker.lanes == {"fake@1": lane}
-    assert lane.plan.cameras == {"dock", "gate"}
+    assert worker.runners == {"fake@1": pipeline}
+    assert pipeline.plan.cameras == {"dock", "gate"}
     assert len(made) == 1
 
 
@@ -92,12 +92,12 @@ def test_other_options_load_it_again_once_the_old_one_has_ended(
 
     def followed() -> bool:
         worker.follow(changed)
-        return "fake@1" in worker.lanes
+        return "fake@1" in worker.runners
 
-    wait_until(followed, what="a new lane")
+    wait_until(followed, what="a new pipeline")
     loaded(made, 2)
     assert made[0].closes == 1
-    assert worker.lanes["fake@1"].plan == changed["fake@1"]
+    assert worker.runners["fake@1"].plan == changed["fake@1"]
 
 
 @pytest.mark.django_db
@@ -105,7 +105,7 @@ def test_each_model_is_reported_and_its_end_too(
     worker: InferWorker, made: list[FakeRuntime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lane_worker, "RECONCILE_SECONDS", 0.05)
-    monkeypatch.setattr(infer, "version_plans", lambda: plans(plan("dock")))
+    monkeypatch.setattr(infer, "frame_plans", lambda: plans(plan("dock")))
 
     def stepped() -> list[ModelStatus | None]:
         worker.step()
@@ -119,7 +119,7 @@ def test_each_model_is_reported_and_its_end_too(
             ),
             what="a report",
         )
-        monkeypatch.setattr(infer, "version_plans", dict)
+        monkeypatch.setattr(infer, "frame_plans", dict)
         wait_until(lambda: stepped()[-1] is None, what="the last report, without a value")
     assert len(made) == 1
 
@@ -136,11 +136,11 @@ def states(reader: Reader) -> list[ModelStatus | None]:
 def test_what_is_not_wanted_any_more_ends(worker: InferWorker, made: list[FakeRuntime]) -> None:
     worker.follow(plans(plan("dock", model="a"), plan("dock", model="b")))
     loaded(made, 2)
-    kept = worker.lanes["b@1"]
+    kept = worker.runners["b@1"]
 
     worker.follow(plans(plan("dock", model="b")))
 
-    assert worker.lanes == {"b@1": kept}
+    assert worker.runners == {"b@1": kept}
     wait_until(
         lambda: sorted(runtime.closes for runtime in made) == [0, 1], what="the other to be closed"
     )
@@ -156,17 +156,17 @@ def test_a_step_follows_the_database(
     )
     deployment = Deployment.objects.create(version=version)
     worker.step()
-    assert worker.lanes == {}
+    assert worker.runners == {}
 
     deployment.cameras.add(
         Camera.objects.create(slug="dock", name="Dock", kind="demo", url="demo:conveyor")
     )
     worker.step()
-    assert worker.lanes["qr@1"].plan.cameras == {"dock"}
+    assert worker.runners["qr@1"].plan.cameras == {"dock"}
 
     Camera.objects.update(enabled=False)
     worker.step()
-    assert worker.lanes == {}
+    assert worker.runners == {}
 
 
 def test_opencv_does_not_fight_over_the_cores(worker: InferWorker) -> None:

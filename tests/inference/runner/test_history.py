@@ -1,11 +1,11 @@
-"""What lanes tell of themselves for the history."""
+"""What runners tell of themselves for the history."""
 
 from __future__ import annotations
 
 from collections import Counter
 
-from inference.runner.history import ModelSummary, RecordSummary
-from inference.runner.state import ModelTracker
+from inference.runner.history import FrameHistory, RecordHistory
+from inference.runner.state import RunnerState
 from sightline.kafka import topics
 from sightline.messages import Detection, FrameRef, Prediction, Timing
 from sightline.messages.history import ModelHistory, Quantiles
@@ -29,7 +29,7 @@ def prediction(camera: str, *labels: str) -> Prediction:
 
 
 def test_each_camera_has_its_own_and_all_are_added_up() -> None:
-    summary = ModelSummary()
+    summary = FrameHistory()
     summary.predict(prediction("dock", "face", "face"), asked=True)
     summary.predict(prediction("gate", "face"), asked=True)
     summary.fail("gate")
@@ -68,7 +68,7 @@ def test_each_camera_has_its_own_and_all_are_added_up() -> None:
 
 
 def test_each_event_is_told_once() -> None:
-    summary = ModelSummary()
+    summary = FrameHistory()
     summary.predict(prediction("dock"), asked=True)
     summary.take(["dock"], Counter(dock=3))
 
@@ -83,7 +83,7 @@ def test_each_event_is_told_once() -> None:
 
 
 def test_a_frame_without_boxes_for_a_second_stage_says_nothing_of_the_model() -> None:
-    summary = ModelSummary()
+    summary = FrameHistory()
     summary.predict(prediction("dock"), asked=False)
 
     cameras, _ = summary.take([], {})
@@ -96,7 +96,7 @@ def test_a_frame_without_boxes_for_a_second_stage_says_nothing_of_the_model() ->
 
 
 def test_labels_without_number_take_bounded_memory() -> None:
-    summary = ModelSummary()
+    summary = FrameHistory()
     for number in range(3000):
         summary.predict(prediction("dock", f"number-{number}"), asked=True)
 
@@ -107,11 +107,11 @@ def test_labels_without_number_take_bounded_memory() -> None:
 
 
 def test_records_are_told_of_by_what_their_tracker_counts() -> None:
-    tracker = ModelTracker("iris", "1")
-    summary = RecordSummary(tracker)
-    tracker.predict(40, 0.02)
-    tracker.fail("No.")
-    tracker.unavailable(0, "Away.")
+    state = RunnerState("iris", "1")
+    summary = RecordHistory(state)
+    state.predict(40, 0.02)
+    state.fail("No.")
+    state.unavailable(0, "Away.")
 
     said = summary.take()
 
@@ -126,11 +126,11 @@ def test_records_are_told_of_by_what_their_tracker_counts() -> None:
 
 
 def test_a_lane_tells_its_history_by_camera_and_in_all(bench: Bench) -> None:
-    lane = bench.lane("eye", "dock", "gate")
+    pipeline = bench.pipeline("eye", "dock", "gate")
     bench.predict("dock", "eye")
-    wait_until(lambda: lane.predicted, SECONDS)
+    wait_until(lambda: pipeline.predicted, SECONDS)
 
-    lane.tell_history()
+    pipeline.publish_history()
 
     (dock,) = wait_until(lambda: bench.reader(topics.camera_history("dock")).read(), SECONDS)
     (gate,) = wait_until(lambda: bench.reader(topics.camera_history("gate")).read(), SECONDS)

@@ -1,8 +1,8 @@
-"""What lanes on frames tell Prometheus. Of records: tests/inference/streams/test_worker.py."""
+"""What runners on frames tell Prometheus. Of records: tests/inference/streams/test_worker.py."""
 
 from __future__ import annotations
 
-from inference.plans import VersionPlan
+from inference.plans import FramePlan
 from inference.runner.metrics import runner_metrics
 from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError
@@ -13,8 +13,8 @@ from tests.servers.waiting import wait_until
 Told = dict[tuple[str, ...], float]
 
 
-def told(*lanes: object) -> Told:
-    metrics = runner_metrics("infer", [lane.metrics() for lane in lanes])  # type: ignore[attr-defined]
+def told(*runners: object) -> Told:
+    metrics = runner_metrics("infer", [pipeline.metrics() for pipeline in runners])  # type: ignore[attr-defined]
     return {
         (sample.name, *sample.labels.values()): sample.value
         for metric in metrics
@@ -30,12 +30,12 @@ def sees_nothing_at_the_gate(picture: Picture) -> Seen:
 
 def test_frames_are_counted_by_camera_and_by_what_became_of_them(bench: Bench) -> None:
     Stub.minds["eye"] = Mind(see=sees_nothing_at_the_gate)
-    lane = bench.lane("eye", "dock", "gate")
+    pipeline = bench.pipeline("eye", "dock", "gate")
     bench.predict("dock", "eye")
     bench.show("gate")
-    wait_until(lambda: lane.failed, SECONDS, "the broken frame to fail")
+    wait_until(lambda: pipeline.failed, SECONDS, "the broken frame to fail")
 
-    values = told(lane)
+    values = told(pipeline)
 
     assert values["sightline_model_frames_total", "eye", "1", "dock", "predicted"] >= 1
     assert values["sightline_model_frames_total", "eye", "1", "gate", "failed"] >= 1
@@ -47,25 +47,27 @@ def test_frames_are_counted_by_camera_and_by_what_became_of_them(bench: Bench) -
 
 
 def test_a_camera_that_the_model_sees_no_more_is_forgotten(bench: Bench) -> None:
-    lane = bench.lane("eye", "dock", "gate")
+    pipeline = bench.pipeline("eye", "dock", "gate")
     bench.predict("dock", "eye")
-    plan: VersionPlan = bench.plan("eye", {"gate": LIVE})
+    plan: FramePlan = bench.plan("eye", {"gate": LIVE})
 
-    lane.update(plan)
+    pipeline.update(plan)
 
-    assert {name[3] for name in told(lane) if name[0] == "sightline_model_frames_total"} == {"gate"}
-    assert not lane.summary.totals
+    assert {name[3] for name in told(pipeline) if name[0] == "sightline_model_frames_total"} == {
+        "gate"
+    }
+    assert not pipeline.history.cameras
 
 
 def test_a_dead_letter_that_kafka_does_not_take_is_counted(bench: Bench) -> None:
     Stub.minds["eye"] = Mind(see=sees_nothing_at_the_gate)
-    lane = bench.lane("eye", "gate")
+    pipeline = bench.pipeline("eye", "gate")
     bench.producer.send = lambda *_, **__: False  # type: ignore[method-assign]
 
     bench.show("gate")
 
     wait_until(
-        lambda: told(lane)["sightline_dead_letters_unwritten_total", "eye", "1"] >= 1,
+        lambda: told(pipeline)["sightline_dead_letters_unwritten_total", "eye", "1"] >= 1,
         SECONDS,
         "it to be counted",
     )

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from inference.record_plans import RecordPlan
-from inference.runner.state import ModelTracker
+from inference.plans import RecordPlan
+from inference.runner.state import RunnerState
 from inference.streams.predict import RecordPredictor
 from inference.streams.stream import RecordStream
 from sightline.kafka import OFFSET_BEGINNING, Admin, Consumer, Headers, Producer, Record, topics
@@ -73,10 +73,10 @@ class Flow:
         self.kind = RecordStream if in_group else Alone
         options = plan.pop("options", {"model": name})
         self.plan = RecordPlan(
-            plan.pop("slug", "m"),
-            "1",
-            plan.pop("runtime", "python"),
-            json.dumps(options),
+            model=plan.pop("slug", "m"),
+            version="1",
+            runtime=plan.pop("runtime", "python"),
+            options=json.dumps(options),
             partitions=partitions,
             **plan,
         )
@@ -84,7 +84,7 @@ class Flow:
             self.plan.model, "1", partitions
         )
         self.stopping = threading.Event()
-        self.tracker = ModelTracker(self.plan.model, "1")
+        self.state = RunnerState(self.plan.model, "1")
         self.stream: RecordStream | None = None
         self.readers: dict[str, PartitionsReader] = {}
 
@@ -103,7 +103,7 @@ class Flow:
         """Start a worker's stream."""
         predictor = RecordPredictor(self.plan, self.stopping)
         predictor.load()
-        self.stream = self.kind(self.plan, predictor, self.tracker, self.stopping, worker)
+        self.stream = self.kind(self.plan, predictor, self.state, self.stopping, worker)
         self.stream.open()
         return self.stream
 

@@ -164,9 +164,9 @@ def test_the_state_is_told(flow: MakeFlow) -> None:
     free.send({"id": 1}, b"{")
     free.results(1)
     free.letters(1)
-    free.tracker.loaded()
+    free.state.loaded()
 
-    status = free.tracker.status()
+    status = free.state.status()
     assert (status.state, status.predicted, status.failed) == (ModelState.RUNNING, 1, 1)
     assert status.latency_p50 > 0
 

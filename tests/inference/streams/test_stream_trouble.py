@@ -34,7 +34,7 @@ def test_a_server_that_is_away_is_waited_for(flow: MakeFlow, away: type[AwayMode
     model.send(*({"id": number} for number in range(5)))
 
     model.work_until(lambda: away.asked >= 3, "three tries")
-    status = model.tracker.status()
+    status = model.state.status()
     assert (status.state, status.detail) == (
         ModelState.FAILING,
         "The model's server does not answer.",
@@ -42,7 +42,7 @@ def test_a_server_that_is_away_is_waited_for(flow: MakeFlow, away: type[AwayMode
     away.back = True
 
     assert [result["id"] for result in model.results(5)] == list(range(5))
-    assert model.tracker.failed == 0
+    assert model.state.failed == 0
 
 
 class SilentProducer:
@@ -73,8 +73,8 @@ def test_what_kafka_does_not_acknowledge_is_said_and_nothing_follows_it(
     stream.delivery.producer = silent  # type: ignore[attr-defined]
     model.send({"id": 1})
 
-    model.work_until(lambda: model.tracker.status().state is ModelState.FAILING, "the state")
-    assert model.tracker.status().detail.startswith("Kafka does not take the results.")
+    model.work_until(lambda: model.state.status().state is ModelState.FAILING, "the state")
+    assert model.state.status().detail.startswith("Kafka does not take the results.")
     model.send({"id": 2})
     model.step()
     assert len(silent.reports) == 1
@@ -82,7 +82,7 @@ def test_what_kafka_does_not_acknowledge_is_said_and_nothing_follows_it(
 
     silent.well = True
     model.work_until(lambda: stream.inputs.consumer.committed(model.inputs) == 2, "both to be done")
-    assert model.tracker.status().state is ModelState.RUNNING
+    assert model.state.status().state is ModelState.RUNNING
 
 
 def test_the_group_is_kept_while_a_server_is_away(flow: MakeFlow, away: type[AwayModel]) -> None:
@@ -120,10 +120,10 @@ def test_a_slow_model_stops_after_the_current_record(flow: MakeFlow) -> None:
     model.send(*({"id": number, "seconds": 0.3} for number in range(20)))
     model.results(1)
 
-    done = model.tracker.predicted
+    done = model.state.predicted
     model.step()
 
-    assert model.tracker.predicted - done <= 2
+    assert model.state.predicted - done <= 2
     assert model.stream
     assert len(model.stream.inputs.waiting) > 10
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from inference.record_plans import RecordPlan
+from inference.plans import RecordPlan
 from inference.runtimes.batching import results_of
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.options import parse
@@ -207,7 +207,10 @@ def test_a_classifier_from_scikit_learn_answers_records_as_onnx(tmp_path: Path) 
     file.write_bytes(exported.SerializeToString())
     options = {"features": FEATURES, "labels": list(iris.target_names), "label_field": "species"}
     predictor = RecordPredictor(
-        RecordPlan("iris", "1", "onnx", json.dumps(options), str(file)), threading.Event()
+        RecordPlan(
+            model="iris", version="1", runtime="onnx", options=json.dumps(options), file=str(file)
+        ),
+        threading.Event(),
     )
     predictor.load()
     values = [

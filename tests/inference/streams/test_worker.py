@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from inference.models import Delivery, Deployment, Kind, Model, ModelVersion
-from inference.record_plans import record_plans
+from inference.plans import record_plans
 from inference.streams.worker import RecordsWorker
 from sightline.kafka import Admin, Producer, topics
 from sightline.messages import ModelState, ModelStatus, model_key
@@ -103,7 +103,7 @@ def test_any_number_of_models_in_one_worker_come_and_go(worker: RecordsWorker) -
 
     free.delete()
     worker.step()
-    assert set(worker.lanes) == {"iris@1"}
+    assert set(worker.runners) == {"iris@1"}
     worker.ending[0].join(20)
     assert worker.counters()["predicted"] == 1
     for reader in (iris_outputs, free_outputs):
@@ -116,10 +116,10 @@ def test_exactly_once_with_a_server_is_refused_in_plain_words(worker: RecordsWor
 
     worker.step()
 
-    lane = worker.lanes["remote@1"]
-    wait_until(lambda: lane.tracker.status().state is ModelState.FAILING)
+    pipeline = worker.runners["remote@1"]
+    wait_until(lambda: pipeline.state.status().state is ModelState.FAILING)
     assert (
-        lane.tracker.status().detail
+        pipeline.state.status().detail
         == "Exactly once is for models that run in the worker itself: what a server does cannot be"
         " undone. Choose the delivery “every”."
     )

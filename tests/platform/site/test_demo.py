@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from cameras.models import Camera
-from inference.plans import version_plans
+from inference.plans import frame_plans
 from sightline.site.demo import first_start
 
 pytestmark = pytest.mark.django_db
@@ -18,7 +18,7 @@ def test_the_first_start_makes_something_to_see() -> None:
     camera = Camera.objects.get()
     camera.full_clean()
     assert camera.url == "demo:conveyor"
-    assert {plan.runtime: plan.cameras for plan in version_plans().values()} == {
+    assert {plan.runtime: plan.cameras for plan in frame_plans().values()} == {
         "builtin-qr": {camera.slug},
         "builtin-motion": {camera.slug},
     }

@@ -289,7 +289,7 @@ def test_it_decodes_no_larger_than_needed() -> None:
 
     prepared(made)
 
-    assert made.looks == (("BGR", 64),)
+    assert made.decodings == (("BGR", 64),)
 
 
 @pytest.mark.parametrize(
