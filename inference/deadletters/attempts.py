@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from hashlib import blake2b
 
 from inference.deadletters.letters import Letter, Offset
-from inference.deadletters.reader import Cursor, TopicReader
+from sightline.kafka.reader import Cursor, TopicReader
 
 
 def newest_attempts(reader: TopicReader, start: Cursor, end: Cursor) -> Iterator[Letter]:

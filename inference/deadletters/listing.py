@@ -10,8 +10,8 @@ from django.http import Http404, HttpRequest
 from cameras.access import visible_cameras
 from cameras.models import Camera
 from inference.deadletters.letters import ErrorGroup, LetterSummary, Offset, errors_topic
-from inference.deadletters.reader import Cursor
 from inference.models import ModelVersion, RetriedLetter, retried_letters
+from sightline.kafka.reader import Cursor
 
 
 @dataclass(frozen=True, slots=True)

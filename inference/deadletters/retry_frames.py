@@ -10,7 +10,6 @@ from typing import Final
 
 from cameras.models import Camera
 from inference.deadletters.letters import Letter
-from inference.deadletters.reader import TopicReader
 from inference.deadletters.sender import RetryError, RetrySender
 from inference.frames.crops import MAX_CROPS, boxed
 from inference.frames.latest import WaitingFrame
@@ -21,6 +20,7 @@ from inference.runner.loading import LoadError, loaded
 from inference.runtimes.base import Runtime
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from sightline.kafka import topics
+from sightline.kafka.reader import TopicReader
 from sightline.messages import Detection, Frame, Prediction
 from sightline.messages.json import MessageError
 
@@ -105,7 +105,7 @@ def _first_stage(frame: Frame, view: View) -> tuple[Detection, ...]:
     key = view.crops_of
     with TopicReader(topics.predictions(frame.camera)) as reader:
         left = SEARCHED_PREDICTIONS
-        for _, records in reader.backwards(0, reader.end().get(0, 0)):
+        for _, records in reader.backwards():
             for record in records:
                 left -= 1
                 if record.key == key.encode() and (found := _prediction_of(frame, record.value)):

@@ -9,10 +9,10 @@ from django.contrib import messages
 from kombu.exceptions import ChannelError, OperationalError
 
 from inference.deadletters.letters import Letter, Offset, errors_topic
-from inference.deadletters.reader import TopicReader
 from inference.deadletters.retry import Retrier
 from inference.deadletters.tasks import retry_group, retry_selected
 from inference.models import ModelVersion
+from sightline.kafka.reader import TopicReader
 
 # A level of django.contrib.messages, and the message.
 Notice = tuple[int, str]
@@ -40,7 +40,7 @@ def queue_selected(
 def queue_group(source: ModelVersion, target: ModelVersion, group: str, by: int | None) -> Notice:
     """Queue a job that retries a group, up to the end of the topic as it is now."""
     with TopicReader(errors_topic(source)) as reader:
-        end = list(reader.end().items())
+        end = list(reader.ends().items())
     job = partial(retry_group.delay, source.pk, target.pk, by, group, [], end)
     return _queue(
         job,

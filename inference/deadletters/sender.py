@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from inference.deadletters.reader import ASK_SECONDS
 from sightline.kafka import Admin, Headers, Producer
+from sightline.kafka.reader import ASK_SECONDS
 from sightline.kafka.topics import Topic
 
 DELIVERY_SECONDS: Final = 10.0

@@ -12,11 +12,11 @@ from celery.signals import worker_shutting_down
 
 from inference.deadletters.attempts import newest_attempts
 from inference.deadletters.letters import Letter, Offset, errors_topic
-from inference.deadletters.reader import TopicReader
 from inference.deadletters.retry import Retrier
 from inference.models import ModelVersion
 from sightline.jobs.app import app
 from sightline.kafka import KafkaUnavailable
+from sightline.kafka.reader import TopicReader
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +46,7 @@ def retry_selected(source_pk: int, target_pk: int, by: int | None, offsets: Pair
         return
     rest = iter(offsets)
     with TopicReader(errors_topic(versions[0])) as reader:
-        records = (reader.at(Offset(partition, offset)) for partition, offset in rest)
+        records = (reader.at(partition, offset) for partition, offset in rest)
         letters = (Letter.of(record) for record in records if record is not None)
         last = _retry(Retrier(*versions, by), letters, again=True)
     if last is not None and (left := list(rest)):

@@ -29,7 +29,8 @@ from inference.runtimes.tensors import (
 )
 from inference.streams.codec.json import decode, encode
 from inference.streams.codec.schema import RecordError, RecordSchema
-from sightline.kafka import Consumer, KafkaUnavailable, topics
+from sightline.kafka import OFFSET_NEWEST, KafkaUnavailable, Record, topics
+from sightline.kafka.reader import TopicReader
 from sightline.messages import Detection, Frame, FrameRef
 from sightline.messages.json import MessageError
 
@@ -236,24 +237,26 @@ def newest_frame(camera: str, seconds: float = CAMERA_SECONDS) -> Frame:
     """The camera's newest picture in Kafka; InferenceError when there is none, KafkaUnavailable
     when Kafka is away.
     """
-    consumer = Consumer()
     deadline = time.monotonic() + seconds
-    try:
-        consumer.watch(topics.frames(camera))
-        while (left := deadline - time.monotonic()) > 0:
-            record = consumer.poll(min(left, 0.2))
-            if record is not None:
-                return Frame.from_record(camera, record.value, record.header_map, record.offset)
-    except MessageError as err:
-        raise InferenceError(
-            f"The camera's newest picture cannot be read. {err}", permanent=True
-        ) from err
-    finally:
-        consumer.close()
+    with TopicReader(topics.frames(camera)) as reader:
+        for records in reader.follow({0: OFFSET_NEWEST}):
+            if records:
+                return _frame_of(camera, records[0])
+            if time.monotonic() > deadline:
+                break
     raise InferenceError(
         "The camera delivers no pictures now. Is it switched on, and is a capture worker running?",
         permanent=False,
     )
+
+
+def _frame_of(camera: str, record: Record) -> Frame:
+    try:
+        return Frame.from_record(camera, record.value, record.header_map, record.offset)
+    except MessageError as err:
+        raise InferenceError(
+            f"The camera's newest picture cannot be read. {err}", permanent=True
+        ) from err
 
 
 def within(seconds: float, work: Callable[[], T]) -> T:

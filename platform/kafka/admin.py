@@ -20,6 +20,7 @@ from django.conf import settings
 from sightline.kafka.connection import (
     Health,
     KafkaUnavailable,
+    NoSuchTopic,
     Partition,
     bootstrap_servers,
     connection,
@@ -259,12 +260,13 @@ class Admin:
         return True
 
     def describe(self, name: str, timeout: float = 5) -> list[PartitionState]:
-        """The partitions of a topic; KafkaUnavailable when it is not there."""
-        if name not in self.partitions(timeout):
-            raise KafkaUnavailable(
+        """The partitions of a topic; NoSuchTopic if it does not exist."""
+        topics = self.cluster(timeout).topics
+        if name not in topics:
+            raise NoSuchTopic(
                 f"There is no topic {name}. `manage.py topics list` shows those that there are."
             )
-        return _partitions(self.client.list_topics(name, timeout=timeout).topics[name])
+        return topics[name]
 
     def config(self, name: str, timeout: float = 5) -> dict[str, str]:
         """The settings of a topic that are not the broker's defaults; the embedded broker has

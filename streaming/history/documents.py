@@ -9,7 +9,8 @@ from collections.abc import Iterable
 from typing import Final
 
 from sightline.kafka import Record, topics
-from sightline.kafka.reader import recent
+from sightline.kafka.reader import TopicReader
+from sightline.kafka.topics import Topic
 from sightline.messages.history import HISTORY_SECONDS, CaptureHistory, ModelHistory
 from sightline.messages.json import MessageError, dump
 from streaming.history.timeline import Grid, capture_rows, model_rows
@@ -20,6 +21,7 @@ TOLD_SECONDS: Final = 2.0
 # Who may write to one history topic at a time: a capture worker and some models, or some workers.
 # More of them cost a second read.
 WRITERS: Final = 4
+READ_SECONDS: Final = 2.0
 
 
 def camera_document(slug: str, minutes: int) -> bytes:
@@ -29,7 +31,7 @@ def camera_document(slug: str, minutes: int) -> bytes:
     grid = Grid.ending(time.time() - TOLD_SECONDS, minutes)
     captured: list[CaptureHistory] = []
     said: dict[tuple[str, str], list[ModelHistory]] = defaultdict(list)
-    for record in _records(topics.camera_history(slug).name, grid):
+    for record in _records(topics.camera_history(slug), grid):
         key = (record.key or b"").decode(errors="replace")
         # Other programs may write to these topics, too.
         with contextlib.suppress(MessageError):
@@ -61,7 +63,7 @@ def model_document(slug: str, versions: Iterable[str], minutes: int) -> bytes:
     found = []
     for version in versions:
         told = []
-        for record in _records(topics.model_history(slug, version).name, grid):
+        for record in _records(topics.model_history(slug, version), grid):
             with contextlib.suppress(MessageError):
                 told.append(ModelHistory.from_json(record.value))
         if told:
@@ -71,6 +73,7 @@ def model_document(slug: str, versions: Iterable[str], minutes: int) -> bytes:
     return dump({"model": slug, "step": grid.step, "at": grid.at, "versions": found})
 
 
-def _records(topic: str, grid: Grid) -> list[Record]:
+def _records(topic: Topic, grid: Grid) -> list[Record]:
     guess = WRITERS * grid.count * grid.step // HISTORY_SECONDS
-    return recent(topic, grid.at[0], guess)
+    with TopicReader(topic, READ_SECONDS) as reader:
+        return reader.since(grid.at[0], guess)

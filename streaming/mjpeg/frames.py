@@ -4,7 +4,6 @@ it.
 
 from __future__ import annotations
 
-import time
 from concurrent.futures import ThreadPoolExecutor
 
 from asgiref.sync import sync_to_async
@@ -12,7 +11,8 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
-from sightline.kafka import Consumer, KafkaUnavailable, NoSuchTopic, topics
+from sightline.kafka import KafkaUnavailable, topics
+from sightline.kafka.reader import TopicReader
 from sightline.messages import Frame
 from sightline.messages.json import MessageError
 from streaming.mjpeg.request import NO_CAMERA, plain
@@ -31,27 +31,14 @@ def fetch_frame(camera: str, offset: int) -> Frame | None:
     """The frame at ``offset``; None when it is not there, or no longer. KafkaUnavailable when
     the broker does not answer in two seconds.
     """
-    topic = topics.frames(camera)
-    consumer = Consumer()
     try:
-        first, following = consumer.range(topic, timeout=READ_SECONDS)
-        if not first <= offset < following:
+        with TopicReader(topics.frames(camera), READ_SECONDS) as reader:
+            record = reader.at(0, offset)
+        if record is None:
             return None
-        consumer.watch(topic, offset=offset)
-        until = time.monotonic() + READ_SECONDS
-        while (left := until - time.monotonic()) > 0:
-            if (record := consumer.poll(left)) is not None:
-                # What is deleted between the two questions moves the reader to a later record.
-                return (
-                    Frame.from_record(camera, record.value, record.header_map, offset)
-                    if record.offset == offset
-                    else None
-                )
-        raise KafkaUnavailable("Kafka does not answer now. Try again.")
-    except (NoSuchTopic, MessageError):
+        return Frame.from_record(camera, record.value, record.header_map, offset)
+    except MessageError:
         return None
-    finally:
-        consumer.close()
 
 
 @require_safe

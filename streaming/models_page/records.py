@@ -13,8 +13,8 @@ from django.urls import reverse
 
 from inference.deadletters.letters import LetterSummary, grouped
 from inference.deadletters.reader import newest as newest_letters
-from sightline.kafka import KafkaUnavailable, Record, topics
-from sightline.kafka.reader import newest
+from sightline.kafka import KafkaUnavailable, NoSuchTopic, Record, topics
+from sightline.kafka.reader import TopicReader
 from sightline.kafka.topics import Topic
 from sightline.messages.preview import described_value
 from streaming.cached_result import Answers, TimedOut, within
@@ -78,22 +78,21 @@ def newest_outputs(model: Deployed, version: DeployedVersion) -> dict[str, Any]:
     """The newest outputs of a version, newest first, each with its input where that can be told.
     KafkaUnavailable, TimedOut.
     """
-    names = (
-        topics.outputs(model.slug, version.version).name,
-        topics.inputs(model.slug, version.version).name,
-    )
-    outputs = answers.ask(names[0], lambda: _newest(names[0], SHOWN_RECORDS))
-    inputs = answers.ask(names[1], lambda: _newest(names[1], READ_INPUTS))
+    outputs_topic = topics.outputs(model.slug, version.version)
+    inputs_topic = topics.inputs(model.slug, version.version)
+    outputs = answers.ask(outputs_topic.name, lambda: _newest(outputs_topic, SHOWN_RECORDS))
+    inputs = answers.ask(inputs_topic.name, lambda: _newest(inputs_topic, READ_INPUTS))
     told, given = within(outputs, READ_SECONDS), within(inputs, READ_SECONDS)
     rows = [_row(record, source) for record, source in zip(told, sources(told, given), strict=True)]
     return {"version": version.version, "rows": rows[::-1]}
 
 
-def _newest(name: str, count: int) -> list[Record]:
-    with cluster_admin() as admin:
-        if name not in admin.partitions(ASK_SECONDS):
-            return []
-    return newest(name, count, READ_SECONDS)
+def _newest(topic: Topic, count: int) -> list[Record]:
+    try:
+        with TopicReader(topic, READ_SECONDS) as reader:
+            return reader.newest(count)
+    except NoSuchTopic:
+        return []
 
 
 def sources(outputs: Iterable[Record], inputs: Iterable[Record]) -> list[Record | None]:

@@ -4,12 +4,13 @@ topics that somebody looks at.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import Final
 
-from sightline.kafka import Consumer, KafkaUnavailable
-from sightline.kafka.topics import Topic
+from sightline.kafka import KafkaUnavailable
+from sightline.kafka.reader import PieceReader
 
 LOOKED_AT: Final = 3
 READ_SECONDS: Final = 1.5
@@ -57,23 +58,11 @@ class RecordSizes:
 
 def _read(partitions: dict[str, int]) -> dict[str, list[int]]:
     """The sizes of a few of the newest records of each topic."""
-    consumer = Consumer("", **{"enable.partition.eof": True})
     found: dict[str, list[int]] = {}
-    places = {(name, number) for name, count in partitions.items() for number in range(count)}
-    try:
-        for name, number in places:
-            low, high = consumer.range(Topic(name), number, READ_SECONDS)
-            if high > low:
-                consumer.watch(Topic(name), number, max(low, high - LOOKED_AT))
-            else:
-                consumer.ended.add((name, number))
-        deadline = time.monotonic() + READ_SECONDS
-        while places - consumer.ended and time.monotonic() < deadline:
-            record = consumer.poll(0.1)
-            if record is not None:
+    places = [(name, number) for name, count in partitions.items() for number in range(count)]
+    with PieceReader(READ_SECONDS) as reader, contextlib.suppress(KafkaUnavailable):
+        pieces = {place: reader.last_offsets(place, LOOKED_AT) for place in places}
+        for records in reader.read(pieces, time.monotonic() + READ_SECONDS):
+            for record in records:
                 found.setdefault(record.topic, []).append(len(record.value or b""))
-    except KafkaUnavailable:
-        return found
-    finally:
-        consumer.close()
     return found

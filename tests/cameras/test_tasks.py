@@ -152,7 +152,7 @@ def test_without_kafka_nothing_is_known_and_nothing_changes(
 ) -> None:
     Health.objects.create(camera=camera, state="live", since=timezone.now())
     settings.KAFKA_BOOTSTRAP_SERVERS = "127.0.0.1:9" if address else ""
-    monkeypatch.setattr("sightline.kafka.Consumer.range.__defaults__", (0, 0.2))
+    monkeypatch.setattr("sightline.kafka.reader.ASK_SECONDS", 0.2)
 
     record_health()
     record_health()

@@ -12,10 +12,11 @@ from django.db.models import QuerySet
 from inference.deadletters.attempts import newest_attempts
 from inference.deadletters.content import ContentKind
 from inference.deadletters.letters import Letter, LetterSummary, Offset, errors_topic
-from inference.deadletters.reader import WINDOW, TopicReader, newest
+from inference.deadletters.reader import WINDOW, newest
 from inference.deadletters.retry import Retrier
 from inference.models import ModelVersion
 from sightline.kafka import KafkaUnavailable
+from sightline.kafka.reader import TopicReader
 
 
 class Command(BaseCommand):
@@ -94,7 +95,7 @@ class Command(BaseCommand):
         retried = failed = returned = 0
         with TopicReader(errors_topic(source)) as reader, Retrier(source, target) as retrier:
             letters = (
-                _chosen(reader, offsets) if offsets else newest_attempts(reader, {}, reader.end())
+                _chosen(reader, offsets) if offsets else newest_attempts(reader, {}, reader.ends())
             )
             for letter, outcome in retrier.retry_each(letters, again=bool(offsets)):
                 retried, failed = retried + outcome.succeeded, failed + (not outcome.succeeded)
@@ -126,7 +127,7 @@ def _versions(name: str) -> QuerySet[ModelVersion]:
 
 def _chosen(reader: TopicReader, offsets: Iterable[Offset]) -> Iterator[Letter]:
     for offset in offsets:
-        record = reader.at(offset)
+        record = reader.at(offset.partition, offset.offset)
         if record is None:
             raise CommandError(f"There is no dead letter at {offset} (any more).")
         yield Letter.of(record)

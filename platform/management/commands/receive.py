@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,12 +10,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from sightline.kafka import OFFSET_BEGINNING, OFFSET_END, Record
-from sightline.kafka.reader import (
-    before_the_end,
-    follow,
-    partitions_of,
-    since,
-)
+from sightline.kafka.reader import TopicReader
 from sightline.messages.preview import (
     envelope,
     is_picture,
@@ -28,6 +23,8 @@ from sightline.site.command_line import (
     plain_errors,
     topic_of,
 )
+
+SEARCH_SECONDS = 60.0
 
 
 class Command(BaseCommand):
@@ -94,12 +91,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         with plain_errors():
-            topic = existing(topic_of(options["topic"], "outputs")).name
-            starts = starts_of(topic, options)
+            topic = existing(topic_of(options["topic"], "outputs"))
             writer = Writer(
                 raw=options["raw"], with_envelope=options["envelope"], folder=options["save"]
             )
-            received = receive(topic, starts, writer, options["count"], options["timeout"])
+            with TopicReader(topic, SEARCH_SECONDS) as reader:
+                records = reader.follow(starts_of(reader, options))
+                received = receive(records, writer, options["count"], options["timeout"])
             if options["count"] is not None and received < options["count"]:
                 raise CommandError(
                     f"{received} of {options['count']} records came; none for"
@@ -150,12 +148,12 @@ class Writer:
 
 
 def receive(
-    topic: str, starts: dict[int, int], writer: Writer, count: int | None, timeout: float | None
+    batches: Iterator[list[Record]], writer: Writer, count: int | None, timeout: float | None
 ) -> int:
     """Write records until there are enough or none comes any more; how many were written."""
     received = 0
     heard = time.monotonic()
-    for records in follow(topic, starts, threading.Event()):
+    for records in batches:
         for record in records[: None if count is None else count - received]:
             writer.write(record)
             received += 1
@@ -169,17 +167,17 @@ def receive(
     return received
 
 
-def starts_of(topic: str, options: dict[str, Any]) -> dict[int, int]:
+def starts_of(reader: TopicReader, options: dict[str, Any]) -> dict[int, int]:
     """Where to begin in each partition."""
-    partitions = partitions_of(topic)
+    partitions = reader.partitions()
     if (chosen := options["partition"]) is not None:
         if chosen not in partitions:
-            raise CommandError(f"{topic} has the partitions 0 to {partitions[-1]}.")
+            raise CommandError(f"{reader.topic.name} has the partitions 0 to {partitions[-1]}.")
         partitions = range(chosen, chosen + 1)
     if options["since"] is not None:
-        return since(topic, partitions, options["since"])
+        return reader.starts_since(options["since"], partitions)
     if options["last"] is not None:
-        return before_the_end(topic, partitions, options["last"])
+        return reader.starts_of_last(options["last"], partitions)
     return dict.fromkeys(partitions, OFFSET_END if options["offset"] is None else options["offset"])
 
 

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cameras.models import Camera
 from inference.models import Deployment, Kind, ModelVersion
-from sightline.kafka import Admin, Consumer, topics
-from sightline.kafka.reader import newest
+from sightline.kafka import Admin, topics
+from sightline.kafka.reader import TopicReader
 from sightline.kafka.topics import Topic
 from sightline.messages.preview import described
 from sightline.site.command_line import plain_errors, topic_of
@@ -107,12 +107,12 @@ class Command(BaseCommand):
         """Print a line for each partition, and one for each setting that is not the broker's
         default.
         """
-        admin, consumer = Admin(), Consumer()
-        try:
-            for topic in (topic_of(text, "inputs") for text in options["topics"]):
-                self.stdout.write(topic.name)
+        admin = Admin()
+        for topic in (topic_of(text, "inputs") for text in options["topics"]):
+            self.stdout.write(topic.name)
+            with TopicReader(topic) as reader:
                 for state in admin.describe(topic.name):
-                    low, high = consumer.range(topic, state.number)
+                    low, high = reader.range(state.number)
                     brokers = (
                         f"leader {state.leader}  replicas {numbers(state.replicas)}  in sync"
                         f" {numbers(state.in_sync)}"
@@ -120,14 +120,13 @@ class Command(BaseCommand):
                     self.stdout.write(
                         f"  partition {state.number}  offsets {low} to {high}  {brokers}"
                     )
-                for name, value in sorted(admin.config(topic.name).items()):
-                    self.stdout.write(f"  {name}={value}")
-        finally:
-            consumer.close()
+            for name, value in sorted(admin.config(topic.name).items()):
+                self.stdout.write(f"  {name}={value}")
 
     def peek(self, options: dict[str, Any]) -> None:
         """Print the newest records, oldest first."""
-        records = newest(topic_of(options["topic"], "outputs").name, options["count"])
+        with TopicReader(topic_of(options["topic"], "outputs")) as reader:
+            records = reader.newest(options["count"])
         self.stdout.write("\n\n".join(described(record) for record in records))
 
 

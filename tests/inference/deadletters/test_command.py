@@ -10,10 +10,9 @@ from django.core.management.base import CommandError
 from pytest_django import Settings
 
 from cameras.models import Camera
-from inference.deadletters import reader as deadletter_reader
 from inference.models import ModelVersion
 from inference.runtimes.errors import InferenceError
-from sightline.kafka import topics
+from sightline.kafka import reader, topics
 from tests.inference.deadletters.conftest import Graveyard
 from tests.support import reading
 
@@ -135,7 +134,7 @@ def test_what_is_wrong_is_said(graveyard: Graveyard, arguments: list[str], said:
 def test_kafka_away_is_said(
     graveyard: Graveyard, settings: Settings, monkeypatch: pytest.MonkeyPatch, arguments: list[str]
 ) -> None:
-    monkeypatch.setattr(deadletter_reader, "ASK_SECONDS", 0.3)
+    monkeypatch.setattr(reader, "ASK_SECONDS", 0.3)
     settings.KAFKA_BOOTSTRAP_SERVERS = "127.0.0.1:9"
     with pytest.raises(CommandError, match="does not answer"):
         run(*arguments)

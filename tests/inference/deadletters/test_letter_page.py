@@ -5,9 +5,8 @@ from django.http import HttpResponse
 from django.test import Client
 from pytest_django import Settings
 
-from inference.deadletters import reader as deadletter_reader
 from inference.runtimes.errors import InferenceError
-from sightline.kafka import topics
+from sightline.kafka import reader, topics
 from tests.inference.deadletters.conftest import PICTURE, Graveyard
 from tests.inference.pictures import encode, noise
 
@@ -116,7 +115,7 @@ class TestKafkaAway:
     def away(
         self, graveyard: Graveyard, settings: Settings, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(deadletter_reader, "ASK_SECONDS", 0.3)
+        monkeypatch.setattr(reader, "ASK_SECONDS", 0.3)
         graveyard.record(b"{}", InferenceError("No.", permanent=True))
         settings.KAFKA_BOOTSTRAP_SERVERS = "127.0.0.1:9"
 

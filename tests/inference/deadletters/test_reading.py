@@ -3,8 +3,9 @@ from __future__ import annotations
 import pytest
 
 from inference.deadletters.letters import Offset
-from inference.deadletters.reader import TopicReader, letter_at, newest
+from inference.deadletters.reader import letter_at, newest
 from sightline.kafka import Consumer, Record, topics
+from sightline.kafka.reader import TopicReader
 from tests.inference.deadletters.conftest import Graveyard
 
 pytestmark = pytest.mark.django_db
