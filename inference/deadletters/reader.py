@@ -79,5 +79,7 @@ def letter_at(topic: Topic, place: Offset) -> Letter | None:
     Kafka does not answer.
     """
     with TopicReader(topic) as reader:
+        if place.partition not in reader.ranges():
+            return None
         record = reader.at(place.partition, place.offset)
     return None if record is None else Letter.of(record)
