@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -15,11 +15,9 @@ from inference.models import LetterId, ModelVersion
 from sightline.kafka import Headers, Record, topics
 from sightline.kafka.topics import Topic
 from sightline.messages import DeadLetter
+from sightline.messages.dead_letter import attempt_header, own_headers
 
-PREFIX: Final = "dlt-"
-ATTEMPT: Final = "dlt-delivery-attempt"
 SHAPE_CHARACTERS: Final = 160
-UNKNOWN: Final = "unknown"
 
 # What varies from record to record in the same message.
 _VARYING: Final = (
@@ -101,7 +99,7 @@ class Letter:
         """Read a record of an errors topic. Missing or wrong headers are tolerated: others may
         write there, too.
         """
-        return cls(record, _why(record.header_map))
+        return cls(record, DeadLetter.from_headers(record.header_map))
 
     @property
     def offset(self) -> Offset:
@@ -140,14 +138,12 @@ class Letter:
     @property
     def own_headers(self) -> Headers:
         """The headers of the record that failed."""
-        return tuple(
-            (name, value) for name, value in self.record.headers if not name.startswith(PREFIX)
-        )
+        return own_headers(self.record.headers)
 
     @property
     def retry_headers(self) -> Headers:
         """The headers to retry it with: its own, and the number of the attempt."""
-        return (*self.own_headers, (ATTEMPT, str(self.why.attempt + 1).encode()))
+        return (*self.own_headers, attempt_header(self.why.attempt + 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,28 +203,3 @@ def camera_of_frame(topic: str) -> str:
         return topics.camera_of(topic) if topic.endswith(".frames") else ""
     except ValueError:
         return ""
-
-
-def _why(headers: Mapping[str, bytes]) -> DeadLetter:
-    return DeadLetter(
-        topic=_text(headers, "original-topic"),
-        partition=_number(headers, "original-partition", -1),
-        offset=_number(headers, "original-offset", -1),
-        timestamp=_number(headers, "original-timestamp", 0),
-        group=_text(headers, "consumer-group"),
-        model=_text(headers, "model"),
-        version=_text(headers, "version"),
-        error=_text(headers, "exception-fqcn") or UNKNOWN,
-        message=_text(headers, "exception-message"),
-        stacktrace=_text(headers, "exception-stacktrace"),
-        attempt=max(_number(headers, "delivery-attempt", 1), 1),
-    )
-
-
-def _text(headers: Mapping[str, bytes], name: str) -> str:
-    return headers.get(PREFIX + name, b"").decode(errors="replace")
-
-
-def _number(headers: Mapping[str, bytes], name: str, otherwise: int) -> int:
-    text = headers.get(PREFIX + name, b"").decode(errors="replace")
-    return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else otherwise

@@ -188,13 +188,7 @@ class FramePipeline(ModelRunner[FramePlan]):
         return True
 
     def _dead_letter(self, record: Record, err: BaseException) -> None:
-        letter = dead_letter(
-            record,
-            err,
-            group=self.reader.group,
-            model=self.plan.model,
-            version=self.plan.version,
-        )
+        letter = dead_letter(record, err, group=self.reader.group, plan=self.plan)
         log.debug(
             "frame failed model=%s topic=%s offset=%s error=%s",
             self.plan.key,

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from typing import Final
 
 from django.conf import settings
 
 from inference.plans import RecordPlan
-from inference.runner.dead_letter import dead_letter
+from inference.runner.dead_letter import (
+    RECORD_OVERHEAD,
+    dead_letter,
+    headers_size,
+    outgoing_dead_letter,
+)
 from inference.runner.state import RunnerState
 from inference.runtimes.errors import InferenceError
 from inference.streams.codec.schema import RecordError
@@ -17,14 +21,9 @@ from inference.streams.delivery import RecordDelivery
 from inference.streams.predict import RecordFailure, RecordResult
 from inference.streams.record_topics import RecordTopics
 from sightline.kafka import Headers, Outgoing, Record, topics
+from sightline.messages.dead_letter import PREFIX, attempt_of, own_headers
 
 log = logging.getLogger(__name__)
-
-# The most that Kafka's format (v2) adds to a record that is alone in its batch, and to each header.
-RECORD_OVERHEAD: Final = 100
-HEADER_OVERHEAD: Final = 10
-PREFIX: Final = "dlt-"
-ATTEMPT: Final = "dlt-delivery-attempt"
 
 
 class RecordPublisher:
@@ -67,7 +66,7 @@ class RecordPublisher:
                     self._predicted += 1
                     continue
                 result = RecordFailure(_too_large(size + len(result), limit))
-            outgoing.append(self._dead_letter(record, result, headers))
+            outgoing.append(self._dead_letter(record, result))
         self.delivery.produce(outgoing, batch)
 
     def count(self) -> None:
@@ -76,15 +75,14 @@ class RecordPublisher:
             self.state.predict(self._predicted, self._call_seconds)
         self._predicted = 0
 
-    def _dead_letter(self, record: Record, failure: RecordFailure, headers: Headers) -> Outgoing:
+    def _dead_letter(self, record: Record, failure: RecordFailure) -> Outgoing:
         """The record as it came, and why it has no result."""
         letter = dead_letter(
             record,
             failure.error,
             group=topics.records_group(self.plan.model, self.plan.version),
-            model=self.plan.model,
-            version=self.plan.version,
-            attempt=_attempts(record) + failure.attempt - 1,
+            plan=self.plan,
+            attempt=attempt_of(record.header_map) + failure.attempt - 1,
         )
         self.count()
         self.state.fail(
@@ -97,51 +95,17 @@ class RecordPublisher:
             record.offset,
             letter.message,
         )
-        reasons = tuple(letter.headers().items())
-        limit = settings.KAFKA_MAX_MESSAGE_BYTES + topics.HEADER_ROOM - _size(reasons)
-        key, headers, value = _fitting(limit, record, headers)
-        return self.topics.errors.name, value, key, [*headers, *reasons], 0
-
-
-def _attempts(record: Record) -> int:
-    """Which attempt this is for a record that was retried."""
-    text = record.header_map.get(ATTEMPT, b"1")
-    return int(text) if text.isdigit() and len(text) < 10 else 1
+        return outgoing_dead_letter(record, letter)
 
 
 def _kept_headers(record: Record) -> tuple[Headers, int]:
-    """The headers that a result keeps, which are not those of an earlier failure; and the most
-    bytes that Kafka counts beside the value.
-    """
+    """The headers that a result keeps, and the most bytes that Kafka counts beside the value."""
     headers: Headers = record.headers
-    size = 0
-    for name, value in headers:
-        if name.startswith(PREFIX):
-            headers = [(name, value) for name, value in headers if not name.startswith(PREFIX)]
-            size = _size(headers)
-            break
-        size += len(name) + len(value or b"") + HEADER_OVERHEAD
-    return headers, RECORD_OVERHEAD + len(record.key or b"") + size
-
-
-def _size(headers: Headers) -> int:
-    return sum(len(name) + len(value or b"") + HEADER_OVERHEAD for name, value in headers)
-
-
-def _fitting(
-    limit: int, record: Record, headers: Headers
-) -> tuple[bytes | None, Headers, bytes | None]:
-    """As much of a record's key, headers and value as fits.
-
-    A topic created by hand may take larger records than ours do: the dead letter says where the
-    whole record is.
-    """
-    room = limit - RECORD_OVERHEAD
-    key = record.key if len(record.key or b"") <= room else None
-    room -= len(key or b"")
-    kept = headers if _size(headers) <= room else ()
-    room -= _size(kept)
-    return key, kept, record.value if len(record.value or b"") <= room else None
+    if not headers:  # most records have none
+        return headers, RECORD_OVERHEAD + len(record.key or b"")
+    if any(name.startswith(PREFIX) for name, _ in headers):
+        headers = own_headers(headers)
+    return headers, RECORD_OVERHEAD + len(record.key or b"") + headers_size(headers)
 
 
 def _too_large(size: int, limit: int) -> InferenceError:

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar, Final, Self
 
-from sightline.messages import CameraState
 from sightline.messages.json import (
     counts,
     dump,
@@ -23,6 +22,7 @@ from sightline.messages.json import (
     typed,
     without_none,
 )
+from sightline.messages.status import CameraState
 
 HISTORY_SECONDS: Final = 10
 MAX_LABELS: Final = 20

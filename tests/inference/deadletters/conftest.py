@@ -17,6 +17,7 @@ from inference import runtimes
 from inference.deadletters.letters import LetterSummary
 from inference.deadletters.reader import newest
 from inference.models import Model, ModelVersion
+from inference.plans import ModelPlan
 from inference.runner.dead_letter import dead_letter, send_dead_letter
 from inference.runtimes.errors import InferenceError
 from sightline.jobs.app import app
@@ -88,8 +89,7 @@ class Graveyard:
             record,
             err,
             group="own.records.iris.1",
-            model=self.model,
-            version=self.version.version,
+            plan=ModelPlan.of_version(self.version),
             attempt=attempt,
         )
         assert send_dead_letter(self.producer, record, letter)

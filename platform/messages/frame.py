@@ -1,0 +1,74 @@
+"""A frame: one picture of a camera, as it travels through Kafka."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+from sightline.messages.json import MessageError
+from sightline.telemetry import tracing
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a camera, captured when it left the camera's decoder.
+
+    ``offset``: in the frames topic. ``trace``: the span that others belong under, of a frame that
+    is traced.
+    """
+
+    camera: str
+    seq: int
+    captured_at: int
+    width: int
+    height: int
+    jpeg: bytes
+    offset: int = -1
+    trace: str = ""
+
+    @property
+    def ref(self) -> FrameRef:
+        """The frame without its picture."""
+        return FrameRef(self.seq, self.captured_at, self.width, self.height, self.offset)
+
+    def headers(self) -> dict[str, bytes]:
+        """The Kafka headers: decimal numbers as text, so that any tool can read them."""
+        values = {
+            "seq": self.seq,
+            "captured_at": self.captured_at,
+            "width": self.width,
+            "height": self.height,
+        }
+        traced = {tracing.HEADER: self.trace} if self.trace else {}
+        return {name: str(value).encode() for name, value in (values | traced).items()}
+
+    @classmethod
+    def from_record(
+        cls, camera: str, value: bytes | None, headers: Mapping[str, bytes], offset: int
+    ) -> Self:
+        """Read a record of a frames topic; MessageError when a header is missing or wrong, or
+        there is no picture.
+        """
+        if not value:
+            raise MessageError("the record has no picture")
+        try:
+            seq, captured_at, width, height = (
+                int(headers[name]) for name in ("seq", "captured_at", "width", "height")
+            )
+        except (KeyError, ValueError) as err:
+            raise MessageError(f"the frame's headers are incomplete: {err}") from err
+        return cls(
+            camera, seq, captured_at, width, height, value, offset, tracing.parent_in(headers)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class FrameRef:
+    """Which frame a prediction belongs to."""
+
+    seq: int
+    captured_at: int
+    width: int
+    height: int
+    offset: int
