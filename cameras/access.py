@@ -1,4 +1,4 @@
-"""Who may see which camera: the one place that decides. Every page, stream and socket asks here."""
+"""Decides who may see which camera, for every page, stream and socket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from cameras.models import Camera
 
 
 def visible_cameras(user: AbstractBaseUser | AnonymousUser) -> QuerySet[Camera]:
-    """The cameras that ``user`` may see: all for who is logged in and active, none for others."""
+    """The cameras that ``user`` may see: all if logged in and active, else none."""
     if user.is_authenticated and user.is_active:
         return Camera.objects.all()
     return Camera.objects.none()

@@ -63,7 +63,7 @@ class CameraForm(forms.ModelForm[Camera]):
 
 
 class OutageInline(admin.TabularInline[Outage, Camera]):
-    """The camera's outages of the last week, to read."""
+    """The camera's outages of the last week, read-only."""
 
     model = Outage
     fields = readonly_fields = ("started_at", "ended_at", "state", "detail")
@@ -78,8 +78,6 @@ class OutageInline(admin.TabularInline[Outage, Camera]):
 
 @admin.register(Camera)
 class CameraAdmin(admin.ModelAdmin[Camera]):
-    """Add, change, probe and disable cameras."""
-
     form = CameraForm
     list_display = ("name", "slug", "kind", "state", "picture", "enabled", "imprint", "fps")
     list_filter = ("enabled", "kind", "groups")
@@ -123,7 +121,6 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
 
     @admin.display(description="probe")
     def probe_result(self, camera: Camera) -> str:
-        """What the last probe found."""
         health = _health(camera)
         if health is None or health.probed_at is None:
             return "Being probed. Load this page again in a few seconds."
@@ -151,7 +148,6 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
 
     @admin.action(description="Probe again")
     def probe_again(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
-        """Queue a probe of each selected camera."""
         queued = sum(queue_probe(camera) for camera in queryset)
         self.message_user(
             request,
@@ -161,16 +157,14 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
 
     @admin.action(description="Enable")
     def enable(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
-        """Enable the selected cameras."""
         self._switch(queryset, enabled=True)
 
     @admin.action(description="Disable")
     def disable(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
-        """Disable the selected cameras."""
         self._switch(queryset, enabled=False)
 
     def _switch(self, queryset: QuerySet[Camera], *, enabled: bool) -> None:
-        # One by one: update() would not tell the workers.
+        # One by one: update() sends no signals, so the workers would not be told.
         for camera in queryset:
             camera.enabled = enabled
             camera.save()
@@ -178,8 +172,6 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
 
 @admin.register(CameraGroup)
 class CameraGroupAdmin(admin.ModelAdmin[CameraGroup]):
-    """Groups and their cameras."""
-
     list_display = ("name", "slug", "order", "members")
     list_editable = ("order",)
     search_fields = ("name", "slug")
@@ -191,7 +183,6 @@ class CameraGroupAdmin(admin.ModelAdmin[CameraGroup]):
 
     @admin.display(description="cameras", ordering="camera_count")
     def members(self, group: CameraGroup) -> int:
-        """How many cameras are in it."""
         return int(group.camera_count)  # type: ignore[attr-defined]
 
 

@@ -1,5 +1,5 @@
-"""Tells capture workers that a camera was added, changed or removed, so that they look at once
-instead of at their next round.
+"""Tells the capture workers that a camera was added, changed or removed, so that they reconcile at
+once instead of in their next round.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ def _producer() -> Producer:
 
 
 def announce(camera: str) -> None:
-    """Send the camera's name to whoever owns it. If Kafka is away, workers find the change in
-    the database two seconds later.
+    """Notify the worker that reads the camera. If Kafka is away, workers find the change in the
+    database two seconds later.
     """
     _producer().send(topics.assignments(), b"{}", key=camera, partition=ANY_PARTITION)

@@ -1,4 +1,4 @@
-"""Cameras, what is known of their health, and their outages."""
+"""Cameras, their groups, their health and their outages."""
 
 from __future__ import annotations
 
@@ -11,20 +11,16 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
 
-from cameras.sources.addresses import (
-    AddressError,
-    check_destination,
-    is_number,
-    parse_address,
-)
-from cameras.sources.base import SourceSettings
+from cameras.sources.addresses import parse_address
+from cameras.sources.base import AddressError, SourceSettings
 from cameras.sources.credentials import SecretBox
+from cameras.sources.destination import check_destination, is_number
 from sightline.base.slugs import validate_slug
 from sightline.messages import CameraState
 
 
 def secret_box() -> SecretBox:
-    """What encrypts camera passwords, with the keys of the settings."""
+    """Encrypts camera passwords with the keys of the settings."""
     return SecretBox(settings.CREDENTIAL_KEYS)
 
 
@@ -33,15 +29,15 @@ MIN_READ_SECONDS = 5.0
 
 
 def check_address(host: str, port: int) -> None:
-    """Refuse, by AddressError, a destination that no camera of this server may have; a name is
-    resolved, and all that it stands for is asked.
+    """Raise AddressError for a destination that no camera of this server may have; a name is
+    resolved, and all its addresses are checked.
     """
     networks = [ipaddress.ip_network(text) for text in settings.CAMERA_ALLOWED_NETWORKS]
     check_destination(host, port, allowed_networks=networks)
 
 
-class Kind(models.TextChoices):
-    """How pictures come out of a camera."""
+class CameraKind(models.TextChoices):
+    """How frames come out of a camera."""
 
     RTSP = "rtsp", "RTSP (H.264 or H.265)"
     MJPEG = "mjpeg", "HTTP MJPEG stream"
@@ -51,23 +47,24 @@ class Kind(models.TextChoices):
     DEVICE = "device", "Video device of the server"
 
 
-def allowed_kinds() -> list[Kind]:
-    """The kinds that this server's settings allow: files and devices of the server only where
-    they say so.
-    """
-    allowed = {Kind.FILE: settings.CAMERA_ALLOW_FILE, Kind.DEVICE: settings.CAMERA_ALLOW_DEVICE}
-    return [kind for kind in Kind if allowed.get(kind, True)]
+def allowed_kinds() -> list[CameraKind]:
+    """The kinds that this server's settings allow; its own files and devices are off by default."""
+    allowed = {
+        CameraKind.FILE: settings.CAMERA_ALLOW_FILE,
+        CameraKind.DEVICE: settings.CAMERA_ALLOW_DEVICE,
+    }
+    return [kind for kind in CameraKind if allowed.get(kind, True)]
 
 
-class Transport(models.TextChoices):
-    """What carries RTSP media."""
+class RtspTransport(models.TextChoices):
+    """The transport protocol of RTSP media."""
 
     TCP = "tcp", "TCP"
     UDP = "udp", "UDP"
 
 
 class Camera(models.Model):
-    """A source of pictures. The slug names its topics and pages, so it never changes."""
+    """A source of frames. The slug names its topics and pages, so it never changes."""
 
     slug = models.CharField(
         max_length=63,
@@ -81,7 +78,7 @@ class Camera(models.Model):
         },
     )
     name = models.CharField(max_length=100, help_text="What operators read on the wall.")
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.RTSP)
+    kind = models.CharField(max_length=10, choices=CameraKind, default=CameraKind.RTSP)
     url = models.CharField(
         "address",
         max_length=2048,
@@ -94,8 +91,8 @@ class Camera(models.Model):
     password_sealed = models.TextField(blank=True, editable=False)
     transport = models.CharField(
         max_length=3,
-        choices=Transport,
-        default=Transport.TCP,
+        choices=RtspTransport,
+        default=RtspTransport.TCP,
         help_text="RTSP only. UDP only if the camera cannot do TCP.",
     )
     enabled = models.BooleanField(
@@ -162,7 +159,7 @@ class Camera(models.Model):
         return reverse("camera", args=[self.slug])
 
     def clean(self) -> None:
-        """The address must be one that the kind can open, and its characters harmless."""
+        """Check that the kind can open the address and that its characters are harmless."""
         try:
             address = parse_address(
                 self.kind,
@@ -171,8 +168,8 @@ class Camera(models.Model):
                 allow_file=settings.CAMERA_ALLOW_FILE,
                 allow_device=settings.CAMERA_ALLOW_DEVICE,
             )
-            # A name is looked up at each connection, because it can be re-pointed; what a number
-            # means is known now.
+            # A name may resolve differently later, so it is checked at each connection. A number
+            # can be checked now.
             if is_number(address.host):
                 check_address(address.host, address.port)
         except AddressError as err:
@@ -180,14 +177,14 @@ class Camera(models.Model):
 
     @property
     def password(self) -> str:
-        """The camera's password in clear; SecretError when the key that sealed it is gone."""
+        """The password in clear text. Raises SecretError if the key that sealed it is gone."""
         return secret_box().open(self.password_sealed) if self.password_sealed else ""
 
     @password.setter
     def password(self, value: str) -> None:
         self.password_sealed = secret_box().seal(value) if value else ""
 
-    def source_settings(self, *, first_seq: int = 0) -> SourceSettings:
+    def source_settings(self) -> SourceSettings:
         """What a source needs to open this camera."""
         return SourceSettings(
             kind=self.kind,
@@ -196,14 +193,13 @@ class Camera(models.Model):
             password=self.password,
             fps=self.fps,
             transport=self.transport,
-            first_seq=first_seq,
-            # A camera that is meant to send a picture every ten seconds is not silent after five.
+            # A camera that is meant to send a frame every ten seconds is not silent after five.
             read_timeout=max(MIN_READ_SECONDS, 3 / self.fps),
         )
 
 
 class CameraGroup(models.Model):
-    """Cameras that are looked at together: a filter of the wall. The slug is part of addresses."""
+    """Cameras shown together: a filter of the wall. The slug is part of page addresses."""
 
     name = models.CharField(
         max_length=60,
@@ -234,9 +230,7 @@ class CameraGroup(models.Model):
 
 
 class Health(models.Model):
-    """What the last probe found, and the state as last recorded: shown where nobody is watching
-    live.
-    """
+    """The result of the last probe and the last recorded state, for pages without live updates."""
 
     camera = models.OneToOneField(Camera, on_delete=models.CASCADE, related_name="health")
     state = models.CharField(max_length=20, default=CameraState.CONNECTING)
@@ -258,9 +252,7 @@ class Health(models.Model):
 
 
 class Outage(models.Model):
-    """A time in which a camera that should be live was not; ``ended_at`` is empty while it
-    lasts.
-    """
+    """A time in which an enabled camera was not live; ``ended_at`` is empty while it lasts."""
 
     camera = models.ForeignKey(Camera, on_delete=models.CASCADE, related_name="outages")
     state = models.CharField(max_length=20)

@@ -1,4 +1,4 @@
-"""Looks at a camera once: what it sends, or in plain words why nothing comes."""
+"""Probes a camera once: what it sends, or in plain words why nothing comes."""
 
 from __future__ import annotations
 
@@ -18,10 +18,8 @@ PROBE_QUALITY = 90
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
-    """What a probe found: the camera's own width and height and frames a second, or ``error``,
-    one plain sentence.
-    """
+class ProbeResult:
+    """The camera's own size and frames a second, or ``error``, one plain sentence."""
 
     error: str = ""
     codec: str = ""
@@ -31,44 +29,44 @@ class Finding:
     thumbnail: bytes = b""
 
 
-def probe(camera: Camera) -> Finding:
+def probe(camera: Camera) -> ProbeResult:
     """Connect, watch for two seconds, disconnect."""
     try:
         if camera.kind not in allowed_kinds():
-            return Finding(error=KIND_NOT_ALLOWED)
+            return ProbeResult(error=KIND_NOT_ALLOWED)
         with open_source(
             camera.source_settings(), threading.Event(), check=check_address
         ) as source:
             return _watch(source)
     except (SourceError, SecretError) as err:
-        return Finding(error=str(err))
+        return ProbeResult(error=str(err))
 
 
-def _watch(source: Source) -> Finding:
-    picture: Jpeg | None = None
+def _watch(source: Source) -> ProbeResult:
+    first: Jpeg | None = None
     thumbnail = b""
     times: list[int] = []
     damaged = 0
-    for grab in source:
-        times.append(grab.captured_at)
+    for frame in source:
+        times.append(frame.captured_at)
         try:
-            if picture is None:
-                thumbnail = grab.jpeg(THUMBNAIL_QUALITY, THUMBNAIL_WIDTH).data
-                picture = grab.jpeg(PROBE_QUALITY, None)
+            if first is None:
+                thumbnail = frame.jpeg(THUMBNAIL_QUALITY, THUMBNAIL_WIDTH).data
+                first = frame.jpeg(PROBE_QUALITY, None)
         except CorruptFrame:
             damaged += 1
         if time.time_ns() - times[0] > WATCH_SECONDS * 1e9:
             break
-    if picture is None:
-        return Finding(
+    if first is None:
+        return ProbeResult(
             error=f"The camera connects, but its pictures are unusable ({damaged} damaged)."
             if damaged
             else "The camera connects, but sends no pictures."
         )
-    return Finding(
+    return ProbeResult(
         codec=source.codec,
-        width=picture.width,
-        height=picture.height,
+        width=first.width,
+        height=first.height,
         fps=_rate(times),
         thumbnail=thumbnail,
     )

@@ -1,5 +1,5 @@
-"""What follows when a camera is saved or deleted, wherever that happens: workers are told, and
-the camera is probed.
+"""After a camera is saved or deleted, wherever that happens: announce it to the workers, and probe
+it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 @receiver(post_save, sender=Camera)
 def camera_saved(instance: Camera, raw: bool = False, **_: Any) -> None:
-    """Tell the workers and probe, once the change is in the database."""
+    """Announce and probe the camera once the change is committed."""
     if raw:
         return
     transaction.on_commit(partial(announce, instance.slug))
@@ -30,12 +30,11 @@ def camera_saved(instance: Camera, raw: bool = False, **_: Any) -> None:
 
 @receiver(post_delete, sender=Camera)
 def camera_deleted(instance: Camera, **_: Any) -> None:
-    """Tell the workers."""
     transaction.on_commit(partial(announce, instance.slug))
 
 
 def queue_probe(camera: Camera) -> bool:
-    """Queue a probe; False when the camera is disabled or the task queue does not answer."""
+    """Queue a probe. False if the camera is disabled or the task queue does not answer."""
     from cameras.tasks import probe_camera
 
     if not camera.enabled:
@@ -43,7 +42,7 @@ def queue_probe(camera: Camera) -> bool:
     try:
         probe_camera.delay(camera.pk)
     except (OperationalError, ChannelError, OSError):
-        # The queue being away must not keep anyone from saving a camera.
+        # A camera can be saved even while the queue is down.
         log.warning("probe not queued: the task queue does not answer camera=%s", camera.slug)
         return False
     return True

@@ -1,4 +1,4 @@
-"""Jobs: probing a camera when it is saved, and keeping its health and outages."""
+"""Jobs: probe a camera after it is saved; record the cameras' health and outages."""
 
 from __future__ import annotations
 
@@ -25,25 +25,25 @@ NO_WORKER = "No capture worker reports this camera."
 
 @app.task(name="cameras.tasks.probe_camera")
 def probe_camera(pk: int) -> None:
-    """Probe a camera and keep what was found for the admin."""
+    """Probe a camera and store the result for the admin."""
     camera = Camera.objects.filter(pk=pk).first()
     if camera is None:
         return
-    finding = probe(camera)
+    result = probe(camera)
     fields = {
         "probed_at": timezone.now(),
-        "probe_error": finding.error[:500],
-        "codec": finding.codec,
-        "width": finding.width,
-        "height": finding.height,
-        "fps": finding.fps,
-        "thumbnail": finding.thumbnail,
+        "probe_error": result.error[:500],
+        "codec": result.codec,
+        "width": result.width,
+        "height": result.height,
+        "fps": result.fps,
+        "thumbnail": result.thumbnail,
     }
     with transaction.atomic():
         # The camera may have been deleted while it was probed.
         if Camera.objects.filter(pk=pk).exists():
             Health.objects.update_or_create(camera_id=pk, defaults=fields)
-    log.info("camera probed camera=%s error=%s", camera.slug, finding.error or "none")
+    log.info("camera probed camera=%s error=%s", camera.slug, result.error or "none")
 
 
 @app.task(name="cameras.tasks.record_health")
@@ -53,7 +53,7 @@ def record_health() -> None:
     try:
         states = latest_states(len(cameras))
     except KafkaUnavailable as err:
-        # Nothing is known now, which is no outage of any camera.
+        # Without Kafka nothing is known about the cameras: record no outage.
         log.warning("health not recorded detail=%s", err)
         return
     for camera in cameras:
@@ -69,14 +69,14 @@ def _record(camera: Camera, status: CameraStatus | None) -> None:
         Health.objects.update_or_create(
             camera=camera, defaults={"state": state, "since": since, "detail": detail[:500]}
         )
-        # Workers that have just been started need a moment before they report: only a second silent
-        # round is an outage.
+        # Workers need a moment after their start before they report: only a second silent round is
+        # an outage.
         if state != UNKNOWN or before == UNKNOWN:
             _record_outage(camera, state, since, detail)
 
 
 def _judged(camera: Camera, status: CameraStatus | None) -> tuple[str, datetime, str]:
-    """State, since when, and why: as reported, unless nobody has reported it lately."""
+    """State, since when, and why: as reported, unless the last report is too old."""
     now = timezone.now()
     if not camera.enabled:
         return (
@@ -96,8 +96,8 @@ def _record_outage(camera: Camera, state: str, since: datetime, detail: str) -> 
     up = state in (CameraState.LIVE, CameraState.DEGRADED, CameraState.DISABLED)
     running = Outage.objects.filter(camera=camera, ended_at=None)
     if up:
-        # A camera whose worker was out of reach may have been live all the time: the outage then
-        # ends with the news of it.
+        # A camera may have been live all the time while its worker was out of reach: the outage
+        # then ends now.
         running.filter(started_at__gte=since).update(ended_at=timezone.now())
         running.update(ended_at=since)
     elif state != CameraState.CONNECTING and not running.update(state=state, detail=detail[:500]):
@@ -106,7 +106,7 @@ def _record_outage(camera: Camera, state: str, since: datetime, detail: str) -> 
 
 @app.task(name="cameras.tasks.prune_outages")
 def prune_outages() -> None:
-    """Forget outages that ended long ago."""
+    """Delete outages that ended long ago."""
     Outage.objects.filter(ended_at__lt=timezone.now() - KEEP_OUTAGES).delete()
 
 

@@ -1,5 +1,5 @@
-"""Watches what a camera shows: the same picture again and again, or nothing but darkness, is no
-live view, although pictures keep coming.
+"""Detects a camera that keeps sending frames but shows no live view: the same image again and
+again, or only darkness.
 """
 
 from __future__ import annotations
@@ -9,21 +9,20 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from cameras.sources.base import Look, Points
+from cameras.sources.base import Luma, LumaSample
 from sightline.messages import CameraState
 
-LOOK_SECONDS: Final = 1.0
-# So many after the first: a camera that sends a picture every ten seconds is judged by several of
-# them, too.
-MIN_LOOKS: Final = 4
+SAMPLE_SECONDS: Final = 1.0
+# After the first: judge even a camera that sends a frame every ten seconds by several of them.
+MIN_SAMPLES: Final = 4
 
-# The share of points whose luma differs. Of a frozen picture, re-encoded, with a clock in it: up to
-# 0.005. The noise of a sensor changes more than 0.15 in a JPEG of usual quality and in a key frame;
-# between two key frames an encoder may leave it out, so a key frame must have come.
+# The share of luma points that differ. A frozen image, re-encoded with a clock in it, stays below
+# 0.005. A sensor's noise changes more than 0.15 in a JPEG of usual quality and in a key frame, but
+# an encoder may leave it out between two key frames: a verdict needs a new key frame.
 SAME_SHARE: Final = 0.01
 OTHER_SHARE: Final = 0.02
 
-# As FFmpeg's filter blackdetect has it: pixel_black_th 0.10 and picture_black_ratio_th 0.98.
+# As in FFmpeg's filter blackdetect: pixel_black_th 0.10 and picture_black_ratio_th 0.98.
 DARKEST: Final = 25
 BLACK_SHARE: Final = 0.98
 BRIGHT_SHARE: Final = 0.95
@@ -35,90 +34,89 @@ BLACK: Final = "The camera sends a black picture."
 
 
 class Fault(NamedTuple):
-    """What is wrong with the pictures of a camera that sends them, and since when (ns since the
-    epoch).
-    """
+    """What is wrong with the frames that come, and since when (ns since the epoch)."""
 
     state: CameraState
     detail: str
     since: int
 
 
-class PictureWatch:
-    """Takes a look at a picture a second, and says what is wrong once it has lasted. It heals
-    with the first look that is clearly different.
+class FreezeDetector:
+    """Compares a luma sample a second. Reports a fault once it has lasted, and clears it at the
+    first sample that is clearly different.
     """
 
     def __init__(self, frozen_seconds: float, black_seconds: float) -> None:
-        self._frozen = _Lasting(frozen_seconds)
-        self._black = _Lasting(black_seconds)
-        self._reference: Look | None = None
+        self._frozen = _Debounced(frozen_seconds)
+        self._black = _Debounced(black_seconds)
+        self._reference: LumaSample | None = None
         self._fault: Fault | None = None
         self._due = float("-inf")
 
     def due(self, now: float) -> bool:
-        """Whether it is time to ``see`` a picture (monotonic seconds)."""
+        """Whether it is time for the next ``update`` (monotonic seconds)."""
         return now >= self._due
 
-    def see(self, look: Look, now: float) -> Fault | None:
-        """What is wrong, by this picture and those before it; None when all is well."""
-        self._due = now + LOOK_SECONDS
-        self._black.tell(self._is_black(look.points), now)
-        self._frozen.tell(self._is_same(look), now)
-        if self._black.lasts:
-            self._hold(CameraState.BLACK, BLACK, now - self._black.began)
-        elif self._frozen.lasts and self._has_key_frame_since(look):
-            detail = FLAT if _spread(look.points) <= FLAT_LEVELS else FROZEN
-            self._hold(CameraState.FROZEN, detail, now - self._frozen.began)
+    def update(self, sample: LumaSample, now: float) -> Fault | None:
+        """What is wrong, by this sample and those before it; None if nothing is."""
+        self._due = now + SAMPLE_SECONDS
+        self._black.update(self._is_black(sample.luma), now)
+        self._frozen.update(self._is_same(sample), now)
+        if self._black.active:
+            self._set_fault(CameraState.BLACK, BLACK, now - self._black.began)
+        elif self._frozen.active and self._has_new_key_frame(sample):
+            detail = FLAT if _spread(sample.luma) <= FLAT_LEVELS else FROZEN
+            self._set_fault(CameraState.FROZEN, detail, now - self._frozen.began)
         else:
             self._fault = None
         return self._fault
 
-    def _hold(self, state: CameraState, detail: str, lasting: float) -> None:
+    def _set_fault(self, state: CameraState, detail: str, seconds: float) -> None:
         if self._fault is None or self._fault.state is not state:
-            self._fault = Fault(state, detail, time.time_ns() - round(lasting * 1e9))
+            self._fault = Fault(state, detail, time.time_ns() - round(seconds * 1e9))
 
-    def _is_black(self, points: Points) -> bool:
-        dark = np.count_nonzero(points <= DARKEST) / points.size
-        return bool(dark >= (BRIGHT_SHARE if self._black.lasts else BLACK_SHARE))
+    def _is_black(self, luma: Luma) -> bool:
+        dark = np.count_nonzero(luma <= DARKEST) / luma.size
+        return bool(dark >= (BRIGHT_SHARE if self._black.active else BLACK_SHARE))
 
-    def _is_same(self, look: Look) -> bool:
-        most = OTHER_SHARE if self._frozen.lasts else SAME_SHARE
-        if self._reference is not None and _changed(self._reference.points, look.points) <= most:
+    def _is_same(self, sample: LumaSample) -> bool:
+        limit = OTHER_SHARE if self._frozen.active else SAME_SHARE
+        if self._reference is not None and _changed(self._reference.luma, sample.luma) <= limit:
             return True
-        self._reference = look
+        self._reference = sample
         return False
 
-    def _has_key_frame_since(self, look: Look) -> bool:
+    def _has_new_key_frame(self, sample: LumaSample) -> bool:
         assert self._reference is not None
-        return look.key_frame != self._reference.key_frame
+        return sample.key_frame != self._reference.key_frame
 
 
-class _Lasting:
-    """Something that counts once it has been so for some seconds and several looks. ``began``:
-    the last look at which it was not so, or the first.
+class _Debounced:
+    """A condition that is active once it has held for some seconds and several samples.
+
+    ``began``: when it last did not hold, or the first sample.
     """
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
         self.began = 0.0
-        self.lasts = False
-        self._looks = -1
+        self.active = False
+        self._samples = -1
 
-    def tell(self, holds: bool, now: float) -> None:
-        if holds and self._looks >= 0:
-            self._looks += 1
+    def update(self, holds: bool, now: float) -> None:
+        if holds and self._samples >= 0:
+            self._samples += 1
         else:
-            self.began, self._looks = now, 0
-        self.lasts = holds and self._looks >= MIN_LOOKS and now - self.began >= self.seconds
+            self.began, self._samples = now, 0
+        self.active = holds and self._samples >= MIN_SAMPLES and now - self.began >= self.seconds
 
 
-def _changed(before: Points, after: Points) -> float:
-    """The share of points that differ; 1.0 when the pictures are of different sizes."""
+def _changed(before: Luma, after: Luma) -> float:
+    """The share of points that differ; 1.0 if the frames differ in size."""
     return np.count_nonzero(before != after) / after.size if before.shape == after.shape else 1.0
 
 
-def _spread(points: Points) -> float:
-    """How far the shades lie apart, the outermost hundredth on both sides left out."""
-    dark, bright = np.percentile(points, (1, 99))
+def _spread(luma: Luma) -> float:
+    """The range of shades, without the outermost hundredth on both sides."""
+    dark, bright = np.percentile(luma, (1, 99))
     return float(bright - dark)

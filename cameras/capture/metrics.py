@@ -1,4 +1,4 @@
-"""What a capture worker tells Prometheus of its cameras."""
+"""The metrics of a capture worker's cameras."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Final
 
 from prometheus_client.core import Metric
 
-from cameras.capture.state import Loss
+from cameras.capture.state import LossReason
 from sightline.messages import CameraState, CameraStatus
 from sightline.telemetry.metrics import (
     STAGE,
@@ -36,18 +36,16 @@ FAMILIES: Final = (STATE, FRAMES, BYTES, DROPPED)
 
 def camera_metrics(
     statuses: Sequence[CameraStatus],
-    losses: Mapping[str, Mapping[Loss, int]],
+    losses: Mapping[str, Mapping[LossReason, int]],
     durations: Mapping[str, Durations],
 ) -> Iterator[Metric]:
-    """Of the cameras of one worker: their states and counts, the pictures lost by why, and the
-    way to Kafka by camera.
-    """
+    """States and counts, frames lost by reason, and the time to Kafka, each by camera."""
     yield one_of(STATE, ((((status.camera,), status.state, CameraState)) for status in statuses))
     yield FRAMES.of(((status.camera,), status.frames) for status in statuses)
     yield BYTES.of(((status.camera,), status.bytes_sent) for status in statuses)
     yield DROPPED.of(
-        ((camera, loss), count)
+        ((camera, reason), count)
         for camera, counts in losses.items()
-        for loss, count in counts.items()
+        for reason, count in counts.items()
     )
     yield STAGE.of(((camera, "", "", "kafka"), taken) for camera, taken in durations.items())

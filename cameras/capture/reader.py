@@ -12,13 +12,13 @@ from functools import partial
 
 from django.conf import settings
 
-from cameras.capture.freeze import PictureWatch
-from cameras.capture.history import CaptureSummary
-from cameras.capture.state import Loss, Tracker
+from cameras.capture.freeze import FreezeDetector
+from cameras.capture.history import CaptureHistoryRecorder
+from cameras.capture.state import CaptureState, LossReason
 from cameras.capture.tracing import FrameTrace
 from cameras.models import KIND_NOT_ALLOWED, Camera, allowed_kinds, check_address
 from cameras.sources import failures, open_source
-from cameras.sources.base import CorruptFrame, Grab, Source, SourceError, SourceSettings
+from cameras.sources.base import CorruptFrame, Source, SourceError, SourceFrame, SourceSettings
 from cameras.sources.credentials import SecretError
 from sightline.base.backoff import Backoff
 from sightline.base.frame_rate import FrameRateLimiter
@@ -30,17 +30,17 @@ log = logging.getLogger(__name__)
 
 MILLISECOND = 1_000_000
 SLOW_RETRY = {CameraState.AUTH_FAILED: 30.0}
-# Pictures for so long are health: a camera that comes and goes is not asked anew each time that it
-# comes.
+# How long frames must come before the retry delay is reset: a camera that comes and goes is not
+# reopened at once each time.
 HEALTHY_SECONDS = 10.0
 ATTEMPTS_A_MINUTE = 5
-# Asking a camera that does not answer whether it is back costs neither side much.
-KNOCK_SECONDS = 4.0
+# A camera that does not answer is tried often: a failed connection costs neither side much.
+MAX_CONNECT_DELAY = 4.0
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
-    """How one camera is read; a camera is started again when its plan changes."""
+class ReaderConfig:
+    """How one camera is read; a camera is restarted when this changes."""
 
     camera: str
     source: SourceSettings
@@ -51,9 +51,9 @@ class Plan:
     error_state: CameraState = CameraState.AUTH_FAILED
 
     @classmethod
-    def of(cls, camera: Camera) -> Plan:
-        """The plan that a camera's fields ask for; ``error`` says so when its password cannot be
-        read, or its kind is not allowed any more.
+    def of(cls, camera: Camera) -> ReaderConfig:
+        """From a camera's fields. ``error`` says if its password cannot be read or its kind is no
+        longer allowed.
         """
         if camera.kind not in allowed_kinds():
             return cls._failing(camera, KIND_NOT_ALLOWED, CameraState.DISABLED)
@@ -69,7 +69,7 @@ class Plan:
             return cls._failing(camera, str(err), CameraState.AUTH_FAILED)
 
     @classmethod
-    def _failing(cls, camera: Camera, error: str, state: CameraState) -> Plan:
+    def _failing(cls, camera: Camera, error: str, state: CameraState) -> ReaderConfig:
         return cls(
             camera.slug,
             SourceSettings(camera.kind, camera.url),
@@ -83,24 +83,25 @@ class Plan:
 class CameraReader:
     """One camera's thread."""
 
-    def __init__(self, plan: Plan, producer: Producer, worker: str) -> None:
-        self.plan = plan
+    def __init__(self, config: ReaderConfig, producer: Producer, worker: str) -> None:
+        self.config = config
         self.producer = producer
-        self.tracker = Tracker(plan.camera, worker, plan.source.fps)
-        self.summary = CaptureSummary(self.tracker)
+        self.state = CaptureState(config.camera, worker, config.source.fps)
+        self.history = CaptureHistoryRecorder(self.state)
         self.stopping = threading.Event()
         self.seq = 0
-        self.topic = topics.frames(plan.camera)
-        self.pace = FrameRateLimiter(plan.source.fps)
-        self.backoff = Backoff(a_minute=ATTEMPTS_A_MINUTE)
-        self.knocks = Backoff(most=KNOCK_SECONDS)
+        self.topic = topics.frames(config.camera)
+        self.rate_limiter = FrameRateLimiter(config.source.fps)
+        self.retry_backoff = Backoff(a_minute=ATTEMPTS_A_MINUTE)
+        self.connect_backoff = Backoff(most=MAX_CONNECT_DELAY)
         self.opened = False
         self.healthy_at = math.inf
-        self.watch: PictureWatch | None = None
-        self.thread = threading.Thread(target=self._run, name=f"camera-{plan.camera}", daemon=True)
+        self.freeze_detector: FreezeDetector | None = None
+        self.thread = threading.Thread(
+            target=self._run, name=f"camera-{config.camera}", daemon=True
+        )
 
     def start(self) -> None:
-        """Begin to read."""
         self.thread.start()
 
     def stop(self) -> None:
@@ -114,23 +115,23 @@ class CameraReader:
         return not self.thread.is_alive()
 
     def _run(self) -> None:
-        if self.plan.error:
-            self.tracker.enter(self.plan.error_state, self.plan.error)
+        if self.config.error:
+            self.state.enter(self.config.error_state, self.config.error)
             return
         while not self.stopping.is_set():
-            self.tracker.connecting()
-            wait = self._attempt()
-            self.stopping.wait(wait)
+            self.state.connecting()
+            delay = self._attempt()
+            self.stopping.wait(delay)
 
     def _attempt(self) -> float:
-        """Read until the camera fails; the seconds to wait before the next attempt."""
+        """Read until the camera fails; returns the seconds to wait before the next attempt."""
         self.opened, self.healthy_at = False, math.inf
         try:
             self._read()
         except SourceError as err:
             return self._failed(err)
         except Exception:
-            log.exception("camera failed unexpectedly camera=%s", self.plan.camera)
+            log.exception("camera failed unexpectedly camera=%s", self.config.camera)
             detail = (
                 "Reading this camera failed unexpectedly; the log of the capture worker says why."
             )
@@ -140,76 +141,74 @@ class CameraReader:
     def _failed(self, err: SourceError) -> float:
         if self.stopping.is_set():
             return 0.0
-        known = self.tracker.enter(err.state, err.detail)
+        unchanged = self.state.enter(err.state, err.detail)
         log.log(
-            logging.DEBUG if known else logging.INFO,
+            logging.DEBUG if unchanged else logging.INFO,
             "camera=%s state=%s detail=%s",
-            self.plan.camera,
+            self.config.camera,
             err.state,
             err.detail,
         )
         if not self.opened and not err.answered:
-            return self.knocks.next()
-        self.knocks.reset()
-        return max(self.backoff.next(), SLOW_RETRY.get(err.state, 0.0))
+            return self.connect_backoff.next()
+        self.connect_backoff.reset()
+        return max(self.retry_backoff.next(), SLOW_RETRY.get(err.state, 0.0))
 
     def _read(self) -> None:
-        self.watch = (
-            PictureWatch(settings.FROZEN_SECONDS, settings.BLACK_SECONDS)
-            if self.plan.watch_picture
+        self.freeze_detector = (
+            FreezeDetector(settings.FROZEN_SECONDS, settings.BLACK_SECONDS)
+            if self.config.watch_picture
             else None
         )
         with open_source(
-            replace(self.plan.source, first_seq=self.seq), self.stopping, check=check_address
+            replace(self.config.source, first_seq=self.seq), self.stopping, check=check_address
         ) as source:
             self.opened = True
-            for grab in source:
+            for frame in source:
                 if self.stopping.is_set():
                     return
-                if source.paced or self.pace.takes(grab.captured_at):
-                    self._take(grab, source)
+                if source.paced or self.rate_limiter.takes(frame.captured_at):
+                    self._publish(frame, source)
 
-    def _take(self, grab: Grab, source: Source) -> None:
-        """Encode and send one picture. Every picture taken has a number, so that gaps show what
-        was lost.
+    def _publish(self, frame: SourceFrame, source: Source) -> None:
+        """Encode and send one frame. Each takes a sequence number, so that gaps show what was
+        lost.
         """
         seq, self.seq = self.seq, self.seq + 1
         trace = (
-            FrameTrace.begin(self.plan.camera, seq, grab.captured_at)
+            FrameTrace.begin(self.config.camera, seq, frame.captured_at)
             if tracing.traces(seq)
             else None
         )
         try:
-            jpeg = grab.jpeg(self.plan.quality, self.plan.max_width)
+            jpeg = frame.jpeg(self.config.quality, self.config.max_width)
         except CorruptFrame as err:
-            self.tracker.lost(f"The last of them: {err}.", Loss.CORRUPT)
+            self.state.frame_lost(f"The last of them: {err}.", LossReason.CORRUPT)
             return
-        parent = trace.encoded() if trace else ""
-        frame = Frame(
-            self.plan.camera,
+        message = Frame(
+            self.config.camera,
             seq,
-            grab.captured_at,
+            frame.captured_at,
             jpeg.width,
             jpeg.height,
             jpeg.data,
-            trace=parent,
+            trace=trace.encoded() if trace else "",
         )
-        if self._send(frame, trace):
-            self.tracker.took(jpeg.width, jpeg.height, len(jpeg.data), source.codec)
-            self._note_health()
-            self._look(grab)
+        if self._send(message, trace):
+            self.state.frame_sent(jpeg.width, jpeg.height, len(jpeg.data), source.codec)
+            now = time.monotonic()
+            self._note_health(now)
+            self._detect_freeze(frame, now)
 
-    def _note_health(self) -> None:
-        now = time.monotonic()
+    def _note_health(self, now: float) -> None:
         self.healthy_at = min(self.healthy_at, now + HEALTHY_SECONDS)
         if now >= self.healthy_at:
-            self.backoff.reset()
+            self.retry_backoff.reset()
 
-    def _look(self, grab: Grab) -> None:
-        if self.watch is None or not self.watch.due(now := time.monotonic()):
-            return
-        with contextlib.suppress(CorruptFrame):
-            self.tracker.shows(self.watch.see(grab.look(), now))
+    def _detect_freeze(self, frame: SourceFrame, now: float) -> None:
+        if self.freeze_detector is not None and self.freeze_detector.due(now):
+            with contextlib.suppress(CorruptFrame):
+                self.state.set_fault(self.freeze_detector.update(frame.luma_sample(), now))
 
     def _send(self, frame: Frame, trace: FrameTrace | None) -> bool:
         sent = self.producer.send(
@@ -221,25 +220,25 @@ class CameraReader:
             on_delivery=partial(self._delivered, frame.captured_at, trace),
         )
         if not sent:
-            loss = (
-                Loss.TOO_LARGE
+            reason = (
+                LossReason.TOO_LARGE
                 if len(frame.jpeg) > settings.KAFKA_MAX_MESSAGE_BYTES
-                else Loss.QUEUE_FULL
+                else LossReason.QUEUE_FULL
             )
-            self.tracker.lost(f"Kafka did not take them: {self.producer.last_error}.", loss)
+            self.state.frame_lost(f"Kafka did not take them: {self.producer.last_error}.", reason)
         return sent
 
     def _delivered(self, captured_at: int, trace: FrameTrace | None, error: str) -> None:
         if trace:
             trace.delivered(error)
         if error:
-            self.tracker.undelivered(f"Kafka did not take them: {error}.")
+            self.state.frame_undelivered(f"Kafka did not take them: {error}.")
         else:
-            self.summary.delivered(captured_at)
+            self.history.delivered(captured_at)
 
-    def tell_history(self) -> None:
-        """Publish what has happened since the last time."""
-        history = self.summary.take()
+    def publish_history(self) -> None:
+        """Publish what has happened since the last call."""
+        history = self.history.take()
         self.producer.send(
-            topics.camera_history(self.plan.camera), history.to_json(), key=history.KEY
+            topics.camera_history(self.config.camera), history.to_json(), key=history.KEY
         )

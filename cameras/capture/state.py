@@ -1,5 +1,5 @@
-"""Keeps the state of one camera: written by the thread that reads it, read by the worker that
-reports it.
+"""The state of one camera: written by the thread that reads it, read by the worker that reports
+it.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ CONNECTING = "Connecting to the camera."
 SILENT = "The camera holds the connection open but sends nothing."
 
 
-class Loss(StrEnum):
-    """Why a picture was lost: it could not be decoded or encoded, the queue to Kafka was full,
-    it was too large, or Kafka did not confirm it.
+class LossReason(StrEnum):
+    """Why a frame was lost: not decodable or encodable, Kafka's queue full, too large for Kafka,
+    or not confirmed by Kafka.
     """
 
     CORRUPT = "corrupt"
@@ -31,24 +31,24 @@ class Loss(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Taken:
-    """What happened to one picture: when (monotonic seconds), and whether it was lost."""
+class FrameOutcome:
+    """What became of one frame: when (monotonic seconds), and whether it was lost."""
 
     at: float
     lost: bool
 
 
-class Tracker:
+class CaptureState:
     """State, since when, why, and the counts of one camera. Thread-safe."""
 
     def __init__(self, camera: str, worker: str, fps: float) -> None:
-        # A camera that sends a picture every ten seconds is not stalled after five.
+        # A camera that sends a frame every ten seconds is not stalled after five.
         self.window_seconds = max(WINDOW_SECONDS, 3 / fps)
         self.changed = threading.Event()
         self._lock = threading.Lock()
-        self._window: deque[Taken] = deque()
-        self._losses: Counter[Loss] = Counter()
-        self._reason = ""
+        self._window: deque[FrameOutcome] = deque()
+        self._losses: Counter[LossReason] = Counter()
+        self._detail = ""
         self._fault: Fault | None = None
         now = time.time_ns()
         self._status = CameraStatus(
@@ -56,26 +56,26 @@ class Tracker:
         )
 
     def enter(self, state: CameraState, detail: str) -> bool:
-        """The camera is now in ``state``, one without pictures; ``since`` stays if it was
-        before, too. Whether that was known already.
+        """Enter ``state``, one without frames. ``since`` stays if the camera was in it before.
+        Returns whether state and detail are unchanged.
         """
         with self._lock:
-            known = (self._status.state, self._status.detail) == (state, detail)
+            unchanged = (self._status.state, self._status.detail) == (state, detail)
             self._window.clear()
             self._fault = None
             self._enter(state, detail)
-        return known
+        return unchanged
 
     def connecting(self) -> None:
-        """An attempt begins. What went wrong before stays in view until pictures come: the
-        operator wants to know that.
+        """An attempt begins. An earlier failure stays in view until frames come: operators want to
+        see it.
         """
         with self._lock:
             if self._status.state.watchable:
                 self._enter(CameraState.CONNECTING, CONNECTING)
 
-    def took(self, width: int, height: int, size: int, codec: str) -> None:
-        """A picture of ``size`` bytes went on its way."""
+    def frame_sent(self, width: int, height: int, size: int, codec: str) -> None:
+        """A frame of ``size`` bytes is on its way to Kafka."""
         with self._lock:
             frames, total = self._status.frames + 1, self._status.bytes_sent + size
             self._status = replace(
@@ -86,36 +86,36 @@ class Tracker:
                 height=height,
                 codec=codec,
             )
-            self._window.append(Taken(time.monotonic(), lost=False))
+            self._window.append(FrameOutcome(time.monotonic(), lost=False))
             if not self._status.state.watchable:
                 self._judge()
 
-    def lost(self, reason: str, loss: Loss = Loss.CORRUPT) -> None:
-        """A picture was unusable, or Kafka did not take it; ``reason`` is a plain sentence."""
+    def frame_lost(self, detail: str, reason: LossReason = LossReason.CORRUPT) -> None:
+        """A frame was unusable, or Kafka did not take it; ``detail`` is a plain sentence."""
         with self._lock:
-            self._count(loss)
-            self._window.append(Taken(time.monotonic(), lost=True))
-            self._reason = reason
+            self._count(reason)
+            self._window.append(FrameOutcome(time.monotonic(), lost=True))
+            self._detail = detail
 
-    def undelivered(self, reason: str) -> None:
-        """Kafka gave up on a picture that was counted as taken. Such news comes late: it says
-        nothing about a camera that has failed since.
+    def frame_undelivered(self, detail: str) -> None:
+        """Kafka gave up on a frame that was counted as sent. This is learnt late: it says nothing
+        about a camera that has failed since.
         """
         with self._lock:
             watchable = self._status.state.watchable
         if watchable:
-            self.lost(reason, Loss.UNDELIVERED)
+            self.frame_lost(detail, LossReason.UNDELIVERED)
         else:
             with self._lock:
-                self._count(Loss.UNDELIVERED)
+                self._count(LossReason.UNDELIVERED)
 
-    def losses(self) -> dict[Loss, int]:
-        """How many pictures were lost, by why."""
+    def losses(self) -> dict[LossReason, int]:
+        """How many frames were lost, by reason."""
         with self._lock:
-            return {loss: self._losses[loss] for loss in Loss}
+            return {reason: self._losses[reason] for reason in LossReason}
 
-    def shows(self, fault: Fault | None) -> None:
-        """What is wrong with the pictures that come, by the newest look at one."""
+    def set_fault(self, fault: Fault | None) -> None:
+        """What is wrong with the frames that come, if anything."""
         with self._lock:
             if fault != self._fault:
                 self._fault = fault
@@ -124,31 +124,28 @@ class Tracker:
     def status(self) -> CameraStatus:
         """The state now, with the rate of the last seconds."""
         with self._lock:
-            self._forget_old()
+            horizon = time.monotonic() - self.window_seconds
+            while self._window and self._window[0].at < horizon:
+                self._window.popleft()
             self._judge()
             return replace(self._status, at=time.time_ns(), fps=self._rate())
 
-    def _count(self, loss: Loss) -> None:
-        self._losses[loss] += 1
+    def _count(self, reason: LossReason) -> None:
+        self._losses[reason] += 1
         self._status = replace(self._status, dropped=self._status.dropped + 1)
 
     def _rate(self) -> float:
-        taken = sum(not item.lost for item in self._window)
+        sent = sum(not outcome.lost for outcome in self._window)
         span = (
             min(self.window_seconds, time.monotonic() - self._window[0].at) if self._window else 0.0
         )
-        return round(taken / max(span, 1.0), 1)
-
-    def _forget_old(self) -> None:
-        horizon = time.monotonic() - self.window_seconds
-        while self._window and self._window[0].at < horizon:
-            self._window.popleft()
+        return round(sent / max(span, 1.0), 1)
 
     def _judge(self) -> None:
-        """From pictures to states: they come, they show nothing new, they come with losses, or
-        they have ceased.
+        """Derive the state from the last frames: none came, they show a fault, too many were lost,
+        or all is well.
         """
-        lost = sum(item.lost for item in self._window)
+        lost = sum(outcome.lost for outcome in self._window)
         if not self._window:
             if self._status.state.watchable:
                 self._enter(CameraState.STALLED, SILENT)
@@ -157,7 +154,7 @@ class Tracker:
         elif lost > len(self._window) * DEGRADED_SHARE:
             self._enter(
                 CameraState.DEGRADED,
-                f"{lost} of the last {len(self._window)} pictures were lost. {self._reason}",
+                f"{lost} of the last {len(self._window)} pictures were lost. {self._detail}",
             )
         else:
             self._enter(CameraState.LIVE, "")

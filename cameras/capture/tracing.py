@@ -11,32 +11,32 @@ from sightline.telemetry.tracing import Trace
 
 @dataclass(slots=True)
 class FrameTrace:
-    """Of a frame that is traced: from the decoder (grab), through the encoder (encode), until
-    Kafka has it (produce).
+    """A traced frame: until the worker took it (grab), until it was encoded (encode), until Kafka
+    has it (produce).
     """
 
-    whole: Trace
+    trace: Trace
     since: int
 
     @classmethod
     def begin(cls, camera: str, seq: int, captured_at: int) -> FrameTrace | None:
-        """The worker has taken the frame; None where tracing is off."""
-        whole = tracing.begin("capture", captured_at, camera=camera, seq=seq)
-        if whole is None:
+        """Begin with a frame that the worker has taken; None if tracing is off."""
+        trace = tracing.begin("capture", captured_at, camera=camera, seq=seq)
+        if trace is None:
             return None
         now = time.time_ns()
-        whole.part("grab", captured_at, now)
-        return cls(whole, now)
+        trace.part("grab", captured_at, now)
+        return cls(trace, now)
 
     def encoded(self) -> str:
-        """The frame is encoded; the header that goes with it."""
+        """End the encoding; returns the header that goes with the frame."""
         now = time.time_ns()
-        self.whole.part("encode", self.since, now)
+        self.trace.part("encode", self.since, now)
         self.since = now
-        return self.whole.parent
+        return self.trace.parent
 
     def delivered(self, error: str) -> None:
-        """Kafka has the frame, or gave it up."""
+        """End with the delivery to Kafka, or with its failure."""
         now = time.time_ns()
-        self.whole.part("produce", self.since, now)
-        self.whole.end(now, **({"error": error} if error else {}))
+        self.trace.part("produce", self.since, now)
+        self.trace.end(now, **({"error": error} if error else {}))

@@ -1,4 +1,4 @@
-"""The capture worker: reads those cameras whose partitions of the assignments topic are its own."""
+"""The capture worker: reads the cameras of its partitions of the assignments topic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import DatabaseError, close_old_connections
 from prometheus_client.core import Metric
 
 from cameras.capture.metrics import camera_metrics
-from cameras.capture.reader import CameraReader, Plan
+from cameras.capture.reader import CameraReader, ReaderConfig
 from cameras.models import Camera
 from sightline.kafka import Admin, Consumer, KafkaUnavailable, Partition, topics
 from sightline.messages import CameraState, CameraStatus
@@ -26,14 +26,13 @@ RECONCILE_SECONDS = 2.0
 TOPICS_SECONDS = 30.0
 STATUS_SECONDS = 1.0
 STOP_SECONDS = 12.0
-# A camera that does not let go at once does not keep the others from their next worker for longer
-# than this.
+# How long one slow camera may delay the handover of the others to their next worker.
 LEAVE_SECONDS = 2.0
 
 
 class CaptureWorker(Worker):
-    """One process with a thread per camera. Which cameras: decided by the consumer group, so
-    that workers share them and take over.
+    """One process with a thread per camera. The consumer group decides which cameras, so workers
+    share them and take over from each other.
     """
 
     role = "capture"
@@ -42,25 +41,25 @@ class CaptureWorker(Worker):
         super().__init__()
         self.consumer = Consumer(topics.capture_group())
         self.admin = Admin()
-        self.owned: set[int] = set()
-        self.lost = False
-        self.grabbers: dict[str, CameraReader] = {}
-        self.ending: dict[str, CameraReader] = {}
+        self.assigned: set[int] = set()
+        self.assignment_lost = False
+        self.partition_count = 0
+        self.readers: dict[str, CameraReader] = {}
+        self.stopping_readers: dict[str, CameraReader] = {}
         self.disabled: dict[str, CameraStatus] = {}
         self.reconcile_due = self.status_due = self.topics_due = 0.0
-        self.partitions = 0
         self.interval = Interval()
 
     def open(self) -> None:
-        # A thread a camera is the parallelism; OpenCV's own threads on top of them only fight over
-        # the cores.
+        # One thread per camera is the parallelism; OpenCV's own threads would only compete for the
+        # cores.
         cv2.setNumThreads(1)
 
     def step(self) -> None:
-        """Serve the group, follow the database, report. A record in the assignments topic means:
-        look at the database now.
+        """Serve the group, follow the database, report. A record in the assignments topic triggers
+        a look at the database.
         """
-        # Reports of delivery are taken as they come: they tell how long Kafka took.
+        # Serve delivery reports as they arrive: they measure how long Kafka took.
         served = self.producer.serve(STEP_SECONDS)
         if self.consumer.poll(0 if served else STEP_SECONDS) is not None:
             self.reconcile_due = 0.0
@@ -69,27 +68,27 @@ class CaptureWorker(Worker):
             self.reconcile_due = now + RECONCILE_SECONDS
             self.reconcile()
         if now >= self.status_due or any(
-            grabber.tracker.changed.is_set() for grabber in self.grabbers.values()
+            reader.state.changed.is_set() for reader in self.readers.values()
         ):
             self.status_due = now + STATUS_SECONDS
             self.report()
         if self.interval.over():
-            for grabber in self.grabbers.values():
-                grabber.tell_history()
+            for reader in self.readers.values():
+                reader.publish_history()
 
     def close(self) -> None:
-        self._keep(set())
-        self._await_ending(LEAVE_SECONDS)
+        self._stop_readers(self.readers.keys())
+        self._await_stopping(LEAVE_SECONDS)
         self.consumer.close()
-        self._await_ending(STOP_SECONDS - LEAVE_SECONDS)
+        self._await_stopping(STOP_SECONDS - LEAVE_SECONDS)
 
-    def _await_ending(self, seconds: float) -> None:
+    def _await_stopping(self, seconds: float) -> None:
         deadline = time.monotonic() + seconds
-        for grabber in self.ending.values():
-            grabber.join(max(0.0, deadline - time.monotonic()))
+        for reader in self.stopping_readers.values():
+            reader.join(max(0.0, deadline - time.monotonic()))
 
     def counters(self) -> dict[str, int]:
-        statuses = [grabber.tracker.status() for grabber in self.grabbers.values()]
+        statuses = [reader.state.status() for reader in self.readers.values()]
         return {
             "cameras": len(statuses),
             "frames": sum(status.frames for status in statuses),
@@ -97,125 +96,82 @@ class CaptureWorker(Worker):
         }
 
     def metrics(self) -> Iterable[Metric]:
-        grabbers = [*self.grabbers.values()]
-        statuses = [*self.disabled.values(), *(grabber.tracker.status() for grabber in grabbers)]
-        losses = {grabber.plan.camera: grabber.tracker.losses() for grabber in grabbers}
-        durations = {grabber.plan.camera: grabber.summary.durations for grabber in grabbers}
+        readers = [*self.readers.values()]
+        statuses = [*self.disabled.values(), *(reader.state.status() for reader in readers)]
+        losses = {reader.config.camera: reader.state.losses() for reader in readers}
+        durations = {reader.config.camera: reader.history.durations for reader in readers}
         return camera_metrics(statuses, losses, durations)
 
     # The group
 
-    def _assigned(self, partitions: Sequence[Partition]) -> None:
-        if self.lost:
-            self.owned.clear()
-            self.lost = False
-        self.owned.update(number for _, number in partitions)
+    def _on_assign(self, partitions: Sequence[Partition]) -> None:
+        if self.assignment_lost:
+            self.assigned.clear()
+            self.assignment_lost = False
+        self.assigned.update(number for _, number in partitions)
         self.topics_due = self.reconcile_due = 0.0
 
-    def _revoked(self, partitions: Sequence[Partition]) -> None:
-        """Ask the cameras to stop as the next owner is told to start, so that none is read twice
-        for longer than its thread takes to end.
+    def _on_revoke(self, partitions: Sequence[Partition]) -> None:
+        """Stop the cameras just as their next worker is told to start them, so that both read a
+        camera no longer than its thread takes to end.
         """
-        self.owned.difference_update(number for _, number in partitions)
-        self._keep(self._mine(self.grabbers))
+        self.assigned.difference_update(number for _, number in partitions)
+        self._stop_readers(self.readers.keys() - self._assigned_cameras(self.readers))
 
-    def _lost(self, _partitions: Sequence[Partition]) -> None:
-        """The group went on without us, or Kafka is away. Cameras go on until the group says
-        whose they are: connecting anew takes seconds.
+    def _on_lost(self, _partitions: Sequence[Partition]) -> None:
+        """The group went on without this worker, or Kafka is away. Keep reading until the next
+        assignment: reconnecting takes seconds.
         """
-        self.lost = True
+        self.assignment_lost = True
 
-    def _mine(self, cameras: Iterable[str]) -> set[str]:
-        return topics.cameras_in(cameras, self.owned, self.partitions) if self.partitions else set()
+    def _assigned_cameras(self, cameras: Iterable[str]) -> set[str]:
+        if not self.partition_count:
+            return set()
+        return topics.cameras_in(cameras, self.assigned, self.partition_count)
 
     # The database
 
     def reconcile(self) -> None:
-        """Make the running cameras those that should run."""
+        """Start and stop readers until they match the database and the assignment."""
         close_old_connections()
         try:
-            self._join()
+            self._join_group()
             cameras = {camera.slug: camera for camera in Camera.objects.all()}
         except KafkaUnavailable as err:
-            log.debug("cameras wait for kafka detail=%s", err)
+            log.debug("kafka unavailable, cameras not reconciled detail=%s", err)
             return
         except DatabaseError as err:
-            log.warning("database unavailable, cameras go on as they are error=%s", err)
+            log.warning("database unavailable, cameras keep running unchanged error=%s", err)
             return
-        self._follow(
-            {slug: cameras[slug] for slug in self._mine(cameras)},
-            removed={*self.grabbers, *self.disabled} - cameras.keys(),
-        )
+        for slug in {*self.readers, *self.disabled} - cameras.keys():
+            self.producer.send(topics.status(), None, key=f"camera/{slug}")
+        assigned = [cameras[slug] for slug in self._assigned_cameras(cameras)]
+        self._reconcile_disabled({camera.slug for camera in assigned if not camera.enabled})
+        self._reconcile_readers([camera for camera in assigned if camera.enabled])
 
-    def _join(self) -> None:
-        """Be a member of the group, on a topic that exists. Asked again now and then: an
-        embedded broker that restarts has forgotten all.
+    def _join_group(self) -> None:
+        """Ensure that the topics exist and that this worker is a member of the group. Repeated now
+        and then: an embedded broker forgets everything when it restarts.
         """
         now = time.monotonic()
         if now < self.topics_due:
             return
         self.admin.forget()
         self.admin.ensure(topics.platform_topics())
-        # A topic that was created a moment ago may not be in the metadata yet: 0 means that the
-        # next round asks again.
-        self.partitions = self.admin.partitions().get(topics.assignments().name, 0)
-        if not self.partitions:
+        # A new topic may not be in the metadata yet: on 0, the next round asks again.
+        self.partition_count = self.admin.partitions().get(topics.assignments().name, 0)
+        if not self.partition_count:
             return
         self.topics_due = now + TOPICS_SECONDS
         if not self.consumer.subscribed:
             self.consumer.subscribe(
                 [topics.assignments()],
-                on_assign=self._assigned,
-                on_revoke=self._revoked,
-                on_lost=self._lost,
+                on_assign=self._on_assign,
+                on_revoke=self._on_revoke,
+                on_lost=self._on_lost,
             )
 
-    def _follow(self, mine: dict[str, Camera], removed: set[str]) -> None:
-        plans = {slug: Plan.of(camera) for slug, camera in mine.items() if camera.enabled}
-        self._keep(
-            {
-                slug
-                for slug, plan in plans.items()
-                if slug in self.grabbers and self.grabbers[slug].plan == plan
-            }
-        )
-        for slug in removed:
-            self.producer.send(topics.status(), None, key=f"camera/{slug}")
-        self._note_disabled({slug for slug, camera in mine.items() if not camera.enabled})
-        # The old thread of an ending one still holds the connection; the next round tries again.
-        new = plans.keys() - self.grabbers.keys() - self.ending.keys()
-        self._ensure_topics(mine[slug] for slug in plans)
-        for slug in new:
-            self._start(plans[slug])
-
-    def _ensure_topics(self, cameras: Iterable[Camera]) -> None:
-        wanted = [
-            topic
-            for camera in cameras
-            for topic in topics.camera_topics(camera.slug, imprint=camera.imprint)
-        ]
-        try:
-            self.admin.ensure(wanted)
-        except KafkaUnavailable as err:
-            log.warning("topics not created detail=%s", err)
-
-    def _start(self, plan: Plan) -> None:
-        grabber = self.grabbers[plan.camera] = CameraReader(plan, self.producer, self.name)
-        grabber.start()
-        log.info("camera started camera=%s kind=%s", plan.camera, plan.source.kind)
-
-    def _keep(self, wanted: set[str]) -> None:
-        for slug in self.grabbers.keys() - wanted:
-            grabber = self.grabbers.pop(slug)
-            grabber.stop()
-            grabber.tell_history()
-            self.ending[slug] = grabber
-            log.info("camera stopping camera=%s", slug)
-        self.ending = {
-            slug: grabber for slug, grabber in self.ending.items() if not grabber.join(0)
-        }
-
-    def _note_disabled(self, slugs: set[str]) -> None:
+    def _reconcile_disabled(self, slugs: set[str]) -> None:
         now = time.time_ns()
         for slug in slugs - self.disabled.keys():
             self.disabled[slug] = CameraStatus(
@@ -230,14 +186,47 @@ class CaptureWorker(Worker):
         for slug in self.disabled.keys() - slugs:
             del self.disabled[slug]
 
+    def _reconcile_readers(self, cameras: Sequence[Camera]) -> None:
+        configs = {camera.slug: ReaderConfig.of(camera) for camera in cameras}
+        self._stop_readers(
+            [slug for slug, reader in self.readers.items() if reader.config != configs.get(slug)]
+        )
+        try:
+            self.admin.ensure(
+                [
+                    topic
+                    for camera in cameras
+                    for topic in topics.camera_topics(camera.slug, imprint=camera.imprint)
+                ]
+            )
+        except KafkaUnavailable as err:
+            log.warning("topics not created detail=%s", err)
+        # A stopping reader still holds its connection; the next round tries again.
+        for slug in configs.keys() - self.readers.keys() - self.stopping_readers.keys():
+            config = configs[slug]
+            reader = self.readers[slug] = CameraReader(config, self.producer, self.name)
+            reader.start()
+            log.info("camera started camera=%s kind=%s", slug, config.source.kind)
+
+    def _stop_readers(self, slugs: Iterable[str]) -> None:
+        for slug in [*slugs]:
+            reader = self.readers.pop(slug)
+            reader.stop()
+            reader.publish_history()
+            self.stopping_readers[slug] = reader
+            log.info("camera stopping camera=%s", slug)
+        self.stopping_readers = {
+            slug: reader for slug, reader in self.stopping_readers.items() if not reader.join(0)
+        }
+
     # The report
 
     def report(self) -> None:
-        """Publish the state of every camera that is ours."""
+        """Publish the state of every camera that this worker reads."""
         now = time.time_ns()
         statuses = [replace(status, at=now) for status in self.disabled.values()]
-        for grabber in self.grabbers.values():
-            grabber.tracker.changed.clear()
-            statuses.append(grabber.tracker.status())
+        for reader in self.readers.values():
+            reader.state.changed.clear()
+            statuses.append(reader.state.status())
         for status in statuses:
             self.producer.send(topics.status(), status.to_json(), key=status.key)

@@ -1,18 +1,21 @@
-"""Where pictures come from: one module for each kind of camera, behind `open_source`."""
+"""Where frames come from: one module for each kind of camera, behind `open_source`."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from importlib import import_module
 
-from cameras.sources.addresses import AddressError, parse_address
-from cameras.sources.base import Source, SourceError, SourceSettings
+from cameras.sources.addresses import parse_address
+from cameras.sources.base import (
+    AddressError,
+    DestinationCheck,
+    Source,
+    SourceError,
+    SourceSettings,
+)
 from sightline.messages import CameraState
 
-__all__ = ["KINDS", "Check", "no_check", "open_source"]
-
-Check = Callable[[str, int], object]
+__all__ = ["KINDS", "no_check", "open_source"]
 
 # The module and the class of each kind.
 KINDS: dict[str, tuple[str, str]] = {
@@ -30,13 +33,12 @@ def no_check(host: str, port: int) -> None:
 
 
 def open_source(
-    settings: SourceSettings, stop: threading.Event, *, check: Check = no_check
+    settings: SourceSettings, stop: threading.Event, *, check: DestinationCheck = no_check
 ) -> Source:
-    """The source for `settings`, not yet connected: enter it to connect, iterate it for grabs.
+    """The source for `settings`, not yet connected: enter it to connect, iterate it for frames.
 
-    `check(host, port)` runs before each connection of a network kind and refuses one by raising
-    AddressError. Which kinds are allowed at all is decided where the address is saved. Raises
-    SourceError for a wrong address.
+    `check` runs before each connection of a network kind. Which kinds are allowed at all is
+    decided where the address is saved. Raises SourceError for a wrong address.
     """
     try:
         address = parse_address(
@@ -44,8 +46,8 @@ def open_source(
         )
     except AddressError as err:
         raise SourceError(CameraState.UNREACHABLE, str(err)) from err
-    # Only the module of the kind is loaded: FFmpeg's libraries take memory that a demo camera does
-    # not need.
+    # Load only the module of this kind: a demo camera does not need the memory of FFmpeg's
+    # libraries.
     module, name = KINDS[settings.kind]
     source: Source = getattr(import_module(module), name)(settings, address, stop, check)
     return source

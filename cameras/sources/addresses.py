@@ -1,5 +1,4 @@
-"""Where a camera is: addresses are parsed strictly, and what they resolve to is checked before each
-connection.
+"""Where a camera is: addresses are parsed strictly.
 
 The parser accepts few forms and refuses the rest, because what follows it (FFmpeg above all)
 reads far more into a string.
@@ -9,16 +8,15 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 import idna
 
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
-IPNetwork = ipaddress.IPv4Network | ipaddress.IPv6Network
+from cameras.sources.base import AddressError
+from cameras.sources.destination import refusal
 
 MAX_LENGTH = 2048
 SCHEMES: dict[str, dict[str, int]] = {
@@ -30,30 +28,18 @@ DEMO_SIZES = ((640, 360), (1920, 1080))
 DEMO_LINES = range(1, 21)
 # FFmpeg takes these words out of an RTSP address as options of its own.
 FFMPEG_WORDS = {"tcp", "udp", "multicast", "filter_src"}
-# Services that tell a cloud machine its own secrets, beside those within the link-local range.
-METADATA = frozenset(
-    ipaddress.ip_address(ip) for ip in ("fd00:ec2::254", "100.100.100.200", "168.63.129.16")
-)
-THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
-NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _PATH = re.compile(r"([/?]([A-Za-z0-9._~!$&'()*+,;=:@/?\[\]-]|%[0-9A-Fa-f]{2})*)?")
 _DEVICE = re.compile(r"/dev/video[0-9]{1,3}")
 
 
-class AddressError(ValueError):
-    """The address cannot be used; the message says why and what to write instead."""
-
-
 @dataclass(frozen=True, slots=True)
 class Address:
-    """A checked address. `path` of a network kind holds the query too; of `file` and `device` it is
-    the path on disk.
+    """A parsed address; `url` is its normal form.
 
-    `host` is in ASCII, an IPv6 address without brackets; `url` is the whole address in its
-    normal form. `options` are those of a demo address.
+    `host` is in ASCII, an IPv6 address without brackets. `path` includes the query of a network
+    kind; for `file` and `device` it is the path on disk. `options` are those of a demo address.
     """
 
     kind: str
@@ -75,8 +61,8 @@ def parse_address(
 ) -> Address:
     """The address in `url` for a camera of this kind. Raises AddressError.
 
-    `allow_local` lets host names and IP addresses of this machine itself pass;
-    `check_destination` still sees them.
+    `allow_local` accepts this machine's own host names and IP addresses, which
+    `check_destination` still checks.
     """
     _refuse_odd_characters(url)
     if kind in SCHEMES:
@@ -88,48 +74,6 @@ def parse_address(
     if kind == "device":
         return _parse_device(url, allow_device)
     raise AddressError(f"There is no kind of camera called {kind!r}.")
-
-
-def check_destination(
-    host: str,
-    port: int,
-    *,
-    allowed_networks: Iterable[str | IPNetwork] = (),
-    refused: Iterable[tuple[str, int]] = (),
-    so: str = "no camera is opened there",
-) -> list[IPAddress]:
-    """Resolve `host` and return all its addresses, or raise AddressError when one of them is none
-    to connect to.
-
-    `allowed_networks` are exempt from every refusal. `refused` are hosts and ports of the
-    platform's own services. `so` ends the sentence of a refusal.
-    """
-    allowed = [ipaddress.ip_network(network) for network in allowed_networks]
-    own = {
-        (address, own_port)
-        for own_host, own_port in refused
-        for address in _resolve(own_host, own_port, ())
-    }
-    addresses = _resolve(host, port, None)
-    for address in addresses:
-        if any(address.version == network.version and address in network for network in allowed):
-            continue
-        reason = (
-            "is a service of this platform" if (address, port) in own else _reason_against(address)
-        )
-        if reason:
-            shown = host if host == str(address) else f"{host} ({address})"
-            raise AddressError(f"{shown} {reason}, so {so}.")
-    return addresses
-
-
-def is_number(host: str) -> bool:
-    """Whether a host is an IP address rather than a name."""
-    try:
-        ipaddress.ip_address(host.strip("[]"))
-    except ValueError:
-        return False
-    return True
 
 
 def _refuse_odd_characters(url: str) -> None:
@@ -309,50 +253,6 @@ def _local(host: str) -> str:
     if host == "localhost" or host.endswith((".localhost", ".localdomain")):
         return "is this machine itself"
     try:
-        return _reason_against(ipaddress.ip_address(host))
+        return refusal(ipaddress.ip_address(host))
     except ValueError:
         return ""
-
-
-def _resolve(host: str, port: int, default: Iterable[IPAddress] | None) -> list[IPAddress]:
-    """All addresses of a host, each once. An unknown host gives `default`, or AddressError when
-    that is None.
-    """
-    try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as err:
-        if default is not None:
-            return list(default)
-        raise AddressError(
-            f"The name {host} is not known here. Check its spelling, or enter the IP address."
-        ) from err
-    return list(dict.fromkeys(ipaddress.ip_address(str(entry[4][0])) for entry in found))
-
-
-def _reason_against(address: IPAddress) -> str:
-    """Why no camera can be at this address, or ''. Private networks are where cameras live."""
-    inner = _inner(address)
-    if inner in METADATA or address in METADATA:
-        return "is a cloud's metadata service"
-    if inner.is_loopback:
-        return "is this machine itself"
-    if inner.is_link_local:
-        return "is a link-local address"
-    if inner.is_multicast:
-        return "is a multicast address"
-    if inner.is_unspecified or inner.is_reserved or (inner.version == 4 and inner in THIS_NETWORK):
-        return "is not the address of any machine"
-    return ""
-
-
-def _inner(address: IPAddress) -> IPAddress:
-    """The IPv4 address that an IPv6 address carries (mapped, 6to4, Teredo, NAT64), else the
-    address itself.
-    """
-    if not isinstance(address, ipaddress.IPv6Address):
-        return address
-    if address.teredo:
-        return address.teredo[1]
-    if address in NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or address

@@ -1,8 +1,8 @@
-"""What every source of pictures gives: grabs, and errors in an operator's words."""
+"""What every source gives: frames, and errors in an operator's words."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, Self
 
@@ -11,12 +11,15 @@ from numpy.typing import NDArray
 
 from sightline.messages import CameraState
 
-Points = NDArray[np.uint8]
+Luma = NDArray[np.uint8]
+
+DestinationCheck = Callable[[str, int], object]
+"""Called with host and port before each connection; raises AddressError to refuse it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Jpeg:
-    """One encoded picture: `data` is a whole JPEG file of `width` x `height` pixels."""
+    """One encoded frame: `data` is a whole JPEG file of `width` x `height` pixels."""
 
     data: bytes
     width: int
@@ -24,22 +27,21 @@ class Jpeg:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
-    """What is looked at of a picture: the luma (0..255) of points spread evenly over it, (h, w), at
-    least 80 x 45 where it has so many.
+class LumaSample:
+    """The luma (0..255) of pixels spread evenly over a frame, (h, w); at least 80 x 45 where the
+    frame has as many.
 
-    ``key_frame``: when (ns since the epoch) the newest picture came that was coded by itself,
-    not by what changed since the one before.
+    ``key_frame`` is when the newest key frame came, in ns since the epoch.
     """
 
-    points: Points
+    luma: Luma
     key_frame: int
 
 
-class Grab(Protocol):
-    """One picture out of a camera, not yet encoded: a frame that is skipped costs no encode.
+class SourceFrame(Protocol):
+    """One frame of a camera, not yet encoded: a frame that is skipped costs no encode.
 
-    `captured_at` is the moment it left the decoder, in ns since the epoch.
+    `captured_at` is when it left the decoder, in ns since the epoch.
     """
 
     @property
@@ -49,16 +51,16 @@ class Grab(Protocol):
         """Encode, scaled down to `max_width` pixels with the aspect kept. Raises CorruptFrame."""
         ...
 
-    def look(self) -> Look:
-        """A quick look at the picture. Raises CorruptFrame."""
+    def luma_sample(self) -> LumaSample:
+        """What the freeze detector compares. Raises CorruptFrame."""
         ...
 
 
 class Source(Protocol):
-    """A camera: a context manager that connects on entry, and an iterator of its pictures.
+    """A camera: a context manager that connects on entry, and an iterator of its frames.
 
     Entering and iterating raise SourceError. Iteration ends without one only when the stop event
-    is set. `codec` is known once the first grab came. `paced` sources already deliver at the
+    is set. `codec` is known once the first frame came. `paced` sources already deliver at the
     settings' fps.
     """
 
@@ -72,14 +74,12 @@ class Source(Protocol):
 
     def __exit__(self, *exc: object) -> None: ...
 
-    def __iter__(self) -> Iterator[Grab]: ...
+    def __iter__(self) -> Iterator[SourceFrame]: ...
 
 
 class SourceError(Exception):
-    """The camera gives no pictures. `detail` is one plain sentence for operators and never holds
-    credentials.
-
-    `answered`: it said something at all when it was asked for them.
+    """The camera gives no frames. `detail` is one plain sentence for operators and never holds
+    credentials. `answered`: the camera replied to the connection at all.
     """
 
     def __init__(self, state: CameraState, detail: str, *, answered: bool = True) -> None:
@@ -93,14 +93,16 @@ class SourceError(Exception):
 
 
 class CorruptFrame(Exception):
-    """This picture is unusable; the next may be fine."""
+    """This frame is unusable; the next may be fine."""
+
+
+class AddressError(ValueError):
+    """An address that cannot be used; the message says why and what to write instead."""
 
 
 @dataclass(frozen=True, slots=True)
 class SourceSettings:
-    """How to reach one camera. Time-outs in seconds; `fps` is the rate that paced sources
-    deliver at.
-    """
+    """How to reach one camera. Time-outs are in seconds; paced sources deliver at `fps`."""
 
     kind: str
     url: str

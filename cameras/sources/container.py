@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from cameras.sources import failures, video
 
-VideoGrabs = Iterator[video.VideoGrab | video.BrokenGrab]
+VideoFrames = Iterator[video.DecodedFrame | video.UndecodableFrame]
 
 
 class ContainerSource(ABC):
@@ -33,7 +33,7 @@ class ContainerSource(ABC):
         """Connect. Raises SourceError."""
 
     @abstractmethod
-    def _read(self, container: InputContainer, stream: VideoStream) -> VideoGrabs:
+    def _read(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
         """The pictures, until the stop event is set. Raises SourceError."""
 
     def __enter__(self) -> Self:
@@ -47,7 +47,7 @@ class ContainerSource(ABC):
         if self._container is not None:
             self._container.close()
 
-    def __iter__(self) -> VideoGrabs:
+    def __iter__(self) -> VideoFrames:
         assert self._container is not None
         stream = self._container.streams.video[0]
         video.prepare(stream)

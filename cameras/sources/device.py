@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer
@@ -11,18 +10,19 @@ from av.video.stream import VideoStream
 
 from cameras.sources import failures, video
 from cameras.sources.addresses import Address
-from cameras.sources.base import SourceSettings
-from cameras.sources.container import ContainerSource, VideoGrabs
-
-if TYPE_CHECKING:
-    from cameras.sources import Check
+from cameras.sources.base import DestinationCheck, SourceSettings
+from cameras.sources.container import ContainerSource, VideoFrames
 
 
 class DeviceSource(ContainerSource):
     """`/dev/videoN` at the size and rate that the driver has set."""
 
     def __init__(
-        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+        self,
+        settings: SourceSettings,
+        address: Address,
+        stop: threading.Event,
+        check: DestinationCheck,
     ) -> None:
         super().__init__(stop)
         self._settings = settings
@@ -44,14 +44,14 @@ class DeviceSource(ContainerSource):
                 f"The camera at {self._path} cannot be opened, or is in use."
             ) from err
 
-    def _read(self, container: InputContainer, stream: VideoStream) -> VideoGrabs:
-        grabs = video.grabs(container, stream)
+    def _read(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
+        frames = video.decoded_frames(container, stream)
         while not self._stop.is_set():
             try:
-                grab = next(grabs, None)
+                frame = next(frames, None)
             except (av.error.FFmpegError, OSError) as err:
                 raise failures.unreachable(
                     f"The camera at {self._path} stopped sending pictures."
                 ) from err
-            if grab is not None:
-                yield grab
+            if frame is not None:
+                yield frame

@@ -7,7 +7,7 @@ import re
 import socket
 
 from cameras.sources.base import SourceError
-from cameras.sources.credentials import redact_url
+from sightline.base.redaction import redact_url
 from sightline.messages import CameraState
 
 SHOWN_AT_MOST = 200

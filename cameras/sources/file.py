@@ -1,11 +1,10 @@
-"""A video file that plays for ever, at the pace of its time stamps."""
+"""A video file, played in a loop at the pace of its time stamps."""
 
 from __future__ import annotations
 
 import threading
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import av
 from av.container import InputContainer
@@ -13,11 +12,8 @@ from av.video.stream import VideoStream
 
 from cameras.sources import failures, video
 from cameras.sources.addresses import Address
-from cameras.sources.base import SourceSettings
-from cameras.sources.container import ContainerSource, VideoGrabs
-
-if TYPE_CHECKING:
-    from cameras.sources import Check
+from cameras.sources.base import DestinationCheck, SourceSettings
+from cameras.sources.container import ContainerSource, VideoFrames
 
 # Real containers only: no playlist or script that names other files.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mjpeg,h264,hevc"
@@ -28,7 +24,11 @@ class FileSource(ContainerSource):
     """A file on this machine instead of a camera."""
 
     def __init__(
-        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+        self,
+        settings: SourceSettings,
+        address: Address,
+        stop: threading.Event,
+        check: DestinationCheck,
     ) -> None:
         super().__init__(stop)
         self._path = address.path
@@ -49,28 +49,28 @@ class FileSource(ContainerSource):
                 f"The file {self._path} is not a video that can be played."
             ) from err
 
-    def _read(self, container: InputContainer, stream: VideoStream) -> VideoGrabs:
+    def _read(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
         while not self._stop.is_set():
             shown = 0
-            for grab in self._round(container, stream):
+            for frame in self._round(container, stream):
                 shown += 1
-                yield grab
+                yield frame
             if not shown and not self._stop.is_set():
                 raise failures.unreachable(f"No picture can be decoded from the file {self._path}.")
 
-    def _round(self, container: InputContainer, stream: VideoStream) -> VideoGrabs:
-        """The file once, from its start. Each frame waits for its time."""
+    def _round(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
+        """Play the file once from its start, each frame at its time."""
         started = None
         try:
             container.seek(0)
-            for grab in video.grabs(container, stream):
-                if not isinstance(grab, video.VideoGrab):
+            for frame in video.decoded_frames(container, stream):
+                if not isinstance(frame, video.DecodedFrame):
                     continue
-                at = grab.frame.time or 0.0
+                at = frame.decoded.time or 0.0
                 started = time.monotonic() - at if started is None else started
                 if self._stop.wait(min(LONGEST_GAP, max(0.0, started + at - time.monotonic()))):
                     return
-                yield replace(grab, captured_at=time.time_ns())
+                yield replace(frame, captured_at=time.time_ns())
         except (av.error.FFmpegError, OSError) as err:
             raise failures.unreachable(
                 f"The file {self._path} cannot be played any further."

@@ -1,5 +1,5 @@
-"""HTTP cameras: one request with the camera's own kind of login, a body read with a deadline,
-errors in plain words.
+"""HTTP cameras: a request with the login that the camera asks for, a body read with a deadline,
+and errors in plain words.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.request import parse_http_list
 
 import requests
@@ -19,18 +19,22 @@ import urllib3
 from requests.auth import AuthBase, HTTPBasicAuth, HTTPDigestAuth
 
 from cameras.sources import failures, jpeg
-from cameras.sources.addresses import Address, AddressError
-from cameras.sources.base import Jpeg, Look, SourceError, SourceSettings
+from cameras.sources.addresses import Address
+from cameras.sources.base import (
+    AddressError,
+    DestinationCheck,
+    Jpeg,
+    LumaSample,
+    SourceError,
+    SourceSettings,
+)
 
-if TYPE_CHECKING:
-    from cameras.sources import Check
-
-CHECKED_FOR = 5.0
+CHECK_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class JpegGrab:
-    """A picture that the camera itself encoded: passed through unless it is too wide."""
+class JpegFrame:
+    """A frame that the camera encoded itself: passed through unless it is too wide."""
 
     captured_at: int
     data: bytes
@@ -38,24 +42,22 @@ class JpegGrab:
     def jpeg(self, quality: int, max_width: int | None) -> Jpeg:
         return jpeg.shrunk(jpeg.checked(self.data), quality, max_width)
 
-    def look(self) -> Look:
-        return Look(jpeg.looked_at(self.data), self.captured_at)
+    def luma_sample(self) -> LumaSample:
+        return LumaSample(jpeg.luma_points(self.data), self.captured_at)
 
 
 class HttpCamera:
-    """The connection to one camera. `get` gives a response with status 200 whose body is not yet
-    read.
-    """
+    """The connection to one camera. `get` returns a response of status 200, its body unread."""
 
-    def __init__(self, settings: SourceSettings, address: Address, check: Check) -> None:
+    def __init__(self, settings: SourceSettings, address: Address, check: DestinationCheck) -> None:
         self._settings = settings
         self._address = address
         self._check = check
         self._checked_at = float("-inf")
         self._auth: AuthBase | None = None
         self._session = requests.Session()
-        # No proxies from the environment and no passwords from a .netrc: only what the camera's
-        # settings say.
+        # Use the camera's settings only: no proxies from the environment, no passwords from a
+        # .netrc.
         self._session.trust_env = False
         self._session.headers["Accept-Encoding"] = "identity"
 
@@ -78,14 +80,12 @@ class HttpCamera:
             raise
         return response
 
-    def body(self, response: requests.Response) -> Body:
-        return Body(response, self._settings.read_timeout)
+    def body(self, response: requests.Response) -> ResponseBody:
+        return ResponseBody(response, self._settings.read_timeout)
 
     def _check_destination(self) -> None:
-        """Before the first request and, as a kept connection may be renewed unseen, again every
-        few seconds.
-        """
-        if time.monotonic() - self._checked_at < CHECKED_FOR:
+        """Check at first, then every few seconds: the library may reconnect unseen."""
+        if time.monotonic() - self._checked_at < CHECK_SECONDS:
             return
         try:
             self._check(self._address.host, self._address.port)
@@ -105,24 +105,24 @@ class HttpCamera:
             )
 
 
-class Body(io.RawIOBase):
-    """A response's bytes as they come. `begin` starts the time that the next picture may take as
-    a whole.
+class ResponseBody(io.RawIOBase):
+    """A response's bytes as they arrive. `restart_deadline` starts the time that the next frame
+    may take as a whole.
     """
 
     def __init__(self, response: requests.Response, seconds: float) -> None:
         self._response = response
         self._seconds = seconds
-        self.begin()
+        self.restart_deadline()
 
-    def begin(self) -> None:
+    def restart_deadline(self) -> None:
         self._deadline = time.monotonic() + self._seconds
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        # A camera that sends a byte a second never runs into the socket's own time-out.
+        # The socket's own time-out never catches a camera that sends a byte a second.
         if time.monotonic() > self._deadline:
             raise failures.stalled()
         data = self._response.raw.read1(len(buffer), decode_content=False)
@@ -167,8 +167,8 @@ def content_type(response: requests.Response) -> str:
 
 
 class _Digest(HTTPDigestAuth):
-    """Digest for a challenge at hand. The library's own way reads the refusal's body to its end,
-    which a camera decides.
+    """Digest authentication for a challenge already received. The library would read the body of
+    the refusal to its end, however long the camera makes it.
     """
 
     def __init__(self, username: str, password: str, challenge: str) -> None:
@@ -191,7 +191,7 @@ class _Digest(HTTPDigestAuth):
 
 
 def _login(challenge: str, username: str, password: str) -> AuthBase:
-    """The kind of login that a WWW-Authenticate header asks for; Digest when there is a choice."""
+    """The login that a WWW-Authenticate header asks for; Digest if there is a choice."""
     if digest := re.search(r"\bdigest +(.*)", challenge, re.IGNORECASE):
         return _Digest(username, password, digest[1])
     return HTTPBasicAuth(username.encode(), password.encode())

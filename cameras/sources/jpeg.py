@@ -1,20 +1,20 @@
-"""JPEG files from outside: what is checked before a decoder sees them, and scaling."""
+"""JPEGs from cameras: checked before a decoder sees them, and scaled down."""
 
 from __future__ import annotations
 
 import simplejpeg
 
 from cameras.sources.base import CorruptFrame, Jpeg
-from cameras.sources.planes import Plane, points, scaled_size, shrink
+from cameras.sources.planes import Plane, sample_points, scaled_size, shrink
 
 MAX_BYTES = 8 * 1024 * 1024
 MAX_PIXELS = 33_000_000
-LOOK_WIDTH, LOOK_HEIGHT = 320, 180
+SAMPLE_WIDTH, SAMPLE_HEIGHT = 320, 180
 START, END = b"\xff\xd8", b"\xff\xd9"
 
 
 def checked(data: bytes) -> Jpeg:
-    """The picture in `data`, judged by its header and its end only. Raises CorruptFrame."""
+    """The frame in `data`, checked by its header and its end only. Raises CorruptFrame."""
     if len(data) > MAX_BYTES:
         raise CorruptFrame(f"the picture is larger than {MAX_BYTES >> 20} MiB")
     if not data.endswith(END):
@@ -31,30 +31,35 @@ def checked(data: bytes) -> Jpeg:
     return Jpeg(data, width, height)
 
 
-def looked_at(data: bytes) -> Plane:
-    """Points of the luma of a JPEG, decoded at the least scale that still shows a sensor's
+def luma_points(data: bytes) -> Plane:
+    """Luma of the luma of a JPEG, decoded at the least scale that still shows a sensor's
     noise. Raises CorruptFrame.
     """
     try:
         luma = simplejpeg.decode_jpeg(
-            data, "gray", min_width=LOOK_WIDTH, min_height=LOOK_HEIGHT, min_factor=1, strict=False
+            data,
+            "gray",
+            min_width=SAMPLE_WIDTH,
+            min_height=SAMPLE_HEIGHT,
+            min_factor=1,
+            strict=False,
         )
     except ValueError as err:
         raise CorruptFrame("the picture cannot be decoded") from err
-    return points(luma[:, :, 0])
+    return sample_points(luma[:, :, 0])
 
 
-def shrunk(picture: Jpeg, quality: int, max_width: int | None) -> Jpeg:
-    """The picture itself when it is narrow enough, else scaled down with its aspect kept. Raises
+def shrunk(jpeg: Jpeg, quality: int, max_width: int | None) -> Jpeg:
+    """The JPEG itself if it is narrow enough, else scaled down with its aspect kept. Raises
     CorruptFrame.
     """
-    width, height = scaled_size(picture.width, picture.height, max_width)
-    if width == picture.width:
-        return picture
+    width, height = scaled_size(jpeg.width, jpeg.height, max_width)
+    if width == jpeg.width:
+        return jpeg
     try:
-        # libjpeg decodes at a fraction of the size for little; the rest of the way is a resize.
+        # libjpeg decodes cheaply at a fraction of the size; a resize does the rest.
         bgr = simplejpeg.decode_jpeg(
-            picture.data, "bgr", min_width=width, min_height=height, strict=False
+            jpeg.data, "bgr", min_width=width, min_height=height, strict=False
         )
     except ValueError as err:
         raise CorruptFrame("the picture cannot be decoded") from err

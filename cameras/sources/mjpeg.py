@@ -9,18 +9,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from http.client import parse_headers
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import requests
 
 from cameras.sources import failures
 from cameras.sources.addresses import Address
-from cameras.sources.base import SourceSettings
-from cameras.sources.http import HttpCamera, JpegGrab, content_type, translated
+from cameras.sources.base import DestinationCheck, SourceSettings
+from cameras.sources.http import HttpCamera, JpegFrame, content_type, translated
 from cameras.sources.jpeg import MAX_BYTES
-
-if TYPE_CHECKING:
-    from cameras.sources import Check
 
 BUFFER = 64 * 1024
 PREAMBLE = 64 * 1024
@@ -33,7 +30,11 @@ class MjpegSource:
     paced = False
 
     def __init__(
-        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+        self,
+        settings: SourceSettings,
+        address: Address,
+        stop: threading.Event,
+        check: DestinationCheck,
     ) -> None:
         self._settings = settings
         self._address = address
@@ -58,19 +59,19 @@ class MjpegSource:
         if self._camera is not None:
             self._camera.close()
 
-    def __iter__(self) -> Iterator[JpegGrab]:
+    def __iter__(self) -> Iterator[JpegFrame]:
         assert self._camera is not None
         assert self._response is not None
         body = self._camera.body(self._response)
         began = False
-        pictures = parts(io.BufferedReader(body, BUFFER), body.begin)
+        pictures = parts(io.BufferedReader(body, BUFFER), body.restart_deadline)
         while not self._stop.is_set():
             with translated(self._address):
                 data = next(pictures, None)
             if data is None:
                 raise failures.ended(began=began)
             began = True
-            yield JpegGrab(time.time_ns(), data)
+            yield JpegFrame(time.time_ns(), data)
 
 
 def parts(stream: io.BufferedIOBase, begin: Callable[[], None] = lambda: None) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""Pictures as the three planes that a JPEG holds: full-range Y, Cb, Cr, colour at half the size."""
+"""Frames as the three planes that a JPEG holds: full-range Y, Cb, Cr, colour at half the size."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ class Planes:
 
     @classmethod
     def from_bgr(cls, bgr: Plane) -> Planes:
-        """From an (h, w, 3) picture of even size, by JPEG's own colour matrix (BT.601, full
-        range).
-        """
+        """From an (h, w, 3) image of even size, by JPEG's colour matrix (BT.601, full range)."""
         y, cr, cb = cv2.split(cv2.cvtColor(bgr, cv2.COLOR_BGR2YCrCb))
         half = (bgr.shape[1] // 2, bgr.shape[0] // 2)
         return cls(as_plane(y), shrink(as_plane(cb), half), shrink(as_plane(cr), half))
@@ -40,8 +38,8 @@ class Planes:
 
 
 def scaled_size(width: int, height: int, max_width: int | None) -> tuple[int, int]:
-    """The size after the width cap: unchanged when it fits, else even in both directions and of
-    the same aspect.
+    """The size after the width cap: unchanged if it fits, else even in both directions with the
+    same aspect.
     """
     if not max_width or width <= max_width:
         return width, height
@@ -49,9 +47,9 @@ def scaled_size(width: int, height: int, max_width: int | None) -> tuple[int, in
     return scaled, max(2, round(height * scaled / width / 2) * 2)
 
 
-def points(luma: Plane) -> Plane:
-    """Pixels at even distances, at least 80 x 45 of a picture that has so many: single ones,
-    because averages hide a sensor's noise.
+def sample_points(luma: Plane) -> Plane:
+    """Single pixels at even distances, at least 80 x 45 where there are as many. Averages would
+    hide a sensor's noise.
     """
     height, width = luma.shape
     down, right = max(1, height // 45), max(1, width // 80)
@@ -62,11 +60,11 @@ def as_plane(array: object) -> Plane:
     return np.ascontiguousarray(array, dtype=np.uint8)
 
 
-def shrink(picture: Plane, size: tuple[int, int]) -> Plane:
-    """A plane or a BGR picture scaled down to (width, height)."""
-    height, width = picture.shape[:2]
+def shrink(image: Plane, size: tuple[int, int]) -> Plane:
+    """A plane or a BGR image scaled down to (width, height)."""
+    height, width = image.shape[:2]
     whole = width % size[0] == 0 and height % size[1] == 0
-    # By area is best, and fast at whole factors; between them it takes ten times as long as linear,
-    # which does below 2.
+    # INTER_AREA looks best and is fast at whole factors. Between them it takes ten times as long as
+    # INTER_LINEAR, which is good enough below a factor of 2.
     how = cv2.INTER_AREA if whole or width >= 2 * size[0] else cv2.INTER_LINEAR
-    return as_plane(cv2.resize(picture, size, interpolation=how))
+    return as_plane(cv2.resize(image, size, interpolation=how))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import av
@@ -13,14 +12,11 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from cameras.sources import failures, video
-from cameras.sources.addresses import Address, AddressError
-from cameras.sources.base import SourceError, SourceSettings
-from cameras.sources.container import ContainerSource, VideoGrabs
+from cameras.sources.addresses import Address
+from cameras.sources.base import AddressError, DestinationCheck, SourceError, SourceSettings
+from cameras.sources.container import ContainerSource, VideoFrames
 from cameras.sources.rtsp_greeting import greeted
 from sightline.messages import CameraState
-
-if TYPE_CHECKING:
-    from cameras.sources import Check
 
 # FFmpeg keeps the encoded "user:password" in a buffer of 128 bytes and cuts off the rest without a
 # word.
@@ -39,7 +35,11 @@ class RtspSource(ContainerSource):
     no_video = "The camera sends no video."
 
     def __init__(
-        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+        self,
+        settings: SourceSettings,
+        address: Address,
+        stop: threading.Event,
+        check: DestinationCheck,
     ) -> None:
         super().__init__(stop)
         self._settings = settings
@@ -54,21 +54,21 @@ class RtspSource(ContainerSource):
         with greeted(self._address, self._settings.open_timeout):
             return self._opened()
 
-    def _read(self, container: InputContainer, stream: VideoStream) -> VideoGrabs:
+    def _read(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
         patience = max(UNDECODED_FOR, 2 * self._settings.read_timeout)
         decoded_at = time.monotonic()
-        grabs = self._grabs(container, stream)
+        frames = self._frames(container, stream)
         while not self._stop.is_set():
             asked_at = time.monotonic()
-            grab = next(grabs)
+            frame = next(frames)
             now = time.monotonic()
             if now - asked_at >= self._settings.read_timeout:
                 # FFmpeg has just handed out the last frame that it held back, and would wait once
                 # more.
                 raise failures.stalled()
-            if grab is not None:
-                yield grab
-            if isinstance(grab, video.VideoGrab):
+            if frame is not None:
+                yield frame
+            if isinstance(frame, video.DecodedFrame):
                 decoded_at = now
             elif now - decoded_at > patience:
                 raise SourceError(
@@ -89,11 +89,11 @@ class RtspSource(ContainerSource):
             # Not chained: the library's message holds the URL with the password.
             raise self._translated(err) from None
 
-    def _grabs(
+    def _frames(
         self, container: InputContainer, stream: VideoStream
-    ) -> Iterator[video.VideoGrab | video.BrokenGrab | None]:
+    ) -> Iterator[video.DecodedFrame | video.UndecodableFrame | None]:
         try:
-            yield from video.grabs(container, stream)
+            yield from video.decoded_frames(container, stream)
         except (av.error.FFmpegError, OSError) as err:
             raise (failures.stalled() if _is_timeout(err) else failures.ended()) from None
         raise failures.ended()

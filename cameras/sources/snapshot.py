@@ -6,17 +6,14 @@ import io
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from cameras.sources import failures
 from cameras.sources.addresses import Address
-from cameras.sources.base import SourceSettings
-from cameras.sources.http import HttpCamera, JpegGrab, content_type, translated
+from cameras.sources.base import DestinationCheck, SourceSettings
+from cameras.sources.http import HttpCamera, JpegFrame, content_type, translated
 from cameras.sources.jpeg import MAX_BYTES
 from sightline.base.frame_rate import Ticker
-
-if TYPE_CHECKING:
-    from cameras.sources import Check
 
 ACCEPTED = {"", "image/jpeg", "image/jpg", "image/pjpeg", "application/octet-stream"}
 
@@ -30,7 +27,11 @@ class SnapshotSource:
     paced = True
 
     def __init__(
-        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+        self,
+        settings: SourceSettings,
+        address: Address,
+        stop: threading.Event,
+        check: DestinationCheck,
     ) -> None:
         self._settings = settings
         self._address = address
@@ -52,12 +53,12 @@ class SnapshotSource:
         if self._camera is not None:
             self._camera.close()
 
-    def __iter__(self) -> Iterator[JpegGrab]:
+    def __iter__(self) -> Iterator[JpegFrame]:
         assert self._camera is not None
-        pacer = Ticker(self._settings.fps, self._stop)
-        while pacer.wait():
+        ticker = Ticker(self._settings.fps, self._stop)
+        while ticker.wait():
             data, self._first = self._first or self._poll(self._camera), None
-            yield JpegGrab(time.time_ns(), data)
+            yield JpegFrame(time.time_ns(), data)
 
     def _poll(self, camera: HttpCamera) -> bytes:
         response = camera.get()

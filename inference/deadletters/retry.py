@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Self
 
-from cameras.sources.credentials import redact_url
 from inference.deadletters.letters import Letter, errors_topic
 from inference.deadletters.retry_frames import FrameRetry
 from inference.deadletters.sender import RetryError, RetrySender
 from inference.models import Deployment, Kind, ModelVersion, RetriedLetter
+from sightline.base.redaction import redact_url
 from sightline.kafka import KafkaUnavailable, topics
 
 log = logging.getLogger(__name__)

@@ -14,7 +14,6 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from cameras.sources.credentials import redact_url
 from inference import runtimes
 from inference.runtimes.base import Picture, jpeg_size
 from inference.runtimes.batching import detections_of, results_of
@@ -29,6 +28,7 @@ from inference.runtimes.tensors import (
 )
 from inference.streams.codec.json import decode, encode
 from inference.streams.codec.schema import RecordError, RecordSchema
+from sightline.base.redaction import redact_url
 from sightline.kafka import OFFSET_NEWEST, KafkaUnavailable, Record, topics
 from sightline.kafka.reader import TopicReader
 from sightline.messages import Detection, Frame, FrameRef

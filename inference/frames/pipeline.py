@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from cameras.sources.credentials import redact_url
 from inference.frames.latest import LatestFrames
 from inference.frames.predict import PreparedFrame, predict
 from inference.frames.prefetch import Prefetch
@@ -24,6 +23,7 @@ from inference.runtimes.base import Runtime
 from inference.runtimes.batching import Result
 from inference.runtimes.errors import ServerUnavailable
 from sightline.base.backoff import Backoff
+from sightline.base.redaction import redact_url
 from sightline.kafka import Producer, Record, topics
 from sightline.messages import ModelStatus, Prediction
 from sightline.telemetry import tracing

@@ -8,8 +8,8 @@ from typing import Final
 
 from django.conf import settings
 
-from cameras.sources.credentials import redact_url
 from inference.plans import ModelPlan
+from sightline.base.redaction import redact_url
 from sightline.kafka import Headers, Outgoing, Producer, Record, topics
 from sightline.messages import DeadLetter
 from sightline.messages.dead_letter import own_headers

@@ -8,11 +8,11 @@ import traceback
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
-from cameras.sources.credentials import redact_url
 from inference.runner.state import RunnerState
 from inference.runtimes.errors import InferenceError
 from sightline.base.backoff import Backoff
 from sightline.base.process import settle
+from sightline.base.redaction import redact_url
 
 log = logging.getLogger(__name__)
 

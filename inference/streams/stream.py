@@ -11,7 +11,6 @@ from typing import Final
 
 from django.conf import settings
 
-from cameras.sources.credentials import redact_url
 from inference.plans import RecordPlan
 from inference.runner.state import RunnerState
 from inference.runtimes.errors import ServerUnavailable
@@ -22,6 +21,7 @@ from inference.streams.publisher import RecordPublisher
 from inference.streams.record_topics import RecordTopics
 from sightline.base.backoff import Backoff
 from sightline.base.process import settle
+from sightline.base.redaction import redact_url
 from sightline.kafka import (
     Admin,
     Consumer,

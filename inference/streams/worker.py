@@ -6,7 +6,6 @@ import logging
 import threading
 from typing import Final
 
-from cameras.sources.credentials import redact_url
 from inference.plans import RecordPlan, record_plans
 from inference.runner.history import RecordHistory
 from inference.runner.loading import load_until_stopped
@@ -16,6 +15,7 @@ from inference.runtimes.errors import InferenceError
 from inference.streams.predict import RecordPredictor
 from inference.streams.stream import RecordStream
 from sightline.base.backoff import Backoff
+from sightline.base.redaction import redact_url
 from sightline.kafka import KafkaUnavailable, Producer, topics
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.crypto import get_random_string
 
-from cameras.models import Camera, Kind
+from cameras.models import Camera, CameraKind
 from inference.models import Deployment, Model, ModelVersion
 
 ADMIN = "admin"
@@ -30,7 +30,7 @@ def first_start(password: str, *, demo: bool = True) -> str | None:
 
 def _register_demo() -> None:
     camera = Camera.objects.create(
-        slug="conveyor", name="Conveyor", kind=Kind.DEMO, url="demo:conveyor"
+        slug="conveyor", name="Conveyor", kind=CameraKind.DEMO, url="demo:conveyor"
     )
     for slug, name, runtime in (
         ("qr", "QR codes", "builtin-qr"),

@@ -121,7 +121,7 @@ def test_a_camera_is_added(submit: Submit) -> None:
 def test_what_is_wrong_is_said_at_its_field(
     submit: Submit, fields: dict[str, str], field: str, said: str
 ) -> None:
-    Camera.objects.create(slug="taken", name="Taken", kind="demo", url="demo:conveyor")
+    Camera.objects.create(slug="taken", name="FrameOutcome", kind="demo", url="demo:conveyor")
 
     response = add(submit, **fields)
 

@@ -195,9 +195,9 @@ def test_a_probe_is_kept_beside_the_state(camera: Camera, monkeypatch: pytest.Mo
 def test_a_camera_that_is_gone_is_not_probed(
     camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deleted_meanwhile(camera: Camera) -> probe.Finding:
+    def deleted_meanwhile(camera: Camera) -> probe.ProbeResult:
         Camera.objects.all().delete()
-        return probe.Finding(codec="demo")
+        return probe.ProbeResult(codec="demo")
 
     monkeypatch.setattr(tasks, "probe", deleted_meanwhile)
     probe_camera(camera.pk)

@@ -11,7 +11,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
-from cameras.capture.state import Loss
+from cameras.capture.state import LossReason
 from sightline.messages import CameraState, ModelState
 from streaming.hub.deliveries import Way
 from tests.monitoring.families import FAMILIES
@@ -21,7 +21,7 @@ from tests.servers.waiting import wait_until
 # Every value that a label may have here; cameras and models are those that are registered.
 CLOSED = {
     "state": {*CameraState, *ModelState},
-    "reason": {*Loss},
+    "reason": {*LossReason},
     "result": {"predicted", "skipped", "failed", "unanswered", "delivered", "refused", "drawn"},
     "stage": {"kafka", "transport", "waiting", "model"},
     "at": {"predicted", "sent-wall", "sent-stream"},

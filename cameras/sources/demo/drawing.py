@@ -38,7 +38,7 @@ STOCK: tuple[Colour, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class SceneLayout:
     """All measures in pixels. `step` is the way a parcel goes from one frame to the next, to the
     left.
     """
@@ -66,7 +66,7 @@ class Layout:
         return self.step * self.steps_per_parcel
 
     @classmethod
-    def fit(cls, width: int, height: int) -> Layout:
+    def fit(cls, width: int, height: int) -> SceneLayout:
         """The scene in a picture of this size."""
         unit = min(width // 160, height // 90)
         step = 3 * unit // 4 * 2
@@ -99,7 +99,7 @@ class Captions:
     one width.
     """
 
-    def __init__(self, layout: Layout, line: int) -> None:
+    def __init__(self, layout: SceneLayout, line: int) -> None:
         self._glyphs = glyphs("0123456789:.#", layout.unit)
         self._cell = self._glyphs["0"].shape[1]
         self._x, self._y = _caption_at(layout)
@@ -163,7 +163,7 @@ def blit(planes: Planes, sprite: Planes, x: int, y: int) -> None:
     planes.v[rows, columns] = sprite.v[:, cut]
 
 
-def blit_belt(planes: Planes, belt: Planes, layout: Layout, offset: int) -> None:
+def blit_belt(planes: Planes, belt: Planes, layout: SceneLayout, offset: int) -> None:
     """Lay the belt, moved by `offset` pixels to the left."""
     top, bottom, width = layout.belt_y, layout.belt_y + layout.belt_height, layout.width
     planes.y[top:bottom] = belt.y[:, offset : offset + width]
@@ -172,7 +172,7 @@ def blit_belt(planes: Planes, belt: Planes, layout: Layout, offset: int) -> None
     planes.v[top // 2 : bottom // 2] = belt.v[:, half : half + width // 2]
 
 
-def cast_shadow(planes: Planes, layout: Layout, shadow: Plane, x: int) -> None:
+def cast_shadow(planes: Planes, layout: SceneLayout, shadow: Plane, x: int) -> None:
     """Darken the belt around a parcel at `x`."""
     height, width = shadow.shape
     x -= layout.unit
@@ -183,7 +183,7 @@ def cast_shadow(planes: Planes, layout: Layout, shadow: Plane, x: int) -> None:
     ground[:] = cv2.multiply(ground, shadow[:, left - x : right - x], scale=1 / 255)
 
 
-def shadow_of_parcel(layout: Layout) -> Plane:
+def shadow_of_parcel(layout: SceneLayout) -> Plane:
     """A soft shadow as high as the belt: 255 where the light stays."""
     unit = layout.unit
     shadow = np.full((layout.belt_height, layout.parcel_width + 4 * unit), 255, np.uint8)
@@ -205,7 +205,7 @@ def qr_modules(text: str) -> Plane:
     return picture[rows.min() : rows.max() + 1, columns.min() : columns.max() + 1]
 
 
-def parcel(layout: Layout, text: str, shade: int) -> Planes:
+def parcel(layout: SceneLayout, text: str, shade: int) -> Planes:
     """A cardboard box from above with its label."""
     canvas = _Canvas(layout.parcel_width, layout.parcel_height, layout.unit)
     _draw_box(canvas, CARDBOARD[shade % len(CARDBOARD)])
@@ -220,7 +220,7 @@ def parcel(layout: Layout, text: str, shade: int) -> Planes:
     return Planes.from_bgr(picture)
 
 
-def belt(layout: Layout) -> Planes:
+def belt(layout: SceneLayout) -> Planes:
     """The belt, one period of its pattern wider than the picture."""
     unit, height = layout.unit, layout.belt_height / layout.unit
     width = layout.width + layout.cleat
@@ -237,7 +237,7 @@ def belt(layout: Layout) -> Planes:
     return Planes.from_bgr(canvas.finish())
 
 
-def background(layout: Layout, line: int) -> Planes:
+def background(layout: SceneLayout, line: int) -> Planes:
     """All that stands still: stock, floor, the conveyor's frame and the ground of the captions."""
     canvas = _Canvas(layout.width, layout.height, layout.unit)
     canvas.shade((92, 86, 80), (58, 54, 50))
@@ -347,7 +347,7 @@ def _draw_box(canvas: _Canvas, colour: Colour) -> None:
         canvas.box(x0, y0, x1, y1, _tint(colour, tint))
 
 
-def _draw_label(canvas: _Canvas, layout: Layout, text: str) -> None:
+def _draw_label(canvas: _Canvas, layout: SceneLayout, text: str) -> None:
     unit = layout.unit
     left, top = layout.symbol_inset / unit, (layout.symbol_y - layout.parcel_y) / unit
     right, bottom = left + SYMBOL_MODULES, top + SYMBOL_MODULES
@@ -356,7 +356,7 @@ def _draw_label(canvas: _Canvas, layout: Layout, text: str) -> None:
     canvas.write(text, (left + right) / 2, bottom + 4.6, 2.0, (40, 36, 34))
 
 
-def _draw_stock(canvas: _Canvas, layout: Layout, line: int) -> None:
+def _draw_stock(canvas: _Canvas, layout: SceneLayout, line: int) -> None:
     """Shelves behind the belt, out of focus so that they stay quiet."""
     random = np.random.default_rng(line)
     bottom = layout.belt_y / layout.unit - 1
@@ -374,7 +374,7 @@ def _draw_stock(canvas: _Canvas, layout: Layout, line: int) -> None:
     canvas.blur(0, bottom, 0.75)
 
 
-def _draw_floor(canvas: _Canvas, layout: Layout) -> None:
+def _draw_floor(canvas: _Canvas, layout: SceneLayout) -> None:
     top = (layout.belt_y + layout.belt_height) / layout.unit
     canvas.shade((84, 82, 80), (120, 117, 114), top)
     canvas.box(0, canvas.height - 6, canvas.width, canvas.height - 3.4, (60, 176, 214))
@@ -383,7 +383,7 @@ def _draw_floor(canvas: _Canvas, layout: Layout) -> None:
     canvas.blur(top + 6, canvas.height, 0.25)
 
 
-def _draw_frame(canvas: _Canvas, layout: Layout) -> None:
+def _draw_frame(canvas: _Canvas, layout: SceneLayout) -> None:
     top = layout.belt_y / layout.unit
     bottom = top + layout.belt_height / layout.unit
     for x in np.arange(10, canvas.width, 46):
@@ -408,11 +408,11 @@ def _light(picture: Plane) -> Plane:
     return as_plane(np.clip(picture * light[:, :, None], 0, 255).astype(np.uint8))
 
 
-def _caption_at(layout: Layout) -> tuple[int, int]:
+def _caption_at(layout: SceneLayout) -> tuple[int, int]:
     return _even(4.5 * layout.unit), _even(3 * layout.unit)
 
 
-def _draw_pill(picture: Plane, layout: Layout, line: int) -> None:
+def _draw_pill(picture: Plane, layout: SceneLayout, line: int) -> None:
     unit = layout.unit
     x, y = _caption_at(layout)
     cells = len(title(line)) + 2 + len("00:00:00.000") + 2 + len("#000000")

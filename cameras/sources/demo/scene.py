@@ -24,7 +24,7 @@ NUMBERS_PER_LINE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Expected:
+class ExpectedCode:
     """A code in the picture: its text and the bounds (x0, y0, x1, y1 in 0..1) of the symbol
     without its quiet zone.
     """
@@ -39,12 +39,12 @@ class Conveyor:
     """
 
     def __init__(self, width: int = 1280, height: int = 720, line: int = 1) -> None:
-        self.layout = art.Layout.fit(width, height)
+        self.layout = art.SceneLayout.fit(width, height)
         self.line = line
         self._parcels: OrderedDict[int, Planes] = OrderedDict()
         self._planes: Planes | None = None
 
-    def expected(self, seq: int) -> list[Expected]:
+    def expected(self, seq: int) -> list[ExpectedCode]:
         """Every code that is fully visible in frame `seq`, from left to right."""
         layout = self.layout
         codes = []
@@ -55,7 +55,7 @@ class Conveyor:
                 continue
             y0, y1 = layout.symbol_y, layout.symbol_y + layout.symbol
             box = (x0 / layout.width, y0 / layout.height, x1 / layout.width, y1 / layout.height)
-            codes.append(Expected(self.text(index), box))
+            codes.append(ExpectedCode(self.text(index), box))
         return codes
 
     def text(self, index: int) -> str:

@@ -6,18 +6,15 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 from cameras.sources.addresses import Address
-from cameras.sources.base import Jpeg, Look, SourceSettings
-from cameras.sources.demo.scene import Conveyor, Expected
-from cameras.sources.planes import points
+from cameras.sources.base import DestinationCheck, Jpeg, LumaSample, SourceSettings
+from cameras.sources.demo.scene import Conveyor, ExpectedCode
+from cameras.sources.planes import sample_points
 from sightline.base.frame_rate import Ticker
 
-if TYPE_CHECKING:
-    from cameras.sources import Check
-
-__all__ = ["Conveyor", "DemoGrab", "DemoSource", "Expected", "conveyor_of"]
+__all__ = ["Conveyor", "DemoFrame", "DemoSource", "ExpectedCode", "conveyor_of"]
 
 
 def conveyor_of(address: Address) -> Conveyor:
@@ -27,7 +24,7 @@ def conveyor_of(address: Address) -> Conveyor:
 
 
 @dataclass(frozen=True, slots=True)
-class DemoGrab:
+class DemoFrame:
     conveyor: Conveyor
     seq: int
     captured_at: int
@@ -35,20 +32,26 @@ class DemoGrab:
     def jpeg(self, quality: int, max_width: int | None) -> Jpeg:
         return self.conveyor.jpeg(self.seq, self.captured_at, quality, max_width)
 
-    def look(self) -> Look:
-        return Look(points(self.conveyor.render(self.seq, self.captured_at).y), self.captured_at)
+    def luma_sample(self) -> LumaSample:
+        return LumaSample(
+            sample_points(self.conveyor.render(self.seq, self.captured_at).y), self.captured_at
+        )
 
 
 class DemoSource:
-    """The nth grab shows frame `first_seq + n`: the sequence number that the capture loop gives
-    it.
+    """Yields the scene's frames from `first_seq` on: the numbers that the capture reader gives
+    them.
     """
 
     codec = "demo"
     paced = True
 
     def __init__(
-        self, settings: SourceSettings, address: Address, stop: threading.Event, check: Check
+        self,
+        settings: SourceSettings,
+        address: Address,
+        stop: threading.Event,
+        check: DestinationCheck,
     ) -> None:
         self._settings = settings
         self._stop = stop
@@ -60,9 +63,9 @@ class DemoSource:
     def __exit__(self, *exc: object) -> None:
         pass
 
-    def __iter__(self) -> Iterator[DemoGrab]:
-        pacer = Ticker(self._settings.fps, self._stop)
+    def __iter__(self) -> Iterator[DemoFrame]:
+        ticker = Ticker(self._settings.fps, self._stop)
         seq = self._settings.first_seq
-        while pacer.wait():
-            yield DemoGrab(self._conveyor, seq, time.time_ns())
+        while ticker.wait():
+            yield DemoFrame(self._conveyor, seq, time.time_ns())
             seq += 1

@@ -13,12 +13,9 @@ from typing import Final
 
 from django.conf import settings
 
-from cameras.sources.addresses import (
-    AddressError,
-    IPAddress,
-    check_destination,
-    parse_authority,
-)
+from cameras.sources.addresses import parse_authority
+from cameras.sources.base import AddressError
+from cameras.sources.destination import IPAddress, check_destination
 from inference.runtimes.errors import ServerUnavailable
 from inference.runtimes.options import wrong
 

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 import grpc
 
-from cameras.sources.addresses import IPAddress
+from cameras.sources.destination import IPAddress
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from inference.runtimes.servers import failures
 from inference.runtimes.servers.addresses import ServerAddress, resolved

@@ -18,9 +18,9 @@ from fastavro import parse_schema, schemaless_reader
 from fastavro.schema import SchemaParseException
 from fastavro.types import Schema
 
-from cameras.sources.credentials import redact_url
 from inference.runtimes.errors import ServerUnavailable
 from inference.streams.codec.schema import RecordError
+from sightline.base.redaction import redact_url
 
 MAGIC: Final = b"\0"
 NUMBER_BYTES: Final = 5

@@ -1,4 +1,4 @@
-"""What cameras say of themselves in the status topic."""
+"""Reads the cameras' states from the status topic."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support import Reader
 
 
 def statuses(reader: Reader, slug: str) -> list[CameraStatus]:
-    """All that was said of a camera so far."""
+    """All statuses of a camera so far."""
     return [
         CameraStatus.from_json(record.value)
         for record in reader.read()
@@ -21,8 +21,8 @@ def statuses(reader: Reader, slug: str) -> list[CameraStatus]:
 def wait_for(
     reader: Reader, slug: str, state: CameraState, beside: Callable[[], object], detail: str = ""
 ) -> CameraStatus:
-    """The newest status of a camera, once it is of ``state`` and its detail holds ``detail``;
-    ``beside`` is called again and again.
+    """The newest status of a camera, once it is in ``state`` and its detail contains ``detail``;
+    ``beside`` is called between the reads.
     """
 
     def newest() -> CameraStatus | None:

@@ -16,33 +16,31 @@ from cameras.capture.freeze import (
     FLAT,
     FROZEN,
     Fault,
-    PictureWatch,
+    FreezeDetector,
 )
-from cameras.sources.base import CorruptFrame, Look
-from cameras.sources.demo.source import Conveyor, DemoGrab
-from cameras.sources.http import JpegGrab
-from cameras.sources.planes import points
-from cameras.sources.video import VideoGrab, grabs
+from cameras.sources.base import CorruptFrame, LumaSample
+from cameras.sources.demo.source import Conveyor, DemoFrame
+from cameras.sources.http import JpegFrame
+from cameras.sources.planes import sample_points
+from cameras.sources.video import DecodedFrame, decoded_frames
 from sightline.messages import CameraState
 from tests.servers.video import face_picture, write_video
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 SECOND = 1_000_000_000
 RANDOM = np.random.default_rng(1)
-HALL: Picture = cv2.resize(face_picture(), (640, 360), interpolation=cv2.INTER_AREA).astype(
-    np.uint8
-)
+HALL: Image = cv2.resize(face_picture(), (640, 360), interpolation=cv2.INTER_AREA).astype(np.uint8)
 
 
-def noisy(picture: Picture, sigma: float = 1.0) -> Picture:
-    """The picture as a sensor sees it: each pixel a little off."""
-    return np.clip(picture + RANDOM.normal(0, sigma, picture.shape[:2])[:, :, None], 0, 255).astype(
+def noisy(image: Image, sigma: float = 1.0) -> Image:
+    """The image as a sensor sees it: each pixel a little off."""
+    return np.clip(image + RANDOM.normal(0, sigma, image.shape[:2])[:, :, None], 0, 255).astype(
         np.uint8
     )
 
 
-def clocked(second: int) -> Picture:
+def clocked(second: int) -> Image:
     return cv2.putText(
         HALL.copy(),
         f"12:00:{second:02d}",
@@ -54,19 +52,19 @@ def clocked(second: int) -> Picture:
     ).astype(np.uint8)
 
 
-def jpeg_look(picture: Picture, second: int, quality: int = 80) -> Look:
-    return JpegGrab(
+def jpeg_sample(image: Image, second: int, quality: int = 80) -> LumaSample:
+    return JpegFrame(
         second * SECOND,
-        simplejpeg.encode_jpeg(np.ascontiguousarray(picture), quality, "rgb", "420"),
-    ).look()
+        simplejpeg.encode_jpeg(np.ascontiguousarray(image), quality, "rgb", "420"),
+    ).luma_sample()
 
 
-def seen(
-    looks: Iterable[Look], *, every: float = 1.0, frozen: float = 10, black: float = 5
+def faults_of(
+    samples: Iterable[LumaSample], *, every: float = 1.0, frozen: float = 10, black: float = 5
 ) -> list[Fault | None]:
-    """What is said after each look."""
-    watch = PictureWatch(frozen, black)
-    return [watch.see(look, 100 + number * every) for number, look in enumerate(looks)]
+    """What the detector reports after each sample."""
+    detector = FreezeDetector(frozen, black)
+    return [detector.update(sample, 100 + number * every) for number, sample in enumerate(samples)]
 
 
 def states(faults: list[Fault | None]) -> list[str]:
@@ -74,14 +72,16 @@ def states(faults: list[Fault | None]) -> list[str]:
 
 
 def test_the_same_jpeg_is_frozen_after_ten_seconds_and_heals_at_once() -> None:
-    still = jpeg_look(HALL, 0)
-    looks = [Look(still.points, second) for second in range(13)] + [jpeg_look(HALL[:, ::-1], 13)]
+    still = jpeg_sample(HALL, 0)
+    samples = [LumaSample(still.luma, second) for second in range(13)] + [
+        jpeg_sample(HALL[:, ::-1], 13)
+    ]
 
-    assert states(seen(looks)) == [""] * 10 + ["frozen"] * 3 + [""]
+    assert states(faults_of(samples)) == [""] * 10 + ["frozen"] * 3 + [""]
 
 
 def test_a_clock_in_the_picture_does_not_hide_that_it_is_frozen() -> None:
-    faults = seen([jpeg_look(clocked(second), second) for second in range(12)])
+    faults = faults_of([jpeg_sample(clocked(second), second) for second in range(12)])
 
     assert faults[-1] is not None
     assert (faults[-1].state, faults[-1].detail) == (CameraState.FROZEN, FROZEN)
@@ -89,14 +89,14 @@ def test_a_clock_in_the_picture_does_not_hide_that_it_is_frozen() -> None:
 
 @pytest.mark.parametrize(("sigma", "quality"), [(0.5, 80), (1.0, 50), (2.0, 30)])
 def test_a_scene_where_nothing_moves_is_not_frozen(sigma: float, quality: int) -> None:
-    looks = [jpeg_look(noisy(HALL, sigma), second, quality) for second in range(20)]
+    samples = [jpeg_sample(noisy(HALL, sigma), second, quality) for second in range(20)]
 
-    assert not any(seen(looks))
+    assert not any(faults_of(samples))
 
 
 def test_a_flat_colour_is_said_to_be_no_signal() -> None:
     blue = np.full((360, 640, 3), (30, 60, 180), np.uint8)
-    faults = seen([jpeg_look(blue, second) for second in range(12)])
+    faults = faults_of([jpeg_sample(blue, second) for second in range(12)])
 
     assert faults[-1] is not None
     assert (faults[-1].state, faults[-1].detail) == (CameraState.FROZEN, FLAT)
@@ -106,16 +106,16 @@ def test_darkness_with_noise_is_black_until_something_shows() -> None:
     capped = np.full_like(HALL, 8)
     lit = capped.copy()
     lit[:, :64] = 120
-    looks = [jpeg_look(noisy(capped, 3), second) for second in range(8)]
+    samples = [jpeg_sample(noisy(capped, 3), second) for second in range(8)]
 
-    assert states(seen([*looks, jpeg_look(lit, 8)])) == [""] * 5 + ["black"] * 3 + [""]
+    assert states(faults_of([*samples, jpeg_sample(lit, 8)])) == [""] * 5 + ["black"] * 3 + [""]
 
 
 def test_a_night_with_a_lamp_is_not_black() -> None:
     night = np.full_like(HALL, 8)
     night[:90, :90] = 200
 
-    assert not any(seen([jpeg_look(noisy(night), second) for second in range(10)]))
+    assert not any(faults_of([jpeg_sample(noisy(night), second) for second in range(10)]))
 
 
 def test_what_comes_and_goes_at_the_edge_does_not_flicker() -> None:
@@ -125,26 +125,26 @@ def test_what_comes_and_goes_at_the_edge_does_not_flicker() -> None:
     shown = [dark] * 6 + [edge, dark] * 4
 
     assert (
-        states(seen([Look(item, second) for second, item in enumerate(shown)]))
+        states(faults_of([LumaSample(item, second) for second, item in enumerate(shown)]))
         == [""] * 5 + ["black"] * 9
     )
 
 
 def test_few_pictures_say_nothing_however_long_they_take() -> None:
-    looks = [Look(jpeg_look(HALL, 0).points, second) for second in range(6)]
+    samples = [LumaSample(jpeg_sample(HALL, 0).luma, second) for second in range(6)]
 
-    assert states(seen(looks, every=10.0)) == [""] * 4 + ["frozen"] * 2
+    assert states(faults_of(samples, every=10.0)) == [""] * 4 + ["frozen"] * 2
 
 
 def test_it_counts_from_the_first_of_the_same_pictures() -> None:
-    looks = [Look(jpeg_look(HALL, 0).points, second) for second in range(14)]
-    faults = seen(looks)
+    samples = [LumaSample(jpeg_sample(HALL, 0).luma, second) for second in range(14)]
+    faults = faults_of(samples)
 
     assert faults[10] is not None
     assert faults[10] == faults[13]
 
 
-def film(path: Path, pictures: Iterable[Picture], *, key_frames: int) -> list[VideoGrab]:
+def film(path: Path, pictures: Iterable[Image], *, key_frames: int) -> list[DecodedFrame]:
     """What comes out of the decoder, a picture a second."""
     with av.open(str(path), "w") as container:
         options = {
@@ -163,44 +163,44 @@ def film(path: Path, pictures: Iterable[Picture], *, key_frames: int) -> list[Vi
         container.mux(stream.encode(None))
     with av.open(str(path)) as container:
         return [
-            grab
-            for grab in grabs(container, container.streams.video[0])
-            if isinstance(grab, VideoGrab)
+            frame
+            for frame in decoded_frames(container, container.streams.video[0])
+            if isinstance(frame, DecodedFrame)
         ]
 
 
 def test_noise_that_the_encoder_leaves_out_between_key_frames_is_no_freeze(tmp_path: Path) -> None:
-    grabbed = film(tmp_path / "still.mp4", (noisy(HALL) for _ in range(40)), key_frames=20)
+    frames = film(tmp_path / "still.mp4", (noisy(HALL) for _ in range(40)), key_frames=20)
 
-    assert not any(seen(grab.look() for grab in grabbed))
+    assert not any(faults_of(frame.luma_sample() for frame in frames))
 
 
 def test_a_frozen_picture_is_found_in_video_once_the_encoder_has_come_to_rest(
     tmp_path: Path,
 ) -> None:
-    grabbed = film(tmp_path / "frozen.mp4", (HALL for _ in range(40)), key_frames=4)
+    frames = film(tmp_path / "frozen.mp4", (HALL for _ in range(40)), key_frames=4)
 
-    assert states(seen(grab.look() for grab in grabbed))[-1] == "frozen"
+    assert states(faults_of(frame.luma_sample() for frame in frames))[-1] == "frozen"
 
 
 def test_black_video_is_black_in_limited_range_too(tmp_path: Path) -> None:
     path = write_video(tmp_path / "black.mp4", (np.zeros_like(HALL) for _ in range(7)))
     with av.open(str(path)) as container:
-        looks = [
-            grab.look()
-            for grab in grabs(container, container.streams.video[0])
-            if isinstance(grab, VideoGrab)
+        samples = [
+            frame.luma_sample()
+            for frame in decoded_frames(container, container.streams.video[0])
+            if isinstance(frame, DecodedFrame)
         ]
 
-    assert looks[0].points.max() == 0
-    assert states(seen(looks))[-1] == "black"
+    assert samples[0].luma.max() == 0
+    assert states(faults_of(samples))[-1] == "black"
 
 
 @pytest.mark.parametrize("form", ["yuv420p10le", "rgb24", "yuyv422", "nv12", "gray", "yuvj422p"])
 def test_every_form_of_video_shows_its_luma(form: str) -> None:
     frame = av.VideoFrame.from_ndarray(HALL, format="rgb24").reformat(format=form)
-    wanted = points(cv2.cvtColor(HALL, cv2.COLOR_RGB2GRAY).astype(np.uint8))
-    got = VideoGrab(1, frame).look().points
+    wanted = sample_points(cv2.cvtColor(HALL, cv2.COLOR_RGB2GRAY).astype(np.uint8))
+    got = DecodedFrame(1, frame).luma_sample().luma
 
     assert got.shape == wanted.shape
     assert abs(got.mean() - wanted.mean()) < 6
@@ -210,10 +210,12 @@ def test_the_demo_scene_is_neither() -> None:
     scene = Conveyor(640, 360)
 
     assert not any(
-        seen(DemoGrab(scene, second * 10, second * SECOND).look() for second in range(15))
+        faults_of(
+            DemoFrame(scene, second * 10, second * SECOND).luma_sample() for second in range(15)
+        )
     )
 
 
 def test_a_broken_jpeg_cannot_be_looked_at() -> None:
     with pytest.raises(CorruptFrame):
-        JpegGrab(1, b"\xff\xd8picture\xff\xd9").look()
+        JpegFrame(1, b"\xff\xd8picture\xff\xd9").luma_sample()

@@ -11,9 +11,9 @@ import pytest
 import simplejpeg
 from pytest_django import Settings
 
-from cameras.capture import freeze as picturewatch
+from cameras.capture import freeze
 from cameras.capture.freeze import BLACK, FROZEN
-from cameras.capture.reader import CameraReader, Plan
+from cameras.capture.reader import CameraReader, ReaderConfig
 from cameras.sources.base import SourceSettings
 from sightline.kafka import Producer, topics
 from sightline.messages import CameraState, CameraStatus
@@ -29,31 +29,31 @@ Watch = Callable[[str, str], CameraReader]
 
 @pytest.fixture
 def watch(embedded: str, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
-    """Starts a camera that is looked at often, so that a freeze is short."""
+    """Starts a camera that is sampled often, so that a freeze is noticed soon."""
     settings.FROZEN_SECONDS = settings.BLACK_SECONDS = 1
-    monkeypatch.setattr(picturewatch, "LOOK_SECONDS", 0.2)
-    grabbers: list[CameraReader] = []
+    monkeypatch.setattr(freeze, "SAMPLE_SECONDS", 0.2)
+    cameras: list[CameraReader] = []
 
     def start(kind: str, url: str) -> CameraReader:
-        grabber = CameraReader(
-            Plan("dock", SourceSettings(kind, url, fps=10), 1280, 80, watch_picture=True),
+        camera = CameraReader(
+            ReaderConfig("dock", SourceSettings(kind, url, fps=10), 1280, 80, watch_picture=True),
             Producer(),
             "capture-1",
         )
-        grabbers.append(grabber)
-        grabber.start()
-        return grabber
+        cameras.append(camera)
+        camera.start()
+        return camera
 
     yield start
-    for grabber in grabbers:
-        grabber.stop()
-        assert grabber.join(10)
+    for camera in cameras:
+        camera.stop()
+        assert camera.join(10)
 
 
-def until(grabber: CameraReader, state: CameraState) -> CameraStatus:
+def until(camera: CameraReader, state: CameraState) -> CameraStatus:
     """The camera's status once it is in that state."""
-    wait_until(lambda: grabber.tracker.status().state == state, 30, f"the camera to be {state}")
-    return grabber.tracker.status()
+    wait_until(lambda: camera.state.status().state == state, 30, f"the camera to be {state}")
+    return camera.state.status()
 
 
 def test_an_mjpeg_camera_freezes_goes_dark_and_comes_back(watch: Watch) -> None:
@@ -64,24 +64,24 @@ def test_an_mjpeg_camera_freezes_goes_dark_and_comes_back(watch: Watch) -> None:
     with MjpegServer(
         lambda number: shown[0] if shown else moving[number % len(moving)], fps=10
     ) as server:
-        grabber = watch("mjpeg", server.url)
-        until(grabber, CameraState.LIVE)
+        camera = watch("mjpeg", server.url)
+        until(camera, CameraState.LIVE)
 
         shown.append(moving[0])
-        frozen = until(grabber, CameraState.FROZEN)
-        sent = grabber.tracker.status().frames
-        wait_until(lambda: grabber.tracker.status().frames > sent, what="pictures to go on")
+        frozen = until(camera, CameraState.FROZEN)
+        sent = camera.state.status().frames
+        wait_until(lambda: camera.state.status().frames > sent, what="pictures to go on")
         shown[0] = dark
-        black = until(grabber, CameraState.BLACK)
+        black = until(camera, CameraState.BLACK)
         shown.clear()
-        live = until(grabber, CameraState.LIVE)
+        live = until(camera, CameraState.LIVE)
 
     assert (frozen.detail, black.detail, live.detail) == (FROZEN, BLACK, "")
     assert frozen.since < time.time_ns() - 1_000_000_000
     with reading(topics.camera_history("dock")) as reader:
-        grabber.tell_history()
+        camera.publish_history()
         history = CaptureHistory.from_json(reader.wait(1)[0].value)
-    assert history.frames == grabber.summary._before.frames > 20
+    assert history.frames == camera.history._before.frames > 20
     assert history.kafka is not None
 
 
@@ -91,7 +91,7 @@ def test_an_rtsp_camera_freezes_and_goes_on(watch: Watch, tmp_path: Path) -> Non
         picture_video(tmp_path / "still.mp4", scene(74), frames=125),
     ]
     with RtspServer(*videos, log=tmp_path / "rtsp.log") as server:
-        grabber = watch("rtsp", server.url)
+        camera = watch("rtsp", server.url)
 
-        assert until(grabber, CameraState.FROZEN).detail == FROZEN
-        until(grabber, CameraState.LIVE)
+        assert until(camera, CameraState.FROZEN).detail == FROZEN
+        until(camera, CameraState.LIVE)

@@ -10,7 +10,7 @@ import pytest
 from pytest_django import Settings
 
 from cameras.capture import reader as module
-from cameras.capture.reader import CameraReader, Plan
+from cameras.capture.reader import CameraReader, ReaderConfig
 from cameras.sources.base import CorruptFrame, Jpeg, SourceError, SourceSettings
 from sightline.base.backoff import Backoff
 from sightline.kafka import Producer, topics
@@ -23,7 +23,7 @@ JPEG = Jpeg(b"\xff\xd8picture\xff\xd9", 64, 36)
 
 
 @dataclass(frozen=True)
-class Grab:
+class ScriptedFrame:
     captured_at: int
     result: Jpeg | Exception = JPEG
 
@@ -35,7 +35,7 @@ class Grab:
 
 @dataclass
 class Script:
-    """A source that plays one script at each connection: grabs, and at last an error, or None: it
+    """A source that plays one script at each connection: frames, and at last an error, or None: it
     waits to be stopped, as after all scripts.
 
     An error of a camera that did not answer is raised as the source is opened.
@@ -61,63 +61,65 @@ class Script:
     def __exit__(self, *_: object) -> None:
         pass
 
-    def __iter__(self) -> Iterator[Grab]:
+    def __iter__(self) -> Iterator[ScriptedFrame]:
         for item in self.attempts.pop(0) if self.attempts else [None]:
             if item is None:
                 self.stop.wait()
                 return
             if isinstance(item, Exception) and not isinstance(item, CorruptFrame):
                 raise item
-            yield Grab(time.time_ns(), item)
+            yield ScriptedFrame(time.time_ns(), item)
 
 
 class Play(Protocol):
     def __call__(
-        self, script: Script, backoff: Backoff | None = None, knocks: Backoff | None = None
+        self, script: Script, backoff: Backoff | None = None, connect_backoff: Backoff | None = None
     ) -> CameraReader: ...
 
 
 @pytest.fixture
 def play(embedded: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
-    grabbers: list[CameraReader] = []
+    cameras: list[CameraReader] = []
 
     def start(
-        script: Script, backoff: Backoff | None = None, knocks: Backoff | None = None
+        script: Script, backoff: Backoff | None = None, connect_backoff: Backoff | None = None
     ) -> CameraReader:
         monkeypatch.setattr(module, "open_source", script.open)
-        grabber = CameraReader(
-            Plan("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80), Producer(), "capture-1"
+        camera = CameraReader(
+            ReaderConfig("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80),
+            Producer(),
+            "capture-1",
         )
-        grabber.backoff = backoff or Backoff(first=0.01, most=0.01)
-        grabber.knocks = knocks or grabber.knocks
-        grabbers.append(grabber)
-        grabber.start()
-        return grabber
+        camera.retry_backoff = backoff or Backoff(first=0.01, most=0.01)
+        camera.connect_backoff = connect_backoff or camera.connect_backoff
+        cameras.append(camera)
+        camera.start()
+        return camera
 
     yield start
-    for grabber in grabbers:
-        grabber.stop()
-        assert grabber.join(10)
+    for camera in cameras:
+        camera.stop()
+        assert camera.join(10)
 
 
 def test_a_damaged_picture_leaves_a_gap_and_is_counted(play: Play) -> None:
-    grabber = play(Script([[JPEG, CorruptFrame("the picture is not a whole JPEG"), JPEG]]))
+    camera = play(Script([[JPEG, CorruptFrame("the picture is not a whole JPEG"), JPEG]]))
 
     with reading(topics.frames("dock")) as reader:
         records = reader.wait(2)
 
     assert [record.header_map["seq"] for record in records] == [b"0", b"2"]
-    assert grabber.tracker.status().dropped == 1
-    assert grabber.tracker.status().frames == 2
+    assert camera.state.status().dropped == 1
+    assert camera.state.status().frames == 2
 
 
 def test_losses_are_explained_in_a_sentence(play: Play) -> None:
-    grabber = play(Script([[*[CorruptFrame("the picture is not a whole JPEG")] * 3, None]]))
-    wait_until(lambda: grabber.tracker.status().dropped == 3)
+    camera = play(Script([[*[CorruptFrame("the picture is not a whole JPEG")] * 3, None]]))
+    wait_until(lambda: camera.state.status().dropped == 3)
 
-    assert grabber.tracker.status().state == CameraState.DEGRADED
+    assert camera.state.status().state == CameraState.DEGRADED
     assert (
-        grabber.tracker.status().detail
+        camera.state.status().detail
         == "3 of the last 3 pictures were lost. The last of them: the picture is not a whole JPEG."
     )
 
@@ -134,16 +136,16 @@ def test_it_connects_again_and_numbers_go_on(play: Play) -> None:
 
 
 def test_the_reason_of_a_failure_is_reported(play: Play) -> None:
-    grabber = play(Script([[SourceError(CameraState.STALLED, "Nothing comes.")]]))
+    camera = play(Script([[SourceError(CameraState.STALLED, "Nothing comes.")]]))
 
-    wait_until(lambda: grabber.tracker.status().state == CameraState.STALLED)
-    assert grabber.tracker.status().detail == "Nothing comes."
+    wait_until(lambda: camera.state.status().state == CameraState.STALLED)
+    assert camera.state.status().detail == "Nothing comes."
 
 
 def test_a_stream_that_ends_is_reported(play: Play) -> None:
-    grabber = play(Script([[]]))
+    camera = play(Script([[]]))
 
-    wait_until(lambda: grabber.tracker.status().detail == "The camera ended the stream.")
+    wait_until(lambda: camera.state.status().detail == "The camera ended the stream.")
 
 
 def test_an_unforeseen_error_is_logged_and_tried_again(
@@ -160,11 +162,11 @@ def test_an_unforeseen_error_is_logged_and_tried_again(
 
 def test_a_refused_password_is_not_tried_again_soon(play: Play) -> None:
     script = Script([[SourceError(CameraState.AUTH_FAILED, "Wrong password.")], [JPEG]])
-    grabber = play(script)
+    camera = play(script)
 
-    wait_until(lambda: grabber.tracker.status().state == CameraState.AUTH_FAILED)
-    grabber.stop()
-    assert grabber.join(5)
+    wait_until(lambda: camera.state.status().state == CameraState.AUTH_FAILED)
+    camera.stop()
+    assert camera.join(5)
     assert len(script.first_seqs) == 1
 
 
@@ -175,12 +177,14 @@ def test_a_camera_that_does_not_answer_is_asked_again_soon_and_one_that_fails_is
         SourceError(CameraState.UNREACHABLE, "Nobody answers.", answered=False)
     ]
     script = Script([*[away] * 10, [JPEG, SourceError(CameraState.UNREACHABLE, "It ends.")]])
-    grabber = play(script, backoff=Backoff(first=3600), knocks=Backoff(first=0.01, most=0.01))
+    camera = play(
+        script, backoff=Backoff(first=3600), connect_backoff=Backoff(first=0.01, most=0.01)
+    )
 
-    wait_until(lambda: grabber.tracker.status().detail == "It ends.")
+    wait_until(lambda: camera.state.status().detail == "It ends.")
     assert len(script.first_seqs) == 11
-    grabber.stop()
-    assert grabber.join(5)
+    camera.stop()
+    assert camera.join(5)
     assert len(script.first_seqs) == 11
 
 
@@ -190,19 +194,19 @@ def test_only_some_time_with_pictures_makes_a_camera_healthy(
 ) -> None:
     monkeypatch.setattr(module, "HEALTHY_SECONDS", healthy_after)
     script = Script([[JPEG]] * 4)
-    grabber = play(script)
+    camera = play(script)
 
     wait_until(lambda: len(script.first_seqs) == 5)
-    assert grabber.backoff.failures == failures
+    assert camera.retry_backoff.failures == failures
 
 
 def test_only_unpaced_sources_are_thinned_out(play: Play) -> None:
-    grabber = play(Script([[JPEG] * 20], paced=False))
-    wait_until(lambda: "ended" in grabber.tracker.status().detail)
-    assert grabber.seq <= 2
+    camera = play(Script([[JPEG] * 20], paced=False))
+    wait_until(lambda: "ended" in camera.state.status().detail)
+    assert camera.seq <= 2
 
-    grabber = play(Script([[JPEG] * 20], paced=True))
-    wait_until(lambda: grabber.seq == 20)
+    camera = play(Script([[JPEG] * 20], paced=True))
+    wait_until(lambda: camera.seq == 20)
 
 
 def test_what_kafka_does_not_take_leaves_a_gap_and_degrades_the_camera(
@@ -212,26 +216,28 @@ def test_what_kafka_does_not_take_leaves_a_gap_and_degrades_the_camera(
     script = Script([[JPEG] * 10])
     monkeypatch.setattr(module, "open_source", script.open)
     producer = Producer(**{"queue.buffering.max.messages": 4})
-    grabber = CameraReader(
-        Plan("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80), producer, "capture-1"
+    camera = CameraReader(
+        ReaderConfig("dock", SourceSettings("demo", "demo:conveyor"), 1280, 80),
+        producer,
+        "capture-1",
     )
-    monkeypatch.setattr(grabber, "_failed", lambda *_: 60.0)
+    monkeypatch.setattr(camera, "_failed", lambda *_: 60.0)
 
-    grabber.start()
-    wait_until(lambda: grabber.seq == 10 and grabber.tracker.status().dropped == 6)
-    grabber.stop()
+    camera.start()
+    wait_until(lambda: camera.seq == 10 and camera.state.status().dropped == 6)
+    camera.stop()
 
-    assert grabber.join(5)
-    assert grabber.tracker.status().state == CameraState.DEGRADED
-    assert grabber.tracker.status().detail.endswith(
+    assert camera.join(5)
+    assert camera.state.status().state == CameraState.DEGRADED
+    assert camera.state.status().detail.endswith(
         "Kafka did not take them: the queue to Kafka is full."
     )
 
 
 def test_it_stops_at_once_also_before_it_started(play: Play) -> None:
-    grabber = play(Script([]))
-    grabber.stop()
-    assert grabber.join(5)
+    camera = play(Script([]))
+    camera.stop()
+    assert camera.join(5)
 
-    idle = CameraReader(grabber.plan, grabber.producer, "capture-1")
+    idle = CameraReader(camera.config, camera.producer, "capture-1")
     assert idle.join(0)

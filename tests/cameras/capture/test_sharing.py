@@ -47,18 +47,18 @@ def test_two_workers_share_the_cameras_and_one_takes_over() -> None:
         )
     first, second = CaptureWorker(), CaptureWorker()
 
-    until([first], lambda: first.grabbers.keys() == slugs, "the first to run all")
+    until([first], lambda: first.readers.keys() == slugs, "the first to run all")
     until(
         [first, second],
-        lambda: second.grabbers and first.grabbers.keys() | second.grabbers.keys() == slugs,
+        lambda: second.readers and first.readers.keys() | second.readers.keys() == slugs,
         "the second to run some",
     )
 
-    assert not first.grabbers.keys() & second.grabbers.keys()
-    assert first.grabbers
-    moved = set(first.grabbers)
+    assert not first.readers.keys() & second.readers.keys()
+    assert first.readers
+    moved = set(first.readers)
     first.close()
-    until([second], lambda: second.grabbers.keys() == slugs, "the second to take over")
+    until([second], lambda: second.readers.keys() == slugs, "the second to take over")
     camera = min(moved)
     with reading(topics.frames(camera)) as reader:
         reader.read()

@@ -60,7 +60,7 @@ def only_worker(embedded_address: str) -> Iterator[CaptureWorker]:
 
 @pytest.fixture
 def worker(only_worker: CaptureWorker, db: None) -> CaptureWorker:
-    until(only_worker, lambda: only_worker.owned, "the worker to join")
+    until(only_worker, lambda: only_worker.assigned, "the worker to join")
     return only_worker
 
 
@@ -186,7 +186,7 @@ def test_a_disabled_camera_ends_and_says_so(
 
     said = wait_for(status, camera.slug, CameraState.DISABLED, worker.step)
     assert said.detail == "This camera is switched off in its settings."
-    assert camera.slug not in worker.grabbers
+    assert camera.slug not in worker.readers
 
     camera.enabled = True
     with commit():
@@ -211,7 +211,7 @@ def test_a_deleted_camera_is_forgotten(
         ][-1]
 
     until(worker, lambda: last_word() is None, "its status to be deleted")
-    assert slug not in worker.grabbers
+    assert slug not in worker.readers
     assert slug not in worker.disabled
 
 
@@ -303,7 +303,7 @@ def test_a_kind_that_is_no_longer_allowed_is_not_opened(
 def test_its_counters_add_up(worker: CaptureWorker, add: Callable[..., Camera]) -> None:
     camera = add("demo", DEMO, fps=20)
     until(
-        worker, lambda: worker.grabbers.keys() == {camera.slug} and worker.counters()["frames"] > 3
+        worker, lambda: worker.readers.keys() == {camera.slug} and worker.counters()["frames"] > 3
     )
 
     assert worker.counters()["cameras"] == 1

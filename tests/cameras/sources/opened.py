@@ -1,4 +1,4 @@
-"""Opening a source in a test, and pictures to serve."""
+"""Opens a source in a test; JPEGs to serve."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import simplejpeg
 
 from cameras.sources import open_source
-from cameras.sources.base import Grab, SourceError, SourceSettings
+from cameras.sources.base import SourceError, SourceFrame, SourceSettings
 
 SECONDS = 1.5
 
@@ -26,8 +26,8 @@ def settings(
     )
 
 
-def take(count: int, of: SourceSettings) -> list[Grab]:
-    """The first grabs of a source."""
+def take(count: int, of: SourceSettings) -> list[SourceFrame]:
+    """The first frames of a source."""
     with open_source(of, threading.Event()) as source:
         return list(itertools.islice(source, count))
 

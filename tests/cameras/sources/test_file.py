@@ -18,21 +18,21 @@ def test_a_file_plays_on_over_its_end_at_its_own_pace(tmp_path: Path) -> None:
     path = scene_video(tmp_path / "my scene.mp4", frames=10, width=320, height=180, fps=50)
     source = open_source(settings("file", f"file://{tmp_path}/my%20scene.mp4"), threading.Event())
     with source:
-        grabs = list(itertools.islice(source, 25))
+        frames = list(itertools.islice(source, 25))
     assert path.exists()
     assert source.codec == "h264"
-    assert grabs[9].captured_at - grabs[0].captured_at > 0.17e9
-    assert grabs[12].jpeg(80, 160).width == 160
+    assert frames[9].captured_at - frames[0].captured_at > 0.17e9
+    assert frames[12].jpeg(80, 160).width == 160
 
 
 def test_it_ends_at_once_when_stopped(tmp_path: Path) -> None:
     path = scene_video(tmp_path / "slow.mp4", frames=3, width=320, height=180, fps=1)
     stop = threading.Event()
     with open_source(settings("file", str(path)), stop) as source:
-        grabs = iter(source)
-        next(grabs)
+        frames = iter(source)
+        next(frames)
         threading.Timer(0.05, stop.set).start()
-        assert list(grabs) == []
+        assert list(frames) == []
 
 
 def test_a_missing_file_is_named() -> None:

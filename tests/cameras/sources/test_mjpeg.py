@@ -10,8 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 from cameras.sources import open_source
-from cameras.sources.addresses import AddressError
-from cameras.sources.base import CorruptFrame, SourceError
+from cameras.sources.base import AddressError, CorruptFrame, SourceError
 from cameras.sources.mjpeg import parts
 from sightline.messages import CameraState
 from tests.cameras.sources.opened import (
@@ -39,7 +38,7 @@ def camera() -> Iterator[MjpegServer]:
 @pytest.mark.parametrize("part_length", [True, False])
 def test_pictures_are_passed_through_undecoded(part_length: bool) -> None:
     with MjpegServer(PICTURES, fps=50, part_length=part_length) as camera:
-        got = [grab.jpeg(80, 1280).data for grab in take(8, settings("mjpeg", camera.url))]
+        got = [frame.jpeg(80, 1280).data for frame in take(8, settings("mjpeg", camera.url))]
     assert got == PICTURES * 2
 
 
@@ -123,11 +122,11 @@ def test_a_redirect_is_named_and_not_followed(camera: MjpegServer) -> None:
 
 def test_a_camera_that_falls_silent_is_stalled(camera: MjpegServer) -> None:
     with open_source(settings("mjpeg", camera.url), threading.Event()) as source:
-        grabs = iter(source)
-        next(grabs)
+        frames = iter(source)
+        next(frames)
         camera.faults.silent = True
         with pytest.raises(SourceError) as caught:
-            for _ in grabs:
+            for _ in frames:
                 pass
     assert caught.value.state is CameraState.STALLED
     assert caught.value.detail == "The camera holds the connection open but sends nothing."
@@ -192,11 +191,11 @@ def test_a_stream_without_a_picture_says_so(camera: MjpegServer) -> None:
 
 def test_a_camera_that_is_unplugged_ends_the_stream(camera: MjpegServer) -> None:
     with open_source(settings("mjpeg", camera.url), threading.Event()) as source:
-        grabs = iter(source)
-        next(grabs)
+        frames = iter(source)
+        next(frames)
         camera.stop()
         with pytest.raises(SourceError) as caught:
-            for _ in grabs:
+            for _ in frames:
                 pass
     assert caught.value.state is CameraState.UNREACHABLE
 
@@ -239,10 +238,10 @@ def test_leaving_closes_the_connection(camera: MjpegServer) -> None:
 def test_it_ends_when_stopped(camera: MjpegServer) -> None:
     stop = threading.Event()
     with open_source(settings("mjpeg", camera.url), stop) as source:
-        grabs = iter(source)
-        next(grabs)
+        frames = iter(source)
+        next(frames)
         stop.set()
-        assert len(list(grabs)) <= 1
+        assert len(list(frames)) <= 1
 
 
 HEAD = b"Content-Type: image/jpeg\r\n"

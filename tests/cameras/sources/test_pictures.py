@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from cameras.sources import jpeg
 from cameras.sources.base import CorruptFrame
-from cameras.sources.http import JpegGrab
+from cameras.sources.http import JpegFrame
 from cameras.sources.planes import scaled_size
-from cameras.sources.video import VideoGrab
+from cameras.sources.video import DecodedFrame
 from tests.cameras.sources import opened
 
 Picture = NDArray[np.uint8]
@@ -51,7 +51,7 @@ def test_unusable_jpegs_are_refused_before_they_are_decoded(data: bytes) -> None
 
 def test_a_narrow_jpeg_passes_untouched() -> None:
     data = opened.jpeg(width=640, height=360)
-    got = JpegGrab(1, data).jpeg(50, 640)
+    got = JpegFrame(1, data).jpeg(50, 640)
     assert got.data is data
     assert (got.width, got.height) == (640, 360)
 
@@ -62,7 +62,7 @@ def test_padding_after_the_end_is_cut_off() -> None:
 
 
 def test_a_wide_jpeg_is_scaled_down() -> None:
-    got = JpegGrab(1, opened.jpeg(width=1280, height=720)).jpeg(80, 500)
+    got = JpegFrame(1, opened.jpeg(width=1280, height=720)).jpeg(80, 500)
     assert (got.width, got.height) == (500, 282)
     assert simplejpeg.decode_jpeg_header(got.data)[:2] == (282, 500)
 
@@ -71,7 +71,7 @@ def test_a_jpeg_with_damaged_content_is_corrupt_when_it_must_be_decoded() -> Non
     data = opened.jpeg(width=1280, height=720)
     start = data.index(b"\xff\xc4")
     with pytest.raises(CorruptFrame):
-        JpegGrab(1, data[:start] + data[start + 60 :]).jpeg(80, 640)
+        JpegFrame(1, data[:start] + data[start + 60 :]).jpeg(80, 640)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def frame(pixel_format: str, picture: Picture) -> av.VideoFrame:
     ["yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "nv12", "yuv420p10le", "rgb24"],
 )
 def test_video_keeps_contrast_and_colour(pixel_format: str, max_width: int | None) -> None:
-    got = VideoGrab(1, frame(pixel_format, card())).jpeg(90, max_width)
+    got = DecodedFrame(1, frame(pixel_format, card())).jpeg(90, max_width)
     shown = simplejpeg.decode_jpeg(got.data, "rgb")
     assert shown.shape == (got.height, got.width, 3)
     for third, colour in enumerate((WHITE, BLACK, RED)):
@@ -118,12 +118,12 @@ def test_video_keeps_contrast_and_colour(pixel_format: str, max_width: int | Non
 
 def test_video_marked_as_full_range_is_left_as_it_is() -> None:
     source = frame("yuvj420p", card()).reformat(format="yuv420p", dst_color_range=ColorRange.JPEG)
-    shown = simplejpeg.decode_jpeg(VideoGrab(1, source).jpeg(90, None).data, "gray")
+    shown = simplejpeg.decode_jpeg(DecodedFrame(1, source).jpeg(90, None).data, "gray")
     assert shown[100, 100, 0] >= 252
     assert shown[100, 320, 0] <= 3
 
 
 def test_video_of_odd_size_is_encoded() -> None:
     odd = np.ascontiguousarray(card()[:359, :639])
-    got = VideoGrab(1, frame("yuv420p", odd)).jpeg(80, None)
+    got = DecodedFrame(1, frame("yuv420p", odd)).jpeg(80, None)
     assert (got.width, got.height) == (639, 359)

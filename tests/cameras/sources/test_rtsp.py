@@ -13,8 +13,7 @@ import pytest
 import simplejpeg
 
 from cameras.sources import open_source
-from cameras.sources.addresses import AddressError
-from cameras.sources.base import SourceError
+from cameras.sources.base import AddressError, SourceError
 from sightline.messages import CameraState
 from tests.cameras.sources.opened import failure, settings, take
 from tests.servers.login import Login
@@ -53,8 +52,8 @@ def test_pictures_arrive_with_their_contrast(shared: RtspServer) -> None:
     source = open_source(settings("rtsp", shared.url), threading.Event())
     assert not source.paced
     with source:
-        grabs = list(itertools.islice(source, 30))
-    picture = grabs[-1].jpeg(90, None)
+        frames = list(itertools.islice(source, 30))
+    picture = frames[-1].jpeg(90, None)
     assert (picture.width, picture.height) == (640, 360)
     assert source.codec == "h264"
     shown, truth = simplejpeg.decode_jpeg(picture.data, "rgb"), scene(0)
@@ -63,13 +62,13 @@ def test_pictures_arrive_with_their_contrast(shared: RtspServer) -> None:
 
 
 def test_wide_pictures_are_scaled_down(shared: RtspServer) -> None:
-    (grab,) = take(1, settings("rtsp", shared.url))
-    picture = grab.jpeg(80, 400)
+    (frame,) = take(1, settings("rtsp", shared.url))
+    picture = frame.jpeg(80, 400)
     assert (picture.width, picture.height) == (400, 224)
 
 
 def test_frames_come_live_and_not_in_bursts_of_old_ones(shared: RtspServer) -> None:
-    stamps = [grab.captured_at for grab in take(40, settings("rtsp", shared.url))]
+    stamps = [frame.captured_at for frame in take(40, settings("rtsp", shared.url))]
     assert stamps[-1] - stamps[9] > 0.6 * 30 / 25 * 1e9
 
 
@@ -90,7 +89,7 @@ def test_the_size_may_change_while_it_runs(videos: Path, tmp_path: Path) -> None
         RtspServer(videos / "scene.mp4", videos / "small.mp4", log=tmp_path / "log") as camera,
         open_source(settings("rtsp", camera.url), threading.Event()) as source,
     ):
-        widths = [grab.jpeg(80, None).width for grab in itertools.islice(source, 110)]
+        widths = [frame.jpeg(80, None).width for frame in itertools.islice(source, 110)]
     assert {640, 320} == set(widths)
     assert len(list(itertools.groupby(widths))) >= 3
 
@@ -124,12 +123,12 @@ def test_a_camera_without_video_is_told(tmp_path: Path) -> None:
 
 def test_a_camera_that_falls_silent_is_stalled_and_comes_back(camera: RtspServer) -> None:
     with open_source(settings("rtsp", camera.url), threading.Event()) as source:
-        grabs = iter(source)
+        frames = iter(source)
         for _ in range(10):
-            next(grabs)
+            next(frames)
         camera.pause()
         with pytest.raises(SourceError) as caught:
-            for _ in grabs:
+            for _ in frames:
                 pass
     assert caught.value.state is CameraState.STALLED
     assert caught.value.detail == "The camera holds the connection open but sends nothing."
@@ -140,11 +139,11 @@ def test_a_camera_that_falls_silent_is_stalled_and_comes_back(camera: RtspServer
 
 def test_a_camera_that_is_unplugged_ends_and_comes_back(camera: RtspServer) -> None:
     with open_source(settings("rtsp", camera.url), threading.Event()) as source:
-        grabs = iter(source)
-        next(grabs)
+        frames = iter(source)
+        next(frames)
         camera.stop()
         with pytest.raises(SourceError) as caught:
-            for _ in grabs:
+            for _ in frames:
                 pass
     assert caught.value.state is CameraState.UNREACHABLE
     assert "refuses connections" in failure(settings("rtsp", camera.url)).detail
@@ -223,7 +222,7 @@ def test_a_refused_destination_is_not_connected_to() -> None:
 def test_it_ends_when_stopped(shared: RtspServer) -> None:
     stop = threading.Event()
     with open_source(settings("rtsp", shared.url), stop) as source:
-        grabs = iter(source)
-        next(grabs)
+        frames = iter(source)
+        next(frames)
         stop.set()
-        assert list(grabs) == []
+        assert list(frames) == []

@@ -31,15 +31,15 @@ def camera() -> Iterator[MjpegServer]:
 
 def test_pictures_are_passed_through_in_the_order_asked_for(camera: MjpegServer) -> None:
     got = [
-        grab.jpeg(80, None).data
-        for grab in take(8, settings("snapshot", camera.snapshot_url, fps=100))
+        frame.jpeg(80, None).data
+        for frame in take(8, settings("snapshot", camera.snapshot_url, fps=100))
     ]
     assert got == PICTURES * 2
 
 
 def test_it_is_paced_at_the_rate_asked_for(camera: MjpegServer) -> None:
-    grabs = take(6, settings("snapshot", camera.snapshot_url, fps=20))
-    assert grabs[-1].captured_at - grabs[0].captured_at > 0.2e9
+    frames = take(6, settings("snapshot", camera.snapshot_url, fps=20))
+    assert frames[-1].captured_at - frames[0].captured_at > 0.2e9
     assert camera.frames_sent == 6
 
 
@@ -64,9 +64,9 @@ def test_it_logs_in_the_way_the_camera_asks_for(scheme: str) -> None:
 
 def test_an_empty_picture_is_corrupt(camera: MjpegServer) -> None:
     camera.faults.zero_frames = True
-    (grab,) = take(1, settings("snapshot", camera.snapshot_url))
+    (frame,) = take(1, settings("snapshot", camera.snapshot_url))
     with pytest.raises(CorruptFrame):
-        grab.jpeg(80, None)
+        frame.jpeg(80, None)
 
 
 def test_a_web_page_is_no_picture(camera: MjpegServer) -> None:
@@ -92,11 +92,11 @@ def test_a_camera_that_falls_silent_is_stalled(camera: MjpegServer) -> None:
     with open_source(
         settings("snapshot", camera.snapshot_url, fps=50), threading.Event()
     ) as source:
-        grabs = iter(source)
-        next(grabs)
+        frames = iter(source)
+        next(frames)
         camera.faults.silent = True
         with pytest.raises(SourceError) as caught:
-            for _ in grabs:
+            for _ in frames:
                 pass
     assert caught.value.state is CameraState.STALLED
 
@@ -111,7 +111,7 @@ def test_nobody_there_is_unreachable() -> None:
 def test_it_ends_at_once_when_stopped(camera: MjpegServer) -> None:
     stop = threading.Event()
     with open_source(settings("snapshot", camera.snapshot_url, fps=0.01), stop) as source:
-        grabs = iter(source)
-        next(grabs)
+        frames = iter(source)
+        next(frames)
         threading.Timer(0.05, stop.set).start()
-        assert list(grabs) == []
+        assert list(frames) == []

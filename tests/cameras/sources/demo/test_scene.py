@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from cameras.sources.demo.source import Conveyor, Expected
+from cameras.sources.demo.source import Conveyor, ExpectedCode
 
 Box = tuple[float, float, float, float]
 
@@ -44,7 +44,7 @@ def overlap(a: Box, b: Box) -> float:
     return width * height / (sum(areas) - width * height)
 
 
-def agrees(truth: list[Expected], found: dict[str, Box]) -> bool:
+def agrees(truth: list[ExpectedCode], found: dict[str, Box]) -> bool:
     return {code.text for code in truth} == found.keys() and all(
         overlap(code.box, found[code.text]) > 0.7 for code in truth
     )
