@@ -1,5 +1,5 @@
-"""Answers to slow questions, asked in threads of their own: each question once at a time, and
-for all who want to know.
+"""Results of slow calls, computed in threads of their own: each once at a time, shared by all who
+want it.
 """
 
 from __future__ import annotations
@@ -15,61 +15,56 @@ from django.db import close_old_connections
 T = TypeVar("T")
 
 KEEP_SECONDS: Final = 2.0
-MAX_REMEMBERED: Final = 256
+MAX_ENTRIES: Final = 256
 
 
 class TimedOut(Exception):
-    """The answer did not come in time. The question goes on being asked; a later call may get
-    the answer.
-    """
+    """The result did not come in time. The call goes on; a later caller may get its result."""
 
 
-class Answers:
-    """Remembers each answer for ``keep`` seconds. What hangs holds up its own thread and nobody
-    else; it is not asked a second time meanwhile.
+class CachedResults:
+    """Keeps each result for ``keep`` seconds. A call that hangs blocks its own thread only, and is
+    not made a second time meanwhile.
     """
 
     def __init__(self, threads: int = 8, keep: float = KEEP_SECONDS) -> None:
         self.keep = keep
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="answers")
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="cached-results")
         self._lock = threading.Lock()
-        self._asked: dict[Hashable, tuple[Future[Any], list[float]]] = {}
+        self._entries: dict[Hashable, tuple[Future[Any], list[float]]] = {}
 
-    def ask(self, question: Hashable, function: Callable[[], T]) -> Future[T]:
-        """Begin to ask, unless the answer is known or under way. ``question`` says which answers
-        are the same.
+    def submit(self, key: Hashable, compute: Callable[[], T]) -> Future[T]:
+        """Call ``compute``, unless its result is known or under way. Calls with the same ``key``
+        have the same result.
         """
         with self._lock:
-            future, done_at = self._asked.get(question, (None, []))
+            future, done_at = self._entries.get(key, (None, []))
             if future is not None and (
                 not future.done() or (done_at and time.monotonic() - done_at[0] < self.keep)
             ):
                 return future
-            self._forget()
-            future, done_at = self._pool.submit(_in_thread, function), []
-            self._asked[question] = (future, done_at)
+            if len(self._entries) >= MAX_ENTRIES:
+                self._entries = {
+                    key: entry for key, entry in self._entries.items() if not entry[0].done()
+                }
+            future, done_at = self._pool.submit(_computed, compute), []
+            self._entries[key] = (future, done_at)
         future.add_done_callback(lambda _: done_at.append(time.monotonic()))
         return future
 
-    def get(self, question: Hashable, function: Callable[[], T], seconds: float) -> T:
-        """The answer; TimedOut when it takes longer than ``seconds``. What ``function`` raises is
+    def get(self, key: Hashable, compute: Callable[[], T], seconds: float) -> T:
+        """The result; TimedOut when it takes longer than ``seconds``. What ``compute`` raises is
         raised here, too.
         """
-        return within(self.ask(question, function), seconds)
+        return result_within(self.submit(key, compute), seconds)
 
     def clear(self) -> None:
-        """Ask everything anew."""
+        """Forget all results."""
         with self._lock:
-            self._asked.clear()
-
-    def _forget(self) -> None:
-        if len(self._asked) >= MAX_REMEMBERED:
-            self._asked = {
-                question: asked for question, asked in self._asked.items() if not asked[0].done()
-            }
+            self._entries.clear()
 
 
-def within(future: Future[T], seconds: float) -> T:
+def result_within(future: Future[T], seconds: float) -> T:
     """The future's result; TimedOut when it takes longer than ``seconds``."""
     try:
         return future.result(max(0.0, seconds))
@@ -79,9 +74,9 @@ def within(future: Future[T], seconds: float) -> T:
         raise TimedOut from err
 
 
-def _in_thread(function: Callable[[], T]) -> T:
+def _computed(compute: Callable[[], T]) -> T:
     close_old_connections()
     try:
-        return function()
+        return compute()
     finally:
         close_old_connections()

@@ -45,7 +45,7 @@ def fetch_frame(camera: str, offset: int) -> Frame | None:
 async def frame(request: HttpRequest, slug: str, offset: int) -> HttpResponse:
     """The camera's frame at an offset, as it is in the topic."""
     if not (await request.auser()).is_authenticated:
-        return refusal("Log in, or send a token: Authorization: Bearer <token>.")
+        return refusal()
     try:
         camera = await in_database(Visitor.of_request(request).camera, slug)
         if camera is None:

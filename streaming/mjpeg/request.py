@@ -137,7 +137,7 @@ async def asked_for(request: HttpRequest, slug: str, kind: LinkKind) -> Asked | 
     """What is asked for, or the refusal: 401, 403, 404, 400 or 503, with a sentence."""
     linked = PARAMETER in request.GET
     if not linked and not (await request.auser()).is_authenticated:
-        return refusal("Log in, or send a token: Authorization: Bearer <token>.")
+        return refusal()
     try:
         visitor = (
             await in_database(_by_link, request.GET, slug, kind)

@@ -17,7 +17,7 @@ from sightline.kafka import KafkaUnavailable, NoSuchTopic, Record, topics
 from sightline.kafka.reader import TopicReader
 from sightline.kafka.topics import Topic
 from sightline.messages.preview import described_value
-from streaming.cached_result import Answers, TimedOut, within
+from streaming.cached_result import CachedResults, TimedOut, result_within
 from streaming.cluster import cluster_admin
 from streaming.models_page.rows import Deployed, DeployedVersion
 
@@ -31,8 +31,8 @@ MAX_JSON: Final = 64 * 1024
 SHOWN_LETTERS: Final = 30
 SHOWN_GROUPS: Final = 6
 
-answers = Answers(threads=4)
-letter_answers = Answers(threads=2, keep=10.0)
+results = CachedResults(threads=4)
+dead_letter_results = CachedResults(threads=2, keep=10.0)
 
 
 def lag(model: Deployed, version: DeployedVersion) -> dict[str, Any] | None:
@@ -44,7 +44,7 @@ def lag(model: Deployed, version: DeployedVersion) -> dict[str, Any] | None:
     inputs = topics.inputs(model.slug, version.version)
     group = topics.records_group(model.slug, version.version)
     try:
-        behind = answers.get(("lag", group), lambda: _lag(group, inputs), ASK_SECONDS)
+        behind = results.get(("lag", group), lambda: _lag(group, inputs), ASK_SECONDS)
     except (KafkaUnavailable, TimedOut):
         return None
     rows = [
@@ -80,9 +80,9 @@ def newest_outputs(model: Deployed, version: DeployedVersion) -> dict[str, Any]:
     """
     outputs_topic = topics.outputs(model.slug, version.version)
     inputs_topic = topics.inputs(model.slug, version.version)
-    outputs = answers.ask(outputs_topic.name, lambda: _newest(outputs_topic, SHOWN_RECORDS))
-    inputs = answers.ask(inputs_topic.name, lambda: _newest(inputs_topic, READ_INPUTS))
-    told, given = within(outputs, READ_SECONDS), within(inputs, READ_SECONDS)
+    outputs = results.submit(outputs_topic.name, lambda: _newest(outputs_topic, SHOWN_RECORDS))
+    inputs = results.submit(inputs_topic.name, lambda: _newest(inputs_topic, READ_INPUTS))
+    told, given = result_within(outputs, READ_SECONDS), result_within(inputs, READ_SECONDS)
     rows = [_row(record, source) for record, source in zip(told, sources(told, given), strict=True)]
     return {"version": version.version, "rows": rows[::-1]}
 
@@ -146,7 +146,7 @@ def letters(model: Deployed, version: DeployedVersion, visible: Collection[str])
     ``visible`` left out. KafkaUnavailable, TimedOut.
     """
     topic = topics.errors(model.slug, version.version)
-    kept, found = letter_answers.get(topic.name, lambda: _letters(topic), READ_SECONDS)
+    kept, found = dead_letter_results.get(topic.name, lambda: _letters(topic), READ_SECONDS)
     address = reverse("admin:inference_model_deadletters", args=[model.pk, version.version])
     groups = grouped(letter for letter in found if not letter.camera or letter.camera in visible)
     rows = [

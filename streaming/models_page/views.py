@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Concatenate, Final, ParamSpec
+from typing import Any, Final
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db import InterfaceError, OperationalError
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from cameras.access import visible_cameras
 from inference.models import Model
-from sightline.kafka import KafkaUnavailable
-from streaming.cached_result import TimedOut
 from streaming.hub.hub import Hub, hub
+from streaming.json_view import json_view
 from streaming.models_page import records as modelrecords
 from streaming.models_page.rows import (
     Deployed,
@@ -28,10 +24,7 @@ from streaming.models_page.rows import (
     version_row,
 )
 
-P = ParamSpec("P")
-
 MAX_TILES: Final = 9
-NO_KAFKA: Final = "Kafka does not answer now. This shows again by itself when it is back."
 RECORDS_PERMISSION: Final = "inference.view_model"
 NOT_YOURS: Final = (
     "Your account may not read records. Ask your administrator for the permission “Can view model”."
@@ -68,38 +61,15 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
     return render(request, "streaming/model.html", context)
 
 
-def answered(
-    view: Callable[Concatenate[HttpRequest, P], dict[str, Any]],
-) -> Callable[Concatenate[HttpRequest, P], HttpResponse]:
-    """A view that gives JSON to who is logged in, and a sentence when Kafka or the database does
-    not answer.
-    """
-
-    @require_safe
-    @never_cache
-    @wraps(view)
-    def guarded(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> JsonResponse:
-        try:
-            if not request.user.is_authenticated:
-                return JsonResponse({"error": "You have been logged out."}, status=401)
-            return JsonResponse(view(request, *args, **kwargs))
-        except Http404 as err:
-            return JsonResponse({"error": str(err)}, status=404)
-        except (KafkaUnavailable, TimedOut):
-            return JsonResponse({"error": NO_KAFKA}, status=503)
-        except (OperationalError, InterfaceError):
-            return JsonResponse({"error": "The database does not answer now."}, status=503)
-
-    return guarded
-
-
-@answered
+@require_safe
+@json_view()
 def models_state(request: HttpRequest) -> dict[str, Any]:
     """The rows of the list of models."""
     return {"models": [row.as_json() for row in _rows(request)]}
 
 
-@answered
+@require_safe
+@json_view()
 def model_state(request: HttpRequest, slug: str) -> dict[str, Any]:
     """How the versions of a model do now; of record streams, how far behind they are."""
     found = _found(request, slug)
@@ -114,7 +84,8 @@ def model_state(request: HttpRequest, slug: str) -> dict[str, Any]:
     }
 
 
-@answered
+@require_safe
+@json_view()
 def model_records(request: HttpRequest, slug: str) -> dict[str, Any]:
     """The newest outputs of the versions that take records, beside their inputs."""
     found = _found(request, slug)
@@ -129,7 +100,8 @@ def model_records(request: HttpRequest, slug: str) -> dict[str, Any]:
     }
 
 
-@answered
+@require_safe
+@json_view()
 def model_letters(request: HttpRequest, slug: str) -> dict[str, Any]:
     """How many dead letters each version has, and the newest by reason: for those who may see
     them in the admin.

@@ -11,7 +11,7 @@ from django.db import DatabaseError
 from prometheus_client.core import Metric
 
 from sightline.telemetry.metrics import AGE, Family
-from streaming.cached_result import Answers, TimedOut
+from streaming.cached_result import CachedResults, TimedOut
 from streaming.hub.hub import Hub, hub
 from streaming.system.workers import needs
 
@@ -52,7 +52,7 @@ MODELS: Final = Family(
 )
 FAMILIES: Final = (VIEWERS, FRAMES, BYTES, FEEDS, MALFORMED, CAMERAS, MODELS)
 
-_answers = Answers(threads=1, keep=10.0)
+_results = CachedResults(threads=1, keep=10.0)
 
 
 def web_metrics(source: Hub) -> Iterator[Metric]:
@@ -68,7 +68,7 @@ def web_metrics(source: Hub) -> Iterator[Metric]:
         for (camera, way), delivery in deliveries.items()
     )
     try:
-        wanted = _answers.get("needs", needs, NEEDS_SECONDS)
+        wanted = _results.get("needs", needs, NEEDS_SECONDS)
     except (DatabaseError, TimedOut):
         return
     yield CAMERAS.is_now(wanted.cameras)

@@ -14,7 +14,7 @@ from django.conf import settings
 from django.db import DatabaseError
 
 from sightline.kafka import KafkaUnavailable
-from streaming.cached_result import Answers, TimedOut, within
+from streaming.cached_result import CachedResults, TimedOut, result_within
 from streaming.hub.hub import Hub
 from streaming.system import stores
 from streaming.system.cluster import ClusterWatch, away
@@ -38,7 +38,7 @@ SORTS: Final[Mapping[str, Callable[[TopicRow], Any]]] = {
     "lag": lambda row: (-max((lag.records for lag in row.lags), default=-1), row.name),
 }
 
-answers = Answers()
+results = CachedResults()
 watch = ClusterWatch()
 sampler = TopicSampler()
 
@@ -75,11 +75,14 @@ class Asked:
         if settings.REDIS_URL:
             questions["redis"] = stores.redis
         parts = {
-            name: answers.ask(("part", name), question) for name, question in questions.items()
+            name: results.submit(("part", name), question) for name, question in questions.items()
         }
-        cluster, topics = answers.ask("cluster", watch.look), answers.ask("topics", sampler.sample)
+        cluster, topics = (
+            results.submit("cluster", watch.look),
+            results.submit("topics", sampler.sample),
+        )
         return cls(
-            parts, cluster, topics, answers.ask("needs", needs), time.monotonic() + PART_SECONDS
+            parts, cluster, topics, results.submit("needs", needs), time.monotonic() + PART_SECONDS
         )
 
     @property
@@ -143,7 +146,7 @@ def _listed(titles: Sequence[str], *, first: bool = True) -> str:
 
 def _part(name: str, future: Future[Part], seconds: float) -> Part:
     try:
-        return within(future, seconds)
+        return result_within(future, seconds)
     except TimedOut:
         if name == "database":
             return stores.database_away()
@@ -154,7 +157,7 @@ def _part(name: str, future: Future[Part], seconds: float) -> Part:
 def _cluster(asked: Asked) -> tuple[Part, bool]:
     """The part about Kafka, and whether it answers."""
     try:
-        return within(asked.cluster, asked.left), True
+        return result_within(asked.cluster, asked.left), True
     except KafkaUnavailable as err:
         return away(str(err)), False
     except TimedOut:
@@ -164,14 +167,14 @@ def _cluster(asked: Asked) -> tuple[Part, bool]:
 def _rows(asked: Asked) -> tuple[TopicRow, ...]:
     """The topics; with very many of them, as they were when last counted."""
     try:
-        return within(asked.topics, asked.left)
+        return result_within(asked.topics, asked.left)
     except (KafkaUnavailable, TimedOut):
         return sampler.rows
 
 
 def _workers(asked: Asked, hub: Hub, *, kafka: bool) -> tuple[Part, list[WorkerRow]]:
     try:
-        wanted = within(asked.needs, asked.left)
+        wanted = result_within(asked.needs, asked.left)
     except (DatabaseError, TimedOut):
         wanted = None
     runs: dict[str, list[str]] = hub.models.by_worker()
@@ -199,7 +202,7 @@ def _topics(rows: Iterable[TopicRow] | None, chosen: Chosen) -> dict[str, Any]:
     pages = max(1, -(-len(found) // PAGE))
     page = min(chosen.page, pages)
     shown = sampler.measured(found[(page - 1) * PAGE : page * PAGE])
-    answers.ask("sizes", sampler.measure)
+    results.submit("sizes", sampler.measure)
     rows_json = [asdict(row) | {"about": row.about, "flow": row.flow} for row in shown]
     words = NO_KAFKA if rows is None else "" if shown else NONE_FOUND if every else COUNTING
     return {

@@ -52,7 +52,11 @@ def database(wrapper: BaseDatabaseWrapper | None = None) -> Part:
             Finding(Level.WARN, f"The database takes {answered:.1f} s for the simplest answer.")
         )
     return Part(
-        "database", "Database", f"Answers in {answered * 1000:.0f} ms.", facts, tuple(findings)
+        "database",
+        "Database",
+        f"CachedResults in {answered * 1000:.0f} ms.",
+        facts,
+        tuple(findings),
     )
 
 
@@ -75,7 +79,7 @@ def _facts(asked: BaseDatabaseWrapper, answered: float) -> tuple[tuple[str, str]
             ("At", place),
             ("Name", str(values["NAME"])),
         )
-    return (*kind, ("Answers in", f"{answered * 1000:.1f} ms"))
+    return (*kind, ("CachedResults in", f"{answered * 1000:.1f} ms"))
 
 
 def _file(path: Path) -> Iterable[tuple[str, str]]:
@@ -120,9 +124,9 @@ def redis() -> Part:
         ("Version", str(told.get("redis_version", "not told"))),
         ("Memory", size(int(told.get("used_memory", 0)))),
         ("Clients", str(told.get("connected_clients", "not told"))),
-        ("Answers in", f"{answered * 1000:.1f} ms"),
+        ("CachedResults in", f"{answered * 1000:.1f} ms"),
     )
-    return Part("redis", "Redis", f"Answers in {answered * 1000:.0f} ms.", facts)
+    return Part("redis", "Redis", f"CachedResults in {answered * 1000:.0f} ms.", facts)
 
 
 def disk(folder: Path | None = None) -> Part:

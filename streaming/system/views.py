@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.contrib.auth.views import redirect_to_login
 from django.db import InterfaceError, OperationalError
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
-from streaming.cached_result import Answers, TimedOut
+from streaming.cached_result import CachedResults, TimedOut
 from streaming.hub.hub import hub
+from streaming.json_view import LOGGED_OUT, Refused, json_view
 from streaming.system.report import SORTS, Chosen, state
 from streaming.visitors.visitor import Visitor
 
@@ -31,7 +32,7 @@ NOT_YOURS: Final = (
     " “Can see the system page”."
 )
 
-_access = Answers(keep=1.0)
+_access = CachedResults(keep=1.0)
 _seen: dict[Visitor, float] = {}
 
 
@@ -53,33 +54,32 @@ def system(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@never_cache
-def system_state(request: HttpRequest) -> JsonResponse:
-    """The state of all parts. It is told to who was allowed it a short while ago also when the
-    database cannot say who that is.
+@json_view(anonymous=True)
+def system_state(request: HttpRequest) -> dict[str, Any]:
+    """The state of all parts; also while the database cannot say who asks, for visitors who were
+    allowed to see it a short while ago.
     """
     visitor = Visitor.of_request(request)
     try:
-        refusal = _access.get(visitor, lambda: _refusal(visitor), ACCESS_SECONDS)
-    except (OperationalError, InterfaceError, TimedOut):
+        refused = _access.get(visitor, lambda: _refused(visitor), ACCESS_SECONDS)
+    except (OperationalError, InterfaceError, TimedOut) as err:
         if time.monotonic() - _seen.get(visitor, float("-inf")) > REMEMBER_SECONDS:
-            return JsonResponse(
-                {"error": "The database does not answer, so nobody can be recognised. Try again."},
-                status=503,
-            )
+            raise Refused(
+                503, "The database does not answer, so nobody can be recognised. Try again."
+            ) from err
     else:
-        if refusal is not None:
-            return JsonResponse({"error": refusal[1]}, status=refusal[0])
+        if refused is not None:
+            raise refused
         _remember(visitor)
-    return JsonResponse(state(hub(), _chosen(request)))
+    return state(hub(), _chosen(request))
 
 
-def _refusal(visitor: Visitor) -> tuple[int, str] | None:
-    """The status and the sentence for who may not see it."""
+def _refused(visitor: Visitor) -> Refused | None:
+    """Why the visitor may not see the state."""
     user = visitor.user()
     if not user.is_authenticated:
-        return 401, "You have been logged out."
-    return None if may_see(user) else (403, NOT_YOURS)
+        return Refused(401, LOGGED_OUT)
+    return None if may_see(user) else Refused(403, NOT_YOURS)
 
 
 def _remember(visitor: Visitor) -> None:

@@ -18,6 +18,7 @@ from streaming.models import ApiToken
 PREFIX = "sightline_"
 USE_NOTED_EVERY = timedelta(minutes=1)
 NOT_VALID = "This token is not valid."
+LOG_IN = "Log in, or send a token: Authorization: Bearer <token>."
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
@@ -86,7 +87,7 @@ def _token(request: HttpRequest) -> str | None:
     return bearer(request.headers.get("Authorization", ""))
 
 
-def refusal(sentence: str) -> HttpResponse:
+def refusal(sentence: str = LOG_IN) -> HttpResponse:
     """401 for scripts: says how to identify oneself."""
     return HttpResponse(
         sentence + "\n",

@@ -18,6 +18,7 @@ from django.http import HttpRequest, parse_cookie
 
 from cameras.access import visible_cameras
 from cameras.models import Camera
+from streaming.json_view import NO_DATABASE, Refused
 from streaming.visitors.links import LinkHolder
 from streaming.visitors.tokens import bearer, user_of
 
@@ -31,8 +32,11 @@ Result = TypeVar("Result")
 pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="streaming-database")
 
 
-class DatabaseUnavailable(Exception):
+class DatabaseUnavailable(Refused):
     """The database does not answer; the message is a sentence for the viewer."""
+
+    def __init__(self) -> None:
+        super().__init__(503, NO_DATABASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,5 +101,5 @@ async def in_database(
         result: Result = await call(*args, **kwargs)
     except (OperationalError, InterfaceError) as err:
         log.warning("database does not answer error=%s", err)
-        raise DatabaseUnavailable("The database does not answer now. Try again.") from err
+        raise DatabaseUnavailable from err
     return result

@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
+from streaming.json_view import Refused, json_view
 from streaming.models import Layout
 from streaming.wall import layouts
 from streaming.wall.layouts import LayoutError
 
 MAX_BYTES = 256 * 1024
 NOT_THERE = "You have no such layout. It may have been deleted in another window."
-
-Parameters = ParamSpec("Parameters")
-View = Callable[Concatenate[HttpRequest, Parameters], HttpResponse]
-
-
-def _own(view: View[Parameters]) -> View[Parameters]:
-    """For who is logged in; what cannot be done is said as {"error": sentence}."""
-
-    @wraps(view)
-    def answer(
-        request: HttpRequest, *args: Parameters.args, **kwargs: Parameters.kwargs
-    ) -> HttpResponse:
-        if not request.user.is_authenticated:
-            return _refuse("You have been logged out. Log in again.", 401)
-        try:
-            return view(request, *args, **kwargs)
-        except LayoutError as err:
-            return _refuse(str(err), 400)
-        except Layout.DoesNotExist:
-            return _refuse(NOT_THERE, 404)
-
-    return cast("View[Parameters]", never_cache(answer))
 
 
 def _user(request: HttpRequest) -> User:
@@ -49,7 +25,7 @@ def _user(request: HttpRequest) -> User:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@_own
+@json_view()
 def collection(request: HttpRequest) -> HttpResponse:
     """All layouts of the user, or a new one."""
     if request.method != "POST":
@@ -76,10 +52,12 @@ def collection(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "PATCH", "DELETE"])
-@_own
+@json_view()
 def item(request: HttpRequest, pk: int) -> HttpResponse:
     """One layout of the user: read, change (only what is sent), delete."""
-    layout = layouts.named_layouts(_user(request)).get(pk=pk)
+    layout = layouts.named_layouts(_user(request)).filter(pk=pk).first()
+    if layout is None:
+        raise Refused(404, NOT_THERE)
     if request.method == "DELETE":
         layout.delete()
         return HttpResponse(status=204)
@@ -90,7 +68,7 @@ def item(request: HttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["PATCH"])
-@_own
+@json_view()
 def everyday(request: HttpRequest) -> HttpResponse:
     """The order of cameras on the wall of all cameras."""
     user = _user(request)
@@ -119,7 +97,3 @@ def _save(layout: Layout) -> None:
             layout.save()
     except IntegrityError as err:
         raise layouts.name_taken(layout.name) from err
-
-
-def _refuse(sentence: str, status: int) -> JsonResponse:
-    return JsonResponse({"error": sentence}, status=status)

@@ -13,6 +13,7 @@ from django.db.models import QuerySet
 
 from cameras.access import visible_cameras
 from cameras.models import Camera, CameraGroup
+from streaming.json_view import Refused
 from streaming.models import Layout
 
 MAX_LAYOUTS: Final = 50
@@ -25,8 +26,11 @@ SWITCHES: Final = ("boxes", "labels", "scores")
 MODES: Final = ("live", "synced")
 
 
-class LayoutError(ValueError):
+class LayoutError(Refused):
     """What was sent cannot be saved; the message is a sentence for the user."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(400, sentence)
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,7 +29,7 @@ SECOND = 1_000_000_000
 @pytest.fixture
 def viewer(producer: Producer) -> Client:
     """Somebody who is logged in. No answer is remembered."""
-    history_views.answers.clear()
+    history_views.documents.clear()
     CameraRow.objects.create(slug="gate", name="Gate", kind="demo", url="demo:conveyor")
     client = Client()
     client.force_login(User.objects.create_user("olga"))

@@ -16,6 +16,7 @@ from inference.models import Deployment, Model, ModelVersion
 from sightline.kafka import Producer, Record, topics
 from sightline.messages import DeadLetter, ModelState, ModelStatus
 from streaming.hub.hub import Hub, KafkaState
+from streaming.json_view import NO_KAFKA
 from streaming.models_page import records as modelrecords
 from streaming.models_page import views as modelpage
 from tests.servers.ports import free_port
@@ -28,8 +29,8 @@ def anew(hub: Hub) -> None:
     """A hub that listens and has heard of Kafka; no answer is remembered."""
     hub.start()
     hub.started_at = time.monotonic() - 60
-    for answers in (modelrecords.answers, modelrecords.letter_answers):
-        answers.clear()
+    for results in (modelrecords.results, modelrecords.dead_letter_results):
+        results.clear()
 
 
 def client_of(name: str, *permissions: str, **fields: Any) -> Client:
@@ -286,7 +287,7 @@ def test_kafka_that_is_away_is_a_sentence(
     settings.KAFKA_BOOTSTRAP_SERVERS = f"127.0.0.1:{free_port()}"
     for path in ("/models/iris/records.json", "/models/iris/deadletters.json"):
         answer = staff.get(path)
-        assert (answer.status_code, answer.json()["error"]) == (503, modelpage.NO_KAFKA)
+        assert (answer.status_code, answer.json()["error"]) == (503, NO_KAFKA)
     assert state_of(staff, "iris")["versions"][0]["lag"] is None
     assert staff.get("/models/iris/").status_code == 200
 

@@ -132,7 +132,7 @@ def test_partitions_in_trouble_are_counted(state: PartitionState, level: Level, 
 
 @pytest.fixture
 def many(monkeypatch: pytest.MonkeyPatch) -> list[TopicRow]:
-    monkeypatch.setattr(report.answers, "ask", lambda *_: None)
+    monkeypatch.setattr(report.results, "submit", lambda *_: None)
     return [
         TopicRow(f"t.cameras.c{number:03}.frames", 1, number, float(number % 7))
         for number in range(60)

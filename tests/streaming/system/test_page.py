@@ -29,12 +29,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 @pytest.fixture(autouse=True)
 def anew() -> Iterator[None]:
     """Nothing is remembered from one test to the next."""
-    for answers in (report.answers, views._access):
-        answers.clear()
+    for results in (report.results, views._access):
+        results.clear()
     views._seen.clear()
     yield
     # Threads of answers keep their database connections; the next test has another database state.
-    report.answers.clear()
+    report.results.clear()
 
 
 def client_of(name: str, **fields: Any) -> Client:
@@ -133,8 +133,8 @@ def test_who_was_allowed_a_moment_ago_is_told_that_the_database_is_away(
     # All that asks the database fails as it does when it is away.
     monkeypatch.setattr(Visitor, "user", fail)
     monkeypatch.setattr("django.db.backends.utils.CursorWrapper.execute", fail)
-    for answers in (report.answers, views._access):
-        answers.clear()
+    for results in (report.results, views._access):
+        results.clear()
     state = state_of(staff)
 
     assert levels(state)["database"] == "bad"
