@@ -1,5 +1,4 @@
-"""The demo scene: parcels with QR labels on a belt, drawn so that the right answers are known for
-every frame.
+"""The demo scene: parcels with QR labels on a belt, whose right answers are known for every frame.
 
 All positions follow from the frame's sequence number alone, so a test can compare predictions
 with `Conveyor.expected`. Frames are drawn straight into the planes that the JPEG encoder takes
@@ -15,7 +14,11 @@ from dataclasses import dataclass
 import simplejpeg
 
 from cameras.sources.base import Jpeg
-from cameras.sources.demo import drawing as art
+from cameras.sources.demo.background import background, belt
+from cameras.sources.demo.captions import Captions
+from cameras.sources.demo.compose import blit, blit_belt, cast_shadow
+from cameras.sources.demo.layout import SceneLayout
+from cameras.sources.demo.parcel import parcel, shadow_of_parcel
 from cameras.sources.planes import Planes, scaled_size
 
 PARCELS_KEPT = 8
@@ -25,8 +28,8 @@ NUMBERS_PER_LINE = 500
 
 @dataclass(frozen=True, slots=True)
 class ExpectedCode:
-    """A code in the picture: its text and the bounds (x0, y0, x1, y1 in 0..1) of the symbol
-    without its quiet zone.
+    """A code in the frame: its text, and the bounds (x0, y0, x1, y1 in 0..1) of the symbol without
+    its quiet zone.
     """
 
     text: str
@@ -34,12 +37,12 @@ class ExpectedCode:
 
 
 class Conveyor:
-    """One belt. `line` sets the parcels' numbers and where they are at the start, so that demo
-    cameras differ.
+    """One belt. `line` sets the parcels' numbers and start positions, so that demo cameras
+    differ.
     """
 
     def __init__(self, width: int = 1280, height: int = 720, line: int = 1) -> None:
-        self.layout = art.SceneLayout.fit(width, height)
+        self.layout = SceneLayout.fit(width, height)
         self.line = line
         self._parcels: OrderedDict[int, Planes] = OrderedDict()
         self._planes: Planes | None = None
@@ -48,7 +51,7 @@ class Conveyor:
         """Every code that is fully visible in frame `seq`, from left to right."""
         layout = self.layout
         codes = []
-        for index in self._in_picture(seq):
+        for index in self._in_frame(seq):
             x0 = self._symbol_x(index, seq)
             x1 = x0 + layout.symbol
             if x0 < layout.margin or x1 > layout.width - layout.margin:
@@ -59,9 +62,7 @@ class Conveyor:
         return codes
 
     def text(self, index: int) -> str:
-        """What the label of the parcel `index` says; parcel 0 is the first at the left when the
-        belt starts.
-        """
+        """The label of the parcel `index`; parcel 0 is the leftmost when the belt starts."""
         number = FIRST_NUMBER + NUMBERS_PER_LINE * (self.line - 1) + index
         return f"PARCEL-{number % 10000:04d}"
 
@@ -74,11 +75,11 @@ class Conveyor:
             self._open()
         planes = self._planes
         assert planes is not None
-        art.blit_belt(planes, self._belt, layout, seq * layout.step % layout.cleat)
-        for index in self._in_picture(seq):
+        blit_belt(planes, self._belt, layout, seq * layout.step % layout.cleat)
+        for index in self._in_frame(seq):
             x = self._symbol_x(index, seq) - layout.symbol_inset
-            art.cast_shadow(planes, layout, self._shadow, x)
-            art.blit(planes, self._parcel(index), x, layout.parcel_y)
+            cast_shadow(planes, layout, self._shadow, x)
+            blit(planes, self._parcel(index), x, layout.parcel_y)
         self._captions.draw(planes.y, _clock(captured_at), seq)
         return planes
 
@@ -93,17 +94,17 @@ class Conveyor:
         )
 
     def _open(self) -> None:
-        self._planes = art.background(self.layout, self.line)
-        self._belt = art.belt(self.layout)
-        self._shadow = art.shadow_of_parcel(self.layout)
-        self._captions = art.Captions(self.layout, self.line)
+        self._planes = background(self.layout, self.line)
+        self._belt = belt(self.layout)
+        self._shadow = shadow_of_parcel(self.layout)
+        self._captions = Captions(self.layout, self.line)
 
     def _symbol_x(self, index: int, seq: int) -> int:
         layout = self.layout
         start = (self.line * 7 % layout.steps_per_parcel) * layout.step + layout.rest
         return index * layout.pitch + start - seq * layout.step
 
-    def _in_picture(self, seq: int) -> range:
+    def _in_frame(self, seq: int) -> range:
         layout = self.layout
         zero = self._symbol_x(0, seq) - layout.symbol_inset
         first = -(zero + layout.parcel_width) // layout.pitch + 1
@@ -113,7 +114,7 @@ class Conveyor:
     def _parcel(self, index: int) -> Planes:
         sprite = self._parcels.get(index)
         if sprite is None:
-            sprite = self._parcels[index] = art.parcel(self.layout, self.text(index), index)
+            sprite = self._parcels[index] = parcel(self.layout, self.text(index), index)
             while len(self._parcels) > PARCELS_KEPT:
                 self._parcels.popitem(last=False)
         return sprite
