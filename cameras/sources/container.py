@@ -1,4 +1,4 @@
-"""What the sources that FFmpeg opens have in common."""
+"""The base of the sources that FFmpeg opens."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ VideoFrames = Iterator[video.DecodedFrame | video.UndecodableFrame]
 
 
 class ContainerSource(ABC):
-    """Reads the first video stream of a container. `no_video` is what operators are told when it
-    has none.
+    """Reads the first video stream of a container. `no_video` is the operator's sentence if there
+    is none.
     """
 
     paced = False
@@ -34,7 +34,7 @@ class ContainerSource(ABC):
 
     @abstractmethod
     def _read(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
-        """The pictures, until the stop event is set. Raises SourceError."""
+        """Yield frames until the stop event is set. Raises SourceError."""
 
     def __enter__(self) -> Self:
         self._container = self._open()

@@ -1,4 +1,4 @@
-"""What operators read when a camera gives no pictures: one sentence each, without credentials."""
+"""What operators read when a camera gives no frames: one sentence each, without credentials."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from cameras.sources.base import SourceError
 from sightline.base.redaction import redact_url
 from sightline.messages import CameraState
 
-SHOWN_AT_MOST = 200
+MAX_SHOWN = 200
 
 
 def auth_failed() -> SourceError:
@@ -78,7 +78,7 @@ def hung_up(host: str, port: int) -> SourceError:
 
 
 def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
-    """The sentence for a failed connection, from the first system error in the chain of causes."""
+    """The failure for a connection error, by the first system error in its chain of causes."""
     number = None
     cause: BaseException | None = err
     while cause is not None:
@@ -108,5 +108,5 @@ def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
 
 
 def printable(text: str) -> str:
-    """Foreign text made safe to show: one line, of bounded length."""
-    return re.sub(r"[^\x21-\x7e]+", " ", text).strip()[:SHOWN_AT_MOST]
+    """Make foreign text safe to show: one line, of bounded length."""
+    return re.sub(r"[^\x21-\x7e]+", " ", text).strip()[:MAX_SHOWN]

@@ -17,7 +17,7 @@ from cameras.sources.container import ContainerSource, VideoFrames
 
 # Real containers only: no playlist or script that names other files.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mjpeg,h264,hevc"
-LONGEST_GAP = 10.0
+MAX_GAP = 10.0
 
 
 class FileSource(ContainerSource):
@@ -68,7 +68,7 @@ class FileSource(ContainerSource):
                     continue
                 at = frame.decoded.time or 0.0
                 started = time.monotonic() - at if started is None else started
-                if self._stop.wait(min(LONGEST_GAP, max(0.0, started + at - time.monotonic()))):
+                if self._stop.wait(min(MAX_GAP, max(0.0, started + at - time.monotonic()))):
                     return
                 yield replace(frame, captured_at=time.time_ns())
         except (av.error.FFmpegError, OSError) as err:

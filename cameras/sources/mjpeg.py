@@ -1,6 +1,4 @@
-"""HTTP MJPEG: `multipart/x-mixed-replace`, whose parts are the pictures and are passed on as
-they are.
-"""
+"""HTTP MJPEG: `multipart/x-mixed-replace`, whose parts are JPEGs and are passed on unchanged."""
 
 from __future__ import annotations
 
@@ -19,12 +17,12 @@ from cameras.sources.base import DestinationCheck, SourceSettings
 from cameras.sources.http import HttpCamera, JpegFrame, content_type, translated
 from cameras.sources.jpeg import MAX_BYTES
 
-BUFFER = 64 * 1024
-PREAMBLE = 64 * 1024
+BUFFER_BYTES = 64 * 1024
+MAX_PREAMBLE = 64 * 1024
 
 
 class MjpegSource:
-    """A camera that answers one request with an endless row of pictures."""
+    """A camera that answers one request with an endless row of frames."""
 
     codec = "mjpeg"
     paced = False
@@ -64,10 +62,10 @@ class MjpegSource:
         assert self._response is not None
         body = self._camera.body(self._response)
         began = False
-        pictures = parts(io.BufferedReader(body, BUFFER), body.restart_deadline)
+        jpegs = parts(io.BufferedReader(body, BUFFER_BYTES), body.restart_deadline)
         while not self._stop.is_set():
             with translated(self._address):
-                data = next(pictures, None)
+                data = next(jpegs, None)
             if data is None:
                 raise failures.ended(began=began)
             began = True
@@ -75,11 +73,11 @@ class MjpegSource:
 
 
 def parts(stream: io.BufferedIOBase, begin: Callable[[], None] = lambda: None) -> Iterator[bytes]:
-    """The bodies of a multipart stream (RFC 2046, as cameras write it). `begin` is called as each
-    part starts.
+    """The bodies of a multipart stream (RFC 2046, as cameras write it). Calls `begin` as each part
+    starts.
 
-    The delimiter is what the first line says, because cameras often announce another than they use.
-    A part longer than the limit raises SourceError.
+    The first line is the delimiter, because cameras often announce another one than they use.
+    Raises SourceError for a part that is too long.
     """
     delimiter = _first_delimiter(stream)
     while delimiter:
@@ -87,7 +85,7 @@ def parts(stream: io.BufferedIOBase, begin: Callable[[], None] = lambda: None) -
         length = parse_headers(stream).get("Content-Length", "").strip()
         known = length.isdecimal()
         if known:
-            # Passed on at once: the delimiter may come only with the next picture.
+            # Yield at once: the delimiter may come only with the next frame.
             body = stream.read(_bounded(int(length)))
             if len(body) < int(length):
                 return
@@ -105,7 +103,7 @@ def parts(stream: io.BufferedIOBase, begin: Callable[[], None] = lambda: None) -
 
 def _first_delimiter(stream: io.BufferedIOBase) -> bytes:
     seen = 0
-    while seen < PREAMBLE and (line := stream.readline(PREAMBLE)):
+    while seen < MAX_PREAMBLE and (line := stream.readline(MAX_PREAMBLE)):
         seen += len(line)
         if line.startswith(b"--") and len(line.strip()) > 2:
             return line.strip()
@@ -113,8 +111,8 @@ def _first_delimiter(stream: io.BufferedIOBase) -> bytes:
 
 
 def _until(stream: io.BufferedIOBase, delimiter: bytes) -> tuple[bytes, bool] | None:
-    """What stands before the next delimiter, and whether that one closes the stream. None at the
-    stream's end.
+    """The bytes before the next delimiter, and whether it closes the stream. None at the end of
+    the stream.
     """
     body = bytearray()
     while line := stream.readline(MAX_BYTES + 1):

@@ -1,4 +1,4 @@
-"""RTSP cameras (H.264, H.265, MJPEG and what else FFmpeg decodes) through PyAV."""
+"""RTSP cameras (H.264, H.265, MJPEG and whatever else FFmpeg decodes) through PyAV."""
 
 from __future__ import annotations
 
@@ -18,15 +18,13 @@ from cameras.sources.container import ContainerSource, VideoFrames
 from cameras.sources.rtsp_greeting import greeted
 from sightline.messages import CameraState
 
-# FFmpeg keeps the encoded "user:password" in a buffer of 128 bytes and cuts off the rest without a
-# word.
-LONGEST_LOGIN = 127
-# What may stand in a URL's userinfo as it is (RFC 3986), so that the login stays short.
+# FFmpeg keeps the encoded "user:password" in a buffer of 128 bytes and silently cuts off the rest.
+MAX_LOGIN = 127
+# Characters that a URL's userinfo may hold unencoded (RFC 3986), which keeps the login short.
 PLAIN_IN_LOGIN = "!$&'()*+,;="
 PROTOCOLS = {"tcp": "rtsp,rtsps,tls,tcp", "udp": "rtsp,rtsps,tls,tcp,udp,rtp"}
-# A camera may send a key frame as seldom as every ten seconds, and until one comes nothing can be
-# decoded.
-UNDECODED_FOR = 15.0
+# Nothing can be decoded before a key frame, and a camera may send one only every ten seconds.
+UNDECODED_SECONDS = 15.0
 
 
 class RtspSource(ContainerSource):
@@ -55,7 +53,7 @@ class RtspSource(ContainerSource):
             return self._opened()
 
     def _read(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
-        patience = max(UNDECODED_FOR, 2 * self._settings.read_timeout)
+        patience = max(UNDECODED_SECONDS, 2 * self._settings.read_timeout)
         decoded_at = time.monotonic()
         frames = self._frames(container, stream)
         while not self._stop.is_set():
@@ -63,8 +61,8 @@ class RtspSource(ContainerSource):
             frame = next(frames)
             now = time.monotonic()
             if now - asked_at >= self._settings.read_timeout:
-                # FFmpeg has just handed out the last frame that it held back, and would wait once
-                # more.
+                # FFmpeg timed out and released the last frame that it held back; it would wait as
+                # long again.
                 raise failures.stalled()
             if frame is not None:
                 yield frame
@@ -86,7 +84,7 @@ class RtspSource(ContainerSource):
                 timeout=(settings.open_timeout, settings.read_timeout),
             )
         except (av.error.FFmpegError, OSError) as err:
-            # Not chained: the library's message holds the URL with the password.
+            # Not chained: the library's message contains the URL with the password.
             raise self._translated(err) from None
 
     def _frames(
@@ -121,9 +119,9 @@ def _options(transport: str) -> dict[str, str]:
         "rtsp_transport": transport if transport in PROTOCOLS else "tcp",
         "protocol_whitelist": PROTOCOLS.get(transport, PROTOCOLS["tcp"]),
         "allowed_media_types": "video",
-        # Ask nothing of the stream beforehand: the decoder learns all from the first key frame,
-        # which must not be lost to the asking (as "nobuffer" would), and what is read for it would
-        # come late and all at once.
+        # Do not analyse the stream beforehand: the decoder learns everything from the first key
+        # frame. Frames read for the analysis would come late and all at once, and "nobuffer" would
+        # drop that key frame.
         "analyzeduration": "1",
         "probesize": "32",
         "fpsprobesize": "0",
@@ -134,7 +132,7 @@ def _with_login(url: str, username: str, password: str) -> str:
     if not username:
         return url
     login = f"{quote(username, safe=PLAIN_IN_LOGIN)}:{quote(password, safe=PLAIN_IN_LOGIN)}"
-    if len(login) > LONGEST_LOGIN:
+    if len(login) > MAX_LOGIN:
         raise SourceError(
             CameraState.AUTH_FAILED, "The user name and password together are too long for RTSP."
         )

@@ -1,7 +1,7 @@
-"""A first word with an RTSP camera: what FFmpeg says about a failed connection does not tell an
+"""Asks an RTSP camera for a first answer before FFmpeg connects, whose errors do not tell an
 operator what to do.
 
-It also finds redirects, which FFmpeg would follow to wherever the camera says.
+Refuses redirects, which FFmpeg would follow to wherever the camera says.
 """
 
 from __future__ import annotations
@@ -16,18 +16,17 @@ from cameras.sources import failures
 from cameras.sources.addresses import Address
 from cameras.sources.base import SourceError
 
-ANSWER_LIMIT = 16 * 1024
-SHORTEST_WAIT = 0.01
+MAX_ANSWER = 16 * 1024
+MIN_WAIT = 0.01
 
 
 @contextmanager
 def greeted(address: Address, seconds: float) -> Iterator[None]:
-    """The body runs once an RTSP server has answered a DESCRIBE (RFC 2326, section 10.2) sent
-    without credentials.
+    """Run the body once an RTSP server has answered a DESCRIBE (RFC 2326, section 10.2) without
+    credentials. Any answer will do except a redirect. Raises SourceError otherwise.
 
-    Any answer will do except a redirect. Raises SourceError otherwise. The connection stays open
-    until the body is done: to some servers its end is the sign to take down what the next
-    connection is just asking for.
+    The connection stays open until the body is done: when it closes, some servers tear down the
+    stream that the next connection is just requesting.
     """
     deadline = time.monotonic() + seconds
     try:
@@ -40,7 +39,7 @@ def greeted(address: Address, seconds: float) -> Iterator[None]:
         except OSError as err:
             raise _silent_or(err, address) from err
         with connection:
-            _judge(_ask(connection, address, deadline), address)
+            _check_answer(_ask(connection, address, deadline), address)
             yield
 
 
@@ -54,8 +53,8 @@ def _ask(connection: socket.socket, address: Address, deadline: float) -> bytes:
     answer = b""
     try:
         connection.sendall("\r\n".join([*head, "", ""]).encode())
-        while b"\r\n\r\n" not in answer and len(answer) < ANSWER_LIMIT:
-            connection.settimeout(max(SHORTEST_WAIT, deadline - time.monotonic()))
+        while b"\r\n\r\n" not in answer and len(answer) < MAX_ANSWER:
+            connection.settimeout(max(MIN_WAIT, deadline - time.monotonic()))
             received = connection.recv(4096)
             if not received:
                 break
@@ -68,7 +67,7 @@ def _ask(connection: socket.socket, address: Address, deadline: float) -> bytes:
 def _secured(plain: socket.socket, address: Address) -> socket.socket:
     if address.scheme != "rtsps":
         return plain
-    # As FFmpeg does: cameras sign their certificates themselves.
+    # Accept any certificate, as FFmpeg does: cameras use self-signed ones.
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
@@ -85,7 +84,7 @@ def _silent_or(err: OSError, address: Address) -> SourceError:
     return failures.from_os_error(err, address.host, address.port)
 
 
-def _judge(answer: bytes, address: Address) -> None:
+def _check_answer(answer: bytes, address: Address) -> None:
     if not answer:
         raise failures.hung_up(address.host, address.port)
     lines = answer.decode("latin-1").split("\r\n")

@@ -1,4 +1,4 @@
-"""HTTP snapshots: a camera that is asked for one picture after another."""
+"""HTTP snapshots: a camera polled for one frame after another."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ ACCEPTED = {"", "image/jpeg", "image/jpg", "image/pjpeg", "application/octet-str
 
 
 class SnapshotSource:
-    """Asks at the settings' fps over one kept connection, and less often when the camera is
-    slower than that.
+    """Polls at the settings' fps over one persistent connection, or as fast as a slower camera
+    answers.
     """
 
     codec = "jpeg"

@@ -53,7 +53,7 @@ def submit(
     monkeypatch: pytest.MonkeyPatch,
     django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[Any]],
 ) -> Submit:
-    """Post a form as the administrator; what it queues is done at once."""
+    """Post a form as the administrator; the jobs it queues run at once."""
     monkeypatch.setitem(app.conf, "task_always_eager", True)
     monkeypatch.setattr(probe, "WATCH_SECONDS", 0.2)
 

@@ -21,7 +21,7 @@ Commit = Callable[..., AbstractContextManager[Any]]
 
 @pytest.fixture
 def queue() -> Path:
-    """The folder that tasks travel through, emptied."""
+    """The folder that holds queued tasks, emptied."""
     folder = settings.CELERY_QUEUE_DIR / "queue"
     for file in folder.glob("*.msg"):
         file.unlink()
@@ -30,7 +30,7 @@ def queue() -> Path:
 
 @pytest.fixture
 def no_queue(queue: Path) -> Iterator[None]:
-    """The folder is gone, as a Redis server may be."""
+    """The queue is down: its folder is gone."""
     away = queue.with_name("away")
     queue.rename(away)
     yield
@@ -42,7 +42,7 @@ def camera(**fields: Any) -> Camera:
 
 
 def announced() -> list[Record]:
-    """All announcements, whatever their partition."""
+    """All announcements, on any partition."""
     topic = topics.assignments()
     readers = [Reader(topic) for _ in range(Admin().partitions()[topic.name])]
     for partition, reader in enumerate(readers):

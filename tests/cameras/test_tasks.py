@@ -29,8 +29,8 @@ def kafka(embedded: str) -> None:
 
 
 def report(state: CameraState, since: int = 0, at: int = 0, detail: str = "") -> datetime:
-    """What the capture worker would say; ``since`` and ``at`` are seconds ago. When the state
-    began.
+    """Publish a status as the capture worker does; ``since`` and ``at`` are seconds ago. Returns
+    when the state began.
     """
     now = time.time_ns()
     status = CameraStatus("dock", state, now - since * SECOND, now - at * SECOND, detail)

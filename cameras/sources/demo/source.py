@@ -10,11 +10,9 @@ from typing import Self
 
 from cameras.sources.addresses import Address
 from cameras.sources.base import DestinationCheck, Jpeg, LumaSample, SourceSettings
-from cameras.sources.demo.scene import Conveyor, ExpectedCode
+from cameras.sources.demo.scene import Conveyor
 from cameras.sources.planes import sample_points
 from sightline.base.frame_rate import Ticker
-
-__all__ = ["Conveyor", "DemoFrame", "DemoSource", "ExpectedCode", "conveyor_of"]
 
 
 def conveyor_of(address: Address) -> Conveyor:
@@ -39,9 +37,7 @@ class DemoFrame:
 
 
 class DemoSource:
-    """Yields the scene's frames from `first_seq` on: the numbers that the capture reader gives
-    them.
-    """
+    """Yields the scene's frames, numbered from `first_seq` as the capture reader numbers them."""
 
     codec = "demo"
     paced = True

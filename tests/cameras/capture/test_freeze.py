@@ -1,4 +1,4 @@
-"""What counts as a frozen or a black picture, on real JPEGs and on real H.264."""
+"""What counts as frozen or black, on real JPEGs and on real H.264."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ from cameras.capture.freeze import (
     FreezeDetector,
 )
 from cameras.sources.base import CorruptFrame, LumaSample
-from cameras.sources.demo.source import Conveyor, DemoFrame
+from cameras.sources.demo.scene import Conveyor
+from cameras.sources.demo.source import DemoFrame
 from cameras.sources.http import JpegFrame
 from cameras.sources.planes import sample_points
 from cameras.sources.video import DecodedFrame, decoded_frames
@@ -80,7 +81,7 @@ def test_the_same_jpeg_is_frozen_after_ten_seconds_and_heals_at_once() -> None:
     assert states(faults_of(samples)) == [""] * 10 + ["frozen"] * 3 + [""]
 
 
-def test_a_clock_in_the_picture_does_not_hide_that_it_is_frozen() -> None:
+def test_a_clock_in_the_frame_does_not_hide_that_it_is_frozen() -> None:
     faults = faults_of([jpeg_sample(clocked(second), second) for second in range(12)])
 
     assert faults[-1] is not None
@@ -130,13 +131,13 @@ def test_what_comes_and_goes_at_the_edge_does_not_flicker() -> None:
     )
 
 
-def test_few_pictures_say_nothing_however_long_they_take() -> None:
+def test_few_frames_say_nothing_however_long_they_take() -> None:
     samples = [LumaSample(jpeg_sample(HALL, 0).luma, second) for second in range(6)]
 
     assert states(faults_of(samples, every=10.0)) == [""] * 4 + ["frozen"] * 2
 
 
-def test_it_counts_from_the_first_of_the_same_pictures() -> None:
+def test_it_counts_from_the_first_of_the_same_frames() -> None:
     samples = [LumaSample(jpeg_sample(HALL, 0).luma, second) for second in range(14)]
     faults = faults_of(samples)
 
@@ -144,8 +145,8 @@ def test_it_counts_from_the_first_of_the_same_pictures() -> None:
     assert faults[10] == faults[13]
 
 
-def film(path: Path, pictures: Iterable[Image], *, key_frames: int) -> list[DecodedFrame]:
-    """What comes out of the decoder, a picture a second."""
+def film(path: Path, images: Iterable[Image], *, key_frames: int) -> list[DecodedFrame]:
+    """The frames that the decoder gives, one a second."""
     with av.open(str(path), "w") as container:
         options = {
             "preset": "veryfast",
@@ -158,8 +159,8 @@ def film(path: Path, pictures: Iterable[Image], *, key_frames: int) -> list[Deco
         stream = container.add_stream("libx264", rate=1, options=options)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = 640, 360, "yuv420p"
-        for picture in pictures:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24")))
+        for image in images:
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
         container.mux(stream.encode(None))
     with av.open(str(path)) as container:
         return [
@@ -175,7 +176,7 @@ def test_noise_that_the_encoder_leaves_out_between_key_frames_is_no_freeze(tmp_p
     assert not any(faults_of(frame.luma_sample() for frame in frames))
 
 
-def test_a_frozen_picture_is_found_in_video_once_the_encoder_has_come_to_rest(
+def test_a_frozen_frame_is_found_in_video_once_the_encoder_has_come_to_rest(
     tmp_path: Path,
 ) -> None:
     frames = film(tmp_path / "frozen.mp4", (HALL for _ in range(40)), key_frames=4)

@@ -35,10 +35,10 @@ class ScriptedFrame:
 
 @dataclass
 class Script:
-    """A source that plays one script at each connection: frames, and at last an error, or None: it
-    waits to be stopped, as after all scripts.
+    """A source that plays one script per connection: frames, then an error, or None to wait until
+    it is stopped, as after the last script.
 
-    An error of a camera that did not answer is raised as the source is opened.
+    The error of a camera that did not answer is raised when the source is opened.
     """
 
     attempts: list[list[Jpeg | Exception | None]]
@@ -102,7 +102,7 @@ def play(embedded: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
         assert camera.join(10)
 
 
-def test_a_damaged_picture_leaves_a_gap_and_is_counted(play: Play) -> None:
+def test_a_damaged_frame_leaves_a_gap_and_is_counted(play: Play) -> None:
     camera = play(Script([[JPEG, CorruptFrame("the picture is not a whole JPEG"), JPEG]]))
 
     with reading(topics.frames("dock")) as reader:
@@ -189,7 +189,7 @@ def test_a_camera_that_does_not_answer_is_asked_again_soon_and_one_that_fails_is
 
 
 @pytest.mark.parametrize(("healthy_after", "failures"), [(60.0, 4), (0.0, 1)])
-def test_only_some_time_with_pictures_makes_a_camera_healthy(
+def test_only_some_time_with_frames_makes_a_camera_healthy(
     play: Play, monkeypatch: pytest.MonkeyPatch, healthy_after: float, failures: int
 ) -> None:
     monkeypatch.setattr(module, "HEALTHY_SECONDS", healthy_after)

@@ -50,7 +50,7 @@ def test_it_begins_by_connecting(state: CaptureState) -> None:
     assert status.fps == 0
 
 
-def test_the_first_picture_makes_it_live_at_once(state: CaptureState, clock: Clock) -> None:
+def test_the_first_frame_makes_it_live_at_once(state: CaptureState, clock: Clock) -> None:
     clock.now += 3
     state.frame_sent(1280, 720, 50_000, "h264")
     status = state.status()
@@ -83,7 +83,7 @@ def test_since_stays_while_the_state_does(state: CaptureState, clock: Clock) -> 
     assert state.status().at == clock.time_ns()
 
 
-def test_a_few_lost_pictures_are_no_news_but_counted(state: CaptureState, clock: Clock) -> None:
+def test_a_few_lost_frames_are_no_news_but_counted(state: CaptureState, clock: Clock) -> None:
     play(state, clock, 4)
     state.frame_lost("One was broken.")
 
@@ -91,7 +91,7 @@ def test_a_few_lost_pictures_are_no_news_but_counted(state: CaptureState, clock:
     assert state.status().dropped == 1
 
 
-def test_many_lost_pictures_degrade_it_and_it_recovers(state: CaptureState, clock: Clock) -> None:
+def test_many_lost_frames_degrade_it_and_it_recovers(state: CaptureState, clock: Clock) -> None:
     play(state, clock, 2)
     for _ in range(10):
         state.frame_lost("They were broken.")
@@ -107,7 +107,7 @@ def test_many_lost_pictures_degrade_it_and_it_recovers(state: CaptureState, cloc
     )
 
 
-def test_a_camera_that_only_sends_broken_pictures_is_degraded(state: CaptureState) -> None:
+def test_a_camera_that_only_sends_broken_frames_is_degraded(state: CaptureState) -> None:
     state.frame_lost("It was broken.")
 
     assert state.status().state == CameraState.DEGRADED
@@ -147,7 +147,7 @@ def test_a_failure_stays_in_view_while_it_is_tried_again(state: CaptureState, cl
     )
 
 
-def test_pictures_end_a_failure(state: CaptureState, clock: Clock) -> None:
+def test_frames_end_a_failure(state: CaptureState, clock: Clock) -> None:
     state.enter(CameraState.AUTH_FAILED, "Wrong password.")
     state.changed.clear()
     play(state, clock, 0.1)
@@ -156,7 +156,7 @@ def test_pictures_end_a_failure(state: CaptureState, clock: Clock) -> None:
     assert state.changed.is_set()
 
 
-def test_late_news_of_undelivered_pictures_does_not_hide_a_failure(
+def test_late_news_of_undelivered_frames_does_not_hide_a_failure(
     state: CaptureState, clock: Clock
 ) -> None:
     play(state, clock, 1)
@@ -166,7 +166,7 @@ def test_late_news_of_undelivered_pictures_does_not_hide_a_failure(
     assert (state.status().state, state.status().dropped) == (CameraState.UNREACHABLE, 1)
 
 
-def test_undelivered_pictures_degrade_a_live_camera(state: CaptureState, clock: Clock) -> None:
+def test_undelivered_frames_degrade_a_live_camera(state: CaptureState, clock: Clock) -> None:
     play(state, clock, 1)
     for _ in range(10):
         state.frame_undelivered("Kafka did not take them.")

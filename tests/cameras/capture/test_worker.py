@@ -75,7 +75,7 @@ _numbers = itertools.count()
 
 @pytest.fixture
 def commit(django_capture_on_commit_callbacks: Commit) -> Commit:
-    """The changes in the block are announced, as when a transaction ends."""
+    """Announce the changes in the block, as at the end of a transaction."""
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
@@ -113,7 +113,7 @@ def test_a_demo_cameras_frames_arrive(worker: CaptureWorker, add: Callable[..., 
         assert jpeg_size(frame.jpeg) == (frame.width, frame.height) == (640, 360)
 
 
-def test_an_mjpeg_cameras_pictures_are_passed_on_untouched(
+def test_an_mjpeg_cameras_frames_are_passed_on_untouched(
     worker: CaptureWorker, add: Callable[..., Camera]
 ) -> None:
     with MjpegServer(JPEGS, fps=20) as server:
@@ -215,7 +215,7 @@ def test_a_deleted_camera_is_forgotten(
     assert slug not in worker.disabled
 
 
-def test_corrupt_pictures_degrade_the_camera(
+def test_corrupt_frames_degrade_the_camera(
     worker: CaptureWorker, add: Callable[..., Camera], status: Reader
 ) -> None:
     with MjpegServer(JPEGS, fps=30) as server:

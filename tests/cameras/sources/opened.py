@@ -43,10 +43,10 @@ def failure(of: SourceSettings) -> SourceError:
 
 def jpeg(shade: int = 128, width: int = 320, height: int = 180) -> bytes:
     """A gradient of about this shade."""
-    picture = np.empty((height, width, 3), np.uint8)
-    picture[:] = np.linspace(shade // 2, shade, width, dtype=np.uint8)[None, :, None]
+    image = np.empty((height, width, 3), np.uint8)
+    image[:] = np.linspace(shade // 2, shade, width, dtype=np.uint8)[None, :, None]
     cv2.putText(
-        picture, str(shade), (20, height // 2), cv2.FONT_HERSHEY_SIMPLEX, 2, (255, 255, 255), 3
+        image, str(shade), (20, height // 2), cv2.FONT_HERSHEY_SIMPLEX, 2, (255, 255, 255), 3
     )
-    data: bytes = simplejpeg.encode_jpeg(picture, 85, "bgr", "420")
+    data: bytes = simplejpeg.encode_jpeg(image, 85, "bgr", "420")
     return data

@@ -1,4 +1,4 @@
-"""Video files play for ever at their own pace; what is plugged in or not is told."""
+"""Video files play in a loop at their own pace; devices that are missing are reported."""
 
 from __future__ import annotations
 

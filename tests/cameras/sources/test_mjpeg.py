@@ -36,13 +36,13 @@ def camera() -> Iterator[MjpegServer]:
 
 
 @pytest.mark.parametrize("part_length", [True, False])
-def test_pictures_are_passed_through_undecoded(part_length: bool) -> None:
+def test_frames_are_passed_through_undecoded(part_length: bool) -> None:
     with MjpegServer(PICTURES, fps=50, part_length=part_length) as camera:
         got = [frame.jpeg(80, 1280).data for frame in take(8, settings("mjpeg", camera.url))]
     assert got == PICTURES * 2
 
 
-def test_each_picture_comes_when_it_is_sent_and_not_with_the_next(camera: MjpegServer) -> None:
+def test_each_frame_comes_when_it_is_sent_and_not_with_the_next(camera: MjpegServer) -> None:
     camera.fps = 0.2
     assert len(take(1, settings("mjpeg", camera.url))) == 1
 
@@ -89,7 +89,7 @@ def test_a_web_page_is_no_video(camera: MjpegServer) -> None:
     assert "answers with a web page, not a video" in failure(settings("mjpeg", camera.url)).detail
 
 
-def test_a_single_picture_is_no_video(camera: MjpegServer) -> None:
+def test_a_single_frame_is_no_video(camera: MjpegServer) -> None:
     assert "Choose the kind 'snapshot'" in failure(settings("mjpeg", camera.snapshot_url)).detail
 
 
@@ -182,7 +182,7 @@ def test_an_unknown_name_is_unreachable() -> None:
     )
 
 
-def test_a_stream_without_a_picture_says_so(camera: MjpegServer) -> None:
+def test_a_stream_without_a_frame_says_so(camera: MjpegServer) -> None:
     camera.faults.zero_frames = True
     assert (
         "ends the stream without a single picture" in failure(settings("mjpeg", camera.url)).detail
@@ -200,7 +200,7 @@ def test_a_camera_that_is_unplugged_ends_the_stream(camera: MjpegServer) -> None
     assert caught.value.state is CameraState.UNREACHABLE
 
 
-def test_a_cut_picture_is_corrupt_and_the_next_is_fine(camera: MjpegServer) -> None:
+def test_a_cut_frame_is_corrupt_and_the_next_is_fine(camera: MjpegServer) -> None:
     camera.faults.corrupt_every = 2
     first, second, third = take(3, settings("mjpeg", camera.url))
     assert first.jpeg(80, None)
@@ -278,11 +278,11 @@ def test_streams_are_read_in_all_the_ways_cameras_write_them(stream: bytes) -> N
     "stream",
     [b"", b"no boundary at all", b"--f\r\n" + HEAD, b"--f\r\n" + HEAD + b"\r\nhalf a pict"],
 )
-def test_a_stream_that_breaks_off_gives_no_half_picture(stream: bytes) -> None:
+def test_a_stream_that_breaks_off_gives_no_half_frame(stream: bytes) -> None:
     assert list(parts(io.BytesIO(stream))) == []
 
 
 @pytest.mark.parametrize("head", [b"Content-Length: 999999999\r\n", b""])
-def test_a_picture_without_end_is_not_collected(head: bytes) -> None:
+def test_a_frame_without_end_is_not_collected(head: bytes) -> None:
     with pytest.raises(SourceError, match="larger than 8 MiB"):
         list(parts(io.BytesIO(b"--f\r\n" + head + b"\r\n" + bytes(10 << 20))))

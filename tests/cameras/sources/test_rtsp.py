@@ -1,4 +1,4 @@
-"""Real RTSP cameras: pictures, logins, and what goes wrong in plain words."""
+"""Real RTSP cameras: frames, logins, and what goes wrong in plain words."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def videos(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def shared(videos: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RtspServer]:
-    """A camera without a login, for tests that leave it as it is."""
+    """A camera without a login, for tests that do not change it."""
     with RtspServer(videos / "scene.mp4", log=tmp_path_factory.mktemp("rtsp") / "log") as server:
         yield server
 
@@ -48,23 +48,23 @@ def camera(videos: Path, tmp_path: Path) -> Iterator[RtspServer]:
         yield server
 
 
-def test_pictures_arrive_with_their_contrast(shared: RtspServer) -> None:
+def test_frames_arrive_with_their_contrast(shared: RtspServer) -> None:
     source = open_source(settings("rtsp", shared.url), threading.Event())
     assert not source.paced
     with source:
         frames = list(itertools.islice(source, 30))
-    picture = frames[-1].jpeg(90, None)
-    assert (picture.width, picture.height) == (640, 360)
+    jpeg = frames[-1].jpeg(90, None)
+    assert (jpeg.width, jpeg.height) == (640, 360)
     assert source.codec == "h264"
-    shown, truth = simplejpeg.decode_jpeg(picture.data, "rgb"), scene(0)
+    shown, truth = simplejpeg.decode_jpeg(jpeg.data, "rgb"), scene(0)
     for column in (5, 320, 630):
         assert shown[20, column].tolist() == pytest.approx(truth[20, column].tolist(), abs=6)
 
 
-def test_wide_pictures_are_scaled_down(shared: RtspServer) -> None:
+def test_wide_frames_are_scaled_down(shared: RtspServer) -> None:
     (frame,) = take(1, settings("rtsp", shared.url))
-    picture = frame.jpeg(80, 400)
-    assert (picture.width, picture.height) == (400, 224)
+    jpeg = frame.jpeg(80, 400)
+    assert (jpeg.width, jpeg.height) == (400, 224)
 
 
 def test_frames_come_live_and_not_in_bursts_of_old_ones(shared: RtspServer) -> None:
@@ -80,8 +80,8 @@ def test_h265_works_too(videos: Path, tmp_path: Path) -> None:
     with RtspServer(videos / "hevc.mp4", log=tmp_path / "log") as camera:
         source = open_source(settings("rtsp", camera.url), threading.Event())
         with source:
-            picture = next(iter(source)).jpeg(80, None)
-    assert (source.codec, picture.width) == ("hevc", 640)
+            jpeg = next(iter(source)).jpeg(80, None)
+    assert (source.codec, jpeg.width) == ("hevc", 640)
 
 
 def test_the_size_may_change_while_it_runs(videos: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A snapshot camera is asked again and again, over one connection."""
+"""A snapshot camera is polled over one connection."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def camera() -> Iterator[MjpegServer]:
         yield server
 
 
-def test_pictures_are_passed_through_in_the_order_asked_for(camera: MjpegServer) -> None:
+def test_frames_are_passed_through_in_the_order_asked_for(camera: MjpegServer) -> None:
     got = [
         frame.jpeg(80, None).data
         for frame in take(8, settings("snapshot", camera.snapshot_url, fps=100))
@@ -62,14 +62,14 @@ def test_it_logs_in_the_way_the_camera_asks_for(scheme: str) -> None:
     assert wrong.state is CameraState.AUTH_FAILED
 
 
-def test_an_empty_picture_is_corrupt(camera: MjpegServer) -> None:
+def test_an_empty_frame_is_corrupt(camera: MjpegServer) -> None:
     camera.faults.zero_frames = True
     (frame,) = take(1, settings("snapshot", camera.snapshot_url))
     with pytest.raises(CorruptFrame):
         frame.jpeg(80, None)
 
 
-def test_a_web_page_is_no_picture(camera: MjpegServer) -> None:
+def test_a_web_page_is_no_frame(camera: MjpegServer) -> None:
     camera.faults.html = True
     assert (
         "answers with a web page, not a picture"
@@ -77,7 +77,7 @@ def test_a_web_page_is_no_picture(camera: MjpegServer) -> None:
     )
 
 
-def test_a_stream_is_no_picture(camera: MjpegServer) -> None:
+def test_a_stream_is_no_frame(camera: MjpegServer) -> None:
     assert "Choose the kind 'MJPEG'" in failure(settings("snapshot", camera.url)).detail
 
 

@@ -1,4 +1,4 @@
-"""The demo scene shows what it says it shows, so that predictions can be judged by it."""
+"""The demo scene shows what it claims to show, so that predictions can be compared with it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import simplejpeg
 
-from cameras.sources.demo.source import Conveyor, ExpectedCode
+from cameras.sources.demo.scene import Conveyor, ExpectedCode
 
 Box = tuple[float, float, float, float]
 
@@ -18,7 +18,7 @@ NOW = time.time_ns()
 
 
 def detected(data: bytes, scale: int) -> dict[str, Box]:
-    """Text and bounds of every code that OpenCV finds in the picture, decoded at 1/scale of its
+    """Text and bounds of every code that OpenCV finds in the frame, decoded at 1/scale of its
     size.
     """
     height, width, *_ = simplejpeg.decode_jpeg_header(data)
@@ -72,9 +72,9 @@ def test_so_it_does_at_other_sizes(width: int, height: int, line: int, scale: in
 
 def test_it_can_be_read_after_scaling_down() -> None:
     conveyor = Conveyor()
-    picture = conveyor.jpeg(3, NOW, 75, 640)
-    assert (picture.width, picture.height) == (640, 360)
-    assert agrees(conveyor.expected(3), detected(picture.data, 1))
+    jpeg = conveyor.jpeg(3, NOW, 75, 640)
+    assert (jpeg.width, jpeg.height) == (640, 360)
+    assert agrees(conveyor.expected(3), detected(jpeg.data, 1))
 
 
 def test_a_frame_follows_from_its_number_alone() -> None:

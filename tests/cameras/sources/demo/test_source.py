@@ -1,4 +1,4 @@
-"""The demo camera keeps its beat and its numbers."""
+"""The demo camera keeps its rate and its numbering."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.cameras.sources.demo.test_scene import agrees, detected
 from tests.cameras.sources.opened import settings, take
 
 
-def test_the_nth_grab_shows_the_nth_frame_after_the_first() -> None:
+def test_the_nth_shows_the_nth_frame_after_the_first() -> None:
     frames = take(3, settings("demo", "demo:conveyor?line=2", fps=50, first_seq=1000))
     conveyor = conveyor_of(parse_address("demo", "demo:conveyor?line=2"))
     for seq, frame in zip((1000, 1001, 1002), frames, strict=True):
@@ -35,8 +35,8 @@ def test_it_is_paced_at_the_rate_asked_for() -> None:
 
 
 def test_it_takes_size_from_its_address() -> None:
-    picture = take(1, settings("demo", "demo:conveyor?size=640x360"))[0].jpeg(80, None)
-    assert (picture.width, picture.height) == (640, 360)
+    jpeg = take(1, settings("demo", "demo:conveyor?size=640x360"))[0].jpeg(80, None)
+    assert (jpeg.width, jpeg.height) == (640, 360)
 
 
 def test_it_ends_at_once_when_stopped() -> None:
@@ -54,7 +54,7 @@ def test_a_wrong_address_says_what_is_right() -> None:
 
 
 class Stop(threading.Event):
-    """Notes how long it was asked to wait, and waits for nothing."""
+    """Records how long it was asked to wait, without waiting."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Pictures on their way to JPEG: foreign JPEGs are checked, decoded video keeps its contrast and
+"""Frames on their way to JPEG: foreign JPEGs are checked, decoded video keeps its contrast and
 colours.
 """
 
@@ -18,7 +18,7 @@ from cameras.sources.planes import scaled_size
 from cameras.sources.video import DecodedFrame
 from tests.cameras.sources import opened
 
-Picture = NDArray[np.uint8]
+Image = NDArray[np.uint8]
 
 WHITE, BLACK, RED = (255, 255, 255), (0, 0, 0), (200, 40, 60)
 
@@ -91,15 +91,15 @@ def test_scaling_keeps_the_aspect_and_even_sides(
     assert scaled_size(*size, cap) == scaled
 
 
-def card(width: int = 640, height: int = 360) -> Picture:
-    picture: Picture = np.zeros((height, width, 3), np.uint8)
+def card(width: int = 640, height: int = 360) -> Image:
+    image: Image = np.zeros((height, width, 3), np.uint8)
     for third, colour in enumerate((WHITE, BLACK, RED)):
-        picture[:, third * width // 3 : (third + 1) * width // 3] = colour
-    return picture
+        image[:, third * width // 3 : (third + 1) * width // 3] = colour
+    return image
 
 
-def frame(pixel_format: str, picture: Picture) -> av.VideoFrame:
-    return av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=pixel_format)
+def frame(pixel_format: str, image: Image) -> av.VideoFrame:
+    return av.VideoFrame.from_ndarray(image, format="rgb24").reformat(format=pixel_format)
 
 
 @pytest.mark.parametrize("max_width", [None, 500, 320])
