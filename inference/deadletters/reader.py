@@ -17,14 +17,14 @@ WINDOW_BYTES: Final = 128 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class LetterPage:
-    """Letters, newest first. ``before``: where older ones end, empty when there are none."""
+    """Letters, newest first. ``before``: where older ones end, None when there are none."""
 
     letters: tuple[LetterSummary, ...] = ()
     before: Cursor | None = None
 
 
 def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> LetterPage:
-    """The newest letters, or the newest ones before a place in each partition; fewer than ``most``
+    """The newest letters, or the newest before an offset in each partition; fewer than ``most``
     when they are very large or Kafka is slow.
 
     KafkaUnavailable when it does not answer.
@@ -51,7 +51,7 @@ def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> Le
 def _newest_of(
     reader: TopicReader, partition: int, before: int, most: int, deadline: float
 ) -> tuple[list[LetterSummary], int]:
-    """The newest letters of one partition, and where those end that were not read."""
+    """The newest letters of one partition before an offset, and where the older ones end."""
     letters: list[LetterSummary] = []
     size = 0
     for start, records in reader.backwards(partition, before):
@@ -65,7 +65,7 @@ def _newest_of(
 
 
 def _cursor(left_out: list[LetterSummary], reached: Mapping[int, int]) -> dict[int, int]:
-    """Where older letters end in each partition: after those that were read and left out, too."""
+    """Where older letters end in each partition; those read but left out are older."""
     cursor = dict(reached)
     for letter in left_out:
         cursor[letter.offset.partition] = max(
@@ -74,12 +74,12 @@ def _cursor(left_out: list[LetterSummary], reached: Mapping[int, int]) -> dict[i
     return cursor
 
 
-def letter_at(topic: Topic, place: Offset) -> Letter | None:
+def letter_at(topic: Topic, offset: Offset) -> Letter | None:
     """One letter with its value; None when it is not there (any more). KafkaUnavailable when
     Kafka does not answer.
     """
     with TopicReader(topic) as reader:
-        if place.partition not in reader.ranges():
+        if offset.partition not in reader.ranges():
             return None
-        record = reader.at(place.partition, place.offset)
+        record = reader.at(offset.partition, offset.offset)
     return None if record is None else Letter.of(record)
