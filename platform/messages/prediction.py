@@ -63,29 +63,31 @@ class Prediction:
         return f"{self.model}@{self.version}"
 
     def to_json(self) -> bytes:
-        """The record's value; absent fields of a detection are left out."""
+        """The record's value."""
+        return dump(self.document())
+
+    def document(self) -> dict[str, Any]:
+        """The prediction as JSON; absent fields of a detection are left out."""
         frame, timing = self.frame, self.timing
-        return dump(
-            {
-                "camera": self.camera,
-                "model": self.model,
-                "version": self.version,
-                "role": self.role,
-                "frame": {
-                    "seq": frame.seq,
-                    "captured_at": frame.captured_at,
-                    "width": frame.width,
-                    "height": frame.height,
-                    "offset": frame.offset,
-                },
-                "predictions": [item.document() for item in self.predictions],
-                "timing": {
-                    "consumed_at": timing.consumed_at,
-                    "started_at": timing.started_at,
-                    "finished_at": timing.finished_at,
-                },
-            }
-        )
+        return {
+            "camera": self.camera,
+            "model": self.model,
+            "version": self.version,
+            "role": self.role,
+            "frame": {
+                "seq": frame.seq,
+                "captured_at": frame.captured_at,
+                "width": frame.width,
+                "height": frame.height,
+                "offset": frame.offset,
+            },
+            "predictions": [item.document() for item in self.predictions],
+            "timing": {
+                "consumed_at": timing.consumed_at,
+                "started_at": timing.started_at,
+                "finished_at": timing.finished_at,
+            },
+        }
 
     @classmethod
     def from_json(cls, value: bytes | None) -> Self:

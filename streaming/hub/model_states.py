@@ -21,7 +21,7 @@ UNREPORTED: Final = "No inference worker reports this model."
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSaid:
+class ModelSummary:
     """How a model does on a camera. ``state`` is one of ModelState, or "unknown": nobody reports
     it; or "gone": it is not to look any more.
     """
@@ -118,7 +118,7 @@ class ModelReports:
                         )
         return found
 
-    def on(self, camera: str) -> dict[str, ModelSaid]:
+    def on(self, camera: str) -> dict[str, ModelSummary]:
         """The models that look at a camera, by their key: of several workers, the one that was
         heard of last counts.
         """
@@ -133,13 +133,13 @@ class ModelNews:
 
     def __init__(self, reports: ModelReports) -> None:
         self.reports = reports
-        self._told: dict[str, dict[str, ModelSaid]] = {}
+        self._told: dict[str, dict[str, ModelSummary]] = {}
 
-    def take(self, cameras: Iterable[str]) -> dict[ModelSaid, list[str]]:
+    def take(self, cameras: Iterable[str]) -> dict[ModelSummary, list[str]]:
         """What is new about the models on these cameras, each with the cameras that it is new
         for.
         """
-        news: dict[ModelSaid, list[str]] = defaultdict(list)
+        news: dict[ModelSummary, list[str]] = defaultdict(list)
         for camera in sorted(cameras):
             told, known = self._told.get(camera, {}), self.reports.on(camera)
             for key, said in known.items():
@@ -176,12 +176,14 @@ def _newest(heard: Iterable[_Heard], camera: str) -> _Heard | None:
     )
 
 
-def _said(heard: _Heard, now: float) -> ModelSaid:
+def _said(heard: _Heard, now: float) -> ModelSummary:
     status = heard.status
     if now - heard.at > STALE_SECONDS:
-        return ModelSaid(status.model, status.version, "unknown", UNREPORTED, status.at)
-    return ModelSaid(status.model, status.version, str(status.state), status.detail, status.since)
+        return ModelSummary(status.model, status.version, "unknown", UNREPORTED, status.at)
+    return ModelSummary(
+        status.model, status.version, str(status.state), status.detail, status.since
+    )
 
 
-def _gone(said: ModelSaid) -> ModelSaid:
-    return ModelSaid(said.model, said.version, "gone", "", time.time_ns())
+def _gone(said: ModelSummary) -> ModelSummary:
+    return ModelSummary(said.model, said.version, "gone", "", time.time_ns())

@@ -1,6 +1,4 @@
-"""Pictures at the size that a viewer shows: made once per frame and size, whatever the number of
-viewers.
-"""
+"""Frames at the size that a viewer shows: scaled once per frame and size, for all viewers."""
 
 from __future__ import annotations
 
@@ -14,14 +12,14 @@ import simplejpeg
 
 from sightline.messages import Frame
 
-LADDER = (160, 320, 480, 640, 960, 1280, 1920)
+SIZES = (160, 320, 480, 640, 960, 1280, 1920)
 QUALITY = 80
 MAX_PIXELS = 33_000_000
 
-pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="rendition")
+pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="scaled-frames")
 
 
-class PictureError(Exception):
+class FrameError(Exception):
     """The JPEG cannot be decoded, or is larger than we are willing to decode."""
 
 
@@ -35,15 +33,16 @@ class ScaledFrame:
         self._written: dict[Callable[[Frame], bytes], bytes] = {}
 
     def written(self, write: Callable[[Frame], bytes]) -> bytes:
-        """What ``write`` makes of the frame: made once and shared by all viewers."""
+        """What ``write`` makes of the frame, made once and shared by all viewers."""
         if (data := self._written.get(write)) is None:
             data = self._written[write] = write(self.frame)
         return data
 
 
-class LivePicture:
-    """A frame and its smaller renditions, which live as long as the frame is looked at.
-    ``read_at``: of one that is traced, when it came (ns).
+class LiveFrame:
+    """The newest frame of a channel, and its smaller sizes, which live as long as it does.
+
+    ``read_at``: when it was read (ns), if it is traced.
     """
 
     __slots__ = ("_scaled", "_whole", "frame", "read_at")
@@ -54,24 +53,20 @@ class LivePicture:
         self._whole = ScaledFrame(frame)
         self._scaled: dict[int, Future[ScaledFrame]] = {}
 
-    def begin(self, width: int | None) -> Future[ScaledFrame] | None:
-        """Start to make the rendition if it is not under way; None when the frame serves as it
-        is.
-        """
-        step = rung(width) if width else None
-        if step is None or self.frame.width <= step:
+    def start(self, width: int | None) -> Future[ScaledFrame] | None:
+        """Start scaling unless that is under way; None when the frame needs no scaling."""
+        size = size_for(width) if width else None
+        if size is None or self.frame.width <= size:
             return None
-        if (future := self._scaled.get(step)) is None:
-            future = self._scaled[step] = pool.submit(_rendition, self.frame, step)
+        if (future := self._scaled.get(size)) is None:
+            future = self._scaled[size] = pool.submit(_scaled_frame, self.frame, size)
         return future
 
     async def at(self, width: int | None) -> ScaledFrame:
-        """The frame at the next size of the ladder that is ``width`` or wider, or untouched when it
-        is no wider than that.
-
-        PictureError when it cannot be decoded.
+        """The frame at the size for ``width``, or untouched when it is no wider than that;
+        FrameError when it cannot be decoded.
         """
-        future = self.begin(width)
+        future = self.start(width)
         if future is None:
             return self._whole
         if future.done():
@@ -80,39 +75,35 @@ class LivePicture:
         return await asyncio.shield(asyncio.wrap_future(future))
 
 
-def rung(width: int) -> int | None:
-    """The narrowest size of the ladder that is ``width`` or wider; None above the ladder: as it
-    is.
-    """
-    return next((step for step in LADDER if step >= width), None)
+def size_for(width: int) -> int | None:
+    """The narrowest of SIZES that is ``width`` or wider; None when all are narrower."""
+    return next((size for size in SIZES if size >= width), None)
 
 
 def narrower(width: int, steps: int) -> int:
-    """The size of the ladder that many steps below the one that ``width`` would get; the
-    smallest when there are not so many.
-    """
-    step = rung(width)
-    at = len(LADDER) if step is None else LADDER.index(step)
-    return LADDER[max(0, at - steps)]
+    """The size so many ``steps`` below the one for ``width``, or the smallest."""
+    size = size_for(width)
+    at = len(SIZES) if size is None else SIZES.index(size)
+    return SIZES[max(0, at - steps)]
 
 
 def sizes_below(width: int) -> int:
-    """How many sizes of the ladder are narrower."""
-    return sum(step < width for step in LADDER)
+    """How many of SIZES are narrower."""
+    return sum(size < width for size in SIZES)
 
 
-def _rendition(frame: Frame, width: int) -> ScaledFrame:
+def _scaled_frame(frame: Frame, width: int) -> ScaledFrame:
     return ScaledFrame(scaled(frame, width))
 
 
 def scaled(frame: Frame, width: int) -> Frame:
     """The frame at ``width`` or, where libjpeg's eighths do not meet it, a little wider.
-    PictureError when it cannot be decoded.
+    FrameError when it cannot be decoded.
     """
     try:
         height, full_width, _, _ = simplejpeg.decode_jpeg_header(frame.jpeg)
         if height * full_width > MAX_PIXELS:
-            raise PictureError(f"{full_width} x {height} pixels are too many")
+            raise FrameError(f"{full_width} x {height} pixels are too many")
         pixels = simplejpeg.decode_jpeg(
             frame.jpeg, colorspace="RGB", fastdct=True, min_width=width, min_factor=1
         )
@@ -120,5 +111,5 @@ def scaled(frame: Frame, width: int) -> Frame:
             pixels, quality=QUALITY, colorspace="RGB", colorsubsampling="420", fastdct=True
         )
     except ValueError as err:
-        raise PictureError(str(err)) from err
+        raise FrameError(str(err)) from err
     return replace(frame, width=pixels.shape[1], height=pixels.shape[0], jpeg=jpeg)

@@ -9,12 +9,12 @@ from typing import Final
 
 from sightline.telemetry import tracing
 from streaming.hub.deliveries import Way
-from streaming.hub.scaled_frame import LivePicture
+from streaming.hub.scaled_frame import LiveFrame
 
 MAX_WAITING: Final = 64
 
 
-def delivered(picture: LivePicture, way: Way) -> str:
+def delivered(picture: LiveFrame, way: Way) -> str:
     """A viewer's connection took the picture; the span that its paint belongs under."""
     frame = picture.frame
     trace = tracing.follow(
@@ -34,7 +34,7 @@ class Painting:
     def __init__(self) -> None:
         self._sent: dict[tuple[str, int], tuple[str, int]] = {}
 
-    def sent(self, picture: LivePicture) -> None:
+    def sent(self, picture: LiveFrame) -> None:
         """The viewer was sent a frame."""
         if parent := delivered(picture, Way.WALL):
             self._sent[picture.frame.camera, picture.frame.seq] = parent, time.time_ns()

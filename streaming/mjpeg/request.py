@@ -11,6 +11,12 @@ from django.http import HttpRequest, HttpResponse, QueryDict
 
 from cameras.models import Camera
 from streaming.hub.channels import Channel, Kind
+from streaming.protocol import (
+    MAX_FPS,
+    MAX_WIDTH,
+    MIN_FPS,
+    MIN_WIDTH,
+)
 from streaming.visitors.links import (
     NOT_VALID,
     PARAMETER,
@@ -21,12 +27,6 @@ from streaming.visitors.links import (
 )
 from streaming.visitors.tokens import refusal
 from streaming.visitors.visitor import DatabaseUnavailable, Visitor, in_database
-from streaming.wall.protocol import (
-    MAX_FPS,
-    MAX_WIDTH,
-    MIN_FPS,
-    MIN_WIDTH,
-)
 
 NO_STORE = {"Cache-Control": "no-store, no-transform", "X-Accel-Buffering": "no"}
 NO_CAMERA = "There is no such camera."
@@ -72,7 +72,7 @@ class Options:
         }
         return urlencode({name: value for name, value in values.items() if value is not None})
 
-    def feed(self, camera: str) -> Channel:
+    def channel(self, camera: str) -> Channel:
         """Where the pictures come from."""
         return Channel(camera, Kind.ANNOTATED if self.overlay else Kind.FRAMES)
 
@@ -113,9 +113,9 @@ class Asked:
     options: Options
 
     @property
-    def feed(self) -> Channel:
+    def channel(self) -> Channel:
         """Where the pictures come from."""
-        return self.options.feed(self.slug)
+        return self.options.channel(self.slug)
 
     @property
     def headers(self) -> dict[str, str]:

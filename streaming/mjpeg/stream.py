@@ -17,20 +17,20 @@ from sightline.messages import Frame
 from streaming.hub.channels import Channel
 from streaming.hub.deliveries import Way
 from streaming.hub.hub import Hub, hub
-from streaming.hub.scaled_frame import LivePicture, PictureError
+from streaming.hub.scaled_frame import FrameError, LiveFrame
 from streaming.hub.subscriptions import Subscription
 from streaming.hub.tracing import delivered
 from streaming.mjpeg.request import Asked, asked_for, plain
+from streaming.protocol import MAX_FPS
 from streaming.visitors.links import LinkKind
 from streaming.visitors.visitor import DatabaseUnavailable, in_database
-from streaming.wall.protocol import MAX_FPS
 
 BOUNDARY = "frame"
 FRESH_SECONDS = 3.0
 SNAPSHOT_SECONDS = 3.0
 
 
-class PictureStream(StreamingHttpResponse):
+class FrameStream(StreamingHttpResponse):
     """A response whose parts are bytes already: they go to the server without Django's layers,
     each of which costs as much as the sending.
     """
@@ -48,7 +48,7 @@ async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
     content_type = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
     if request.method == "HEAD":
         return HttpResponse(content_type=content_type, headers=asked.headers)
-    return PictureStream(_parts(asked, hub()), content_type=content_type, headers=asked.headers)
+    return FrameStream(_parts(asked, hub()), content_type=content_type, headers=asked.headers)
 
 
 @require_safe
@@ -72,10 +72,10 @@ async def _parts(asked: Asked, source: Hub) -> AsyncIterator[bytes]:
     await sync_to_async(_give_back_connections)()
     _give_back_thread()
     subscription = source.subscribe()
-    subscription.watch(asked.feed)
+    subscription.watch(asked.channel)
     pace = FrameRateLimiter(asked.options.fps or MAX_FPS)
     recheck_at = time.monotonic() + settings.RECHECK_SECONDS
-    shown: LivePicture | None = None
+    shown: LiveFrame | None = None
     try:
         yield f"--{BOUNDARY}\r\n".encode()
         while True:
@@ -83,17 +83,19 @@ async def _parts(asked: Asked, source: Hub) -> AsyncIterator[bytes]:
                 if not await _still_allowed(asked):
                     return
                 recheck_at = time.monotonic() + settings.RECHECK_SECONDS
-            picture = await _next_picture(subscription, source, asked.feed, shown, pace, recheck_at)
+            picture = await _next_picture(
+                subscription, source, asked.channel, shown, pace, recheck_at
+            )
             if picture is None:
                 continue
             shown = picture
             try:
-                rendition = await picture.at(asked.options.width)
-            except PictureError:
+                scaled_frame = await picture.at(asked.options.width)
+            except FrameError:
                 continue
-            part = rendition.written(_part)
+            part = scaled_frame.written(_part)
             yield part
-            source.deliveries.sent(Way.STREAM, rendition.frame, len(part))
+            source.deliveries.sent(Way.STREAM, scaled_frame.frame, len(part))
             if picture.frame.trace:
                 delivered(picture, Way.STREAM)
     finally:
@@ -110,14 +112,14 @@ async def _still_allowed(asked: Asked) -> bool:
 async def _next_picture(
     subscription: Subscription,
     source: Hub,
-    feed: Channel,
-    shown: LivePicture | None,
+    channel: Channel,
+    shown: LiveFrame | None,
     pace: FrameRateLimiter,
     until: float,
-) -> LivePicture | None:
+) -> LiveFrame | None:
     """The next picture after ``shown`` that the pace takes; None at ``until``."""
     while (now := time.monotonic()) < until:
-        picture = source.picture(feed)
+        picture = source.frame(channel)
         if picture is not None and picture is not shown and _is_fresh(picture.frame):
             if pace.takes(picture.frame.captured_at):
                 return picture
@@ -128,14 +130,14 @@ async def _next_picture(
 
 async def _fresh_frame(asked: Asked, source: Hub) -> Frame | None:
     subscription = source.subscribe()
-    subscription.watch(asked.feed)
+    subscription.watch(asked.channel)
     try:
         until = time.monotonic() + SNAPSHOT_SECONDS
         picture = await _next_picture(
-            subscription, source, asked.feed, None, FrameRateLimiter(MAX_FPS), until
+            subscription, source, asked.channel, None, FrameRateLimiter(MAX_FPS), until
         )
         return None if picture is None else (await picture.at(asked.options.width)).frame
-    except PictureError:
+    except FrameError:
         return None
     finally:
         subscription.close()

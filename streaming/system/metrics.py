@@ -59,7 +59,7 @@ def web_metrics(source: Hub) -> Iterator[Metric]:
     """Who watches, what was sent, and what should run."""
     deliveries = source.deliveries.all()
     yield VIEWERS.is_now(source.viewers)
-    yield FEEDS.is_now(len(source.pictures))
+    yield FEEDS.is_now(len(source.frames))
     yield MALFORMED.is_now(source.malformed)
     yield FRAMES.of((key, delivery.frames) for key, delivery in deliveries.items())
     yield BYTES.of((key, delivery.bytes) for key, delivery in deliveries.items())

@@ -38,7 +38,7 @@ def web_operations() -> Operations:
 def counters() -> dict[str, int]:
     """Who watches here, and what is read for them."""
     source = hub()
-    return {"viewers": source.viewers, "feeds": len(source.pictures), "malformed": source.malformed}
+    return {"viewers": source.viewers, "feeds": len(source.frames), "malformed": source.malformed}
 
 
 def this_process() -> WorkerStatus:

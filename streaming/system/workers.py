@@ -11,7 +11,7 @@ from typing import Final
 from cameras.models import Camera
 from inference.plans import frame_plans, record_plans
 from sightline.messages import WorkerStatus
-from streaming.hub.worker_states import WorkerSaid
+from streaming.hub.worker_states import WorkerSummary
 from streaming.system.parts import Finding, Level, Part, plural
 
 QUIET_SECONDS: Final = 5.0
@@ -98,7 +98,7 @@ class Heard:
     ``kafka``: whether Kafka answers now.
     """
 
-    said: Sequence[WorkerSaid]
+    said: Sequence[WorkerSummary]
     here: WorkerStatus
     kafka: bool = True
     listening: float = 60.0
@@ -147,7 +147,7 @@ def _order(role: str) -> int:
     return roles.index(role) if role in roles else len(roles)
 
 
-def _row(said: WorkerSaid, heard: Heard, known: bool) -> WorkerRow:
+def _row(said: WorkerSummary, heard: Heard, known: bool) -> WorkerRow:
     level, words = _judged(said, heard.said) if known else (Level.WAIT, "last known")
     return _as_row(
         said.status,
@@ -189,7 +189,7 @@ def _as_row(
     )
 
 
-def _judged(said: WorkerSaid, all_said: Iterable[WorkerSaid]) -> tuple[Level, str]:
+def _judged(said: WorkerSummary, all_said: Iterable[WorkerSummary]) -> tuple[Level, str]:
     """How a worker does, in words."""
     status = said.status
     if said.silent < QUIET_SECONDS:
@@ -216,7 +216,7 @@ def _judged(said: WorkerSaid, all_said: Iterable[WorkerSaid]) -> tuple[Level, st
     return level, f"has said nothing for {said.silent:.0f} s: it hangs, or it was killed"
 
 
-def _follows(said: WorkerSaid, gone: WorkerStatus) -> bool:
+def _follows(said: WorkerSummary, gone: WorkerStatus) -> bool:
     status = said.status
     return (
         (status.role, status.host) == (gone.role, gone.host)
@@ -258,7 +258,7 @@ def doing(status: WorkerStatus, rates: Mapping[str, float]) -> str:
     return " · ".join(said)
 
 
-def _missing(said: Iterable[WorkerSaid], wanted: Needs | None) -> Iterable[Finding]:
+def _missing(said: Iterable[WorkerSummary], wanted: Needs | None) -> Iterable[Finding]:
     if wanted is None:
         return
     there = {item.status.role for item in said if item.silent < LOST_SECONDS}
@@ -274,7 +274,7 @@ def _troubles(rows: Iterable[WorkerRow]) -> Iterable[Finding]:
             yield Finding(row.level, f"{row.name} {row.words}.")
 
 
-def _beat(said: Iterable[WorkerSaid]) -> Iterable[Finding]:
+def _beat(said: Iterable[WorkerSummary]) -> Iterable[Finding]:
     """The scheduler shows by the jobs that it sends, whichever process takes them."""
     jobs = [
         item.status for item in said if item.status.role == "jobs" and item.silent < QUIET_SECONDS
@@ -295,7 +295,7 @@ def _beat(said: Iterable[WorkerSaid]) -> Iterable[Finding]:
         yield Finding(Level.WARN, text)
 
 
-def _clocks(said: Iterable[WorkerSaid]) -> Iterable[Finding]:
+def _clocks(said: Iterable[WorkerSummary]) -> Iterable[Finding]:
     behind: dict[str, float] = {}
     for item in said:
         if item.silent < QUIET_SECONDS:

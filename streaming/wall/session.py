@@ -9,15 +9,16 @@ from __future__ import annotations
 import time
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import asdict
 
 from sightline.base.frame_rate import FrameRateLimiter
+from streaming import protocol
 from streaming.hub.channels import Channel, Kind
 from streaming.hub.deliveries import Way
 from streaming.hub.hub import Hub
 from streaming.hub.model_states import ModelNews
-from streaming.hub.scaled_frame import PictureError
+from streaming.hub.scaled_frame import FrameError
 from streaming.hub.tracing import Painting
-from streaming.wall import protocol
 from streaming.wall.tiles import Tile
 
 REPLIES = 64
@@ -54,18 +55,18 @@ class Wall:
         if tile is None:
             tile = self.tiles[camera] = Tile(camera, width, FrameRateLimiter(fps) if fps else None)
         elif (tile.width, tile.pace.rate if tile.pace else 0) != (width, fps):
-            before = set(tile.feeds)
+            before = set(tile.channels)
             tile.reshape(fps, width)
-            self.subscription.unwatch(*before.difference(tile.feeds))
+            self.subscription.unwatch(*before.difference(tile.channels))
             self.waiting[camera] = 0.0
         tile.enabled = enabled
-        self.subscription.watch(*tile.feeds)
+        self.subscription.watch(*tile.channels)
 
     def unwatch(self, camera: str) -> None:
         """Show a camera no more."""
         tile = self.tiles.pop(camera, None)
         if tile is not None:
-            self.subscription.unwatch(*tile.feeds)
+            self.subscription.unwatch(*tile.channels)
             self.models.forget(camera)
             self.waiting.pop(camera, None)
             self.states.pop(camera, None)
@@ -108,7 +109,7 @@ class Wall:
             await self.send_text(self.replies.popleft())
         if self.subscription.health_changed and self.hub.kafka.known:
             self.subscription.health_changed = False
-            await self.send_text(protocol.system(self.hub.kafka))
+            await self.send_text(protocol.system(self.hub.kafka.reachable, self.hub.kafka.detail))
         fresh = _cameras_by_kind(self.subscription.take_fresh())
         now = time.monotonic()
         await self._send_models(fresh[Kind.MODELS], now)
@@ -127,7 +128,7 @@ class Wall:
         if not cameras:
             return
         for said, seeing in self.models.take(cameras & self.tiles.keys()).items():
-            await self.send_text(protocol.model(said, seeing))
+            await self.send_text(protocol.model(asdict(said), seeing))
 
     async def _send_states(self, cameras: set[str], now: float) -> None:
         if now >= self.next_round:
@@ -173,13 +174,13 @@ class Wall:
         ]
         for tile in ready:
             # All renditions are begun before the first is waited for.
-            if (picture := self.hub.picture(tile.frames)) is not None:
-                picture.begin(tile.size_of(picture.frame))
+            if (picture := self.hub.frame(tile.frames)) is not None:
+                picture.start(tile.size_of(picture.frame))
         for tile in ready:
             await self._send_frame(tile)
 
     def _may_go(self, tile: Tile, now: float) -> bool:
-        picture = self.hub.picture(tile.frames)
+        picture = self.hub.frame(tile.frames)
         self.waiting.pop(tile.camera, None)
         if picture is None:
             return False
@@ -189,27 +190,27 @@ class Wall:
         return tile.offer(picture.frame)
 
     async def _send_frame(self, tile: Tile) -> None:
-        picture = self.hub.picture(tile.frames)
+        picture = self.hub.frame(tile.frames)
         if picture is None or self.tiles.get(tile.camera) is not tile:
             return
         size = tile.size_of(picture.frame)
         try:
-            rendition = await picture.at(size)
-        except PictureError:
+            scaled_frame = await picture.at(size)
+        except FrameError:
             return
         now = time.monotonic()
-        tile.went(rendition.frame, size, now)
-        data = rendition.written(protocol.frame)
+        tile.went(scaled_frame.frame, size, now)
+        data = scaled_frame.written(protocol.frame)
         await self.send_bytes(data)
-        self.hub.deliveries.sent(Way.WALL, rendition.frame, len(data))
+        self.hub.deliveries.sent(Way.WALL, scaled_frame.frame, len(data))
         if picture.frame.trace:
             self.painting.sent(picture)
         for text in tile.due((), now):
             await self.send_text(text)
 
 
-def _cameras_by_kind(feeds: Iterable[Channel]) -> defaultdict[Kind, set[str]]:
+def _cameras_by_kind(channels: Iterable[Channel]) -> defaultdict[Kind, set[str]]:
     cameras: defaultdict[Kind, set[str]] = defaultdict(set)
-    for camera, kind in feeds:
+    for camera, kind in channels:
         cameras[kind].add(camera)
     return cameras

@@ -15,11 +15,9 @@ from django.conf import settings
 
 from cameras.access import visible_cameras
 from cameras.models import Camera
+from streaming import protocol
 from streaming.hub.hub import hub
-from streaming.visitors import origins
-from streaming.visitors.visitor import DatabaseUnavailable, Visitor, in_database
-from streaming.wall import protocol
-from streaming.wall.protocol import (
+from streaming.protocol import (
     Acknowledge,
     Painted,
     Ping,
@@ -27,6 +25,8 @@ from streaming.wall.protocol import (
     Unwatch,
     Watch,
 )
+from streaming.visitors import origins
+from streaming.visitors.visitor import DatabaseUnavailable, Visitor, in_database
 from streaming.wall.rate_limit import RateLimit
 from streaming.wall.session import Wall
 

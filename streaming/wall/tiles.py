@@ -10,7 +10,7 @@ from sightline.base.frame_rate import FrameRateLimiter
 from sightline.messages import Frame
 from streaming.hub.channels import Channel, Kind
 from streaming.hub.scaled_frame import narrower, sizes_below
-from streaming.hub.subscriptions import PREDICTIONS_PER_CAMERA, Predicted
+from streaming.hub.subscriptions import PREDICTIONS_PER_CAMERA, PredictionMessage
 from streaming.wall.flow_control import FlowControl
 
 NOTHING = (-1, -1)
@@ -30,7 +30,9 @@ class Tile:
     told: object = None
     offered: tuple[int, int] = NOTHING
     sent: tuple[int, int] = NOTHING
-    waiting: deque[Predicted] = field(default_factory=lambda: deque(maxlen=PREDICTIONS_PER_CAMERA))
+    waiting: deque[PredictionMessage] = field(
+        default_factory=lambda: deque(maxlen=PREDICTIONS_PER_CAMERA)
+    )
     credit: FlowControl = field(default_factory=FlowControl)
 
     @property
@@ -54,7 +56,7 @@ class Tile:
         return Channel(self.camera, Kind.MODELS)
 
     @property
-    def feeds(self) -> tuple[Channel, ...]:
+    def channels(self) -> tuple[Channel, ...]:
         """All of these that are followed."""
         return (
             (self.status, self.models)
@@ -97,7 +99,7 @@ class Tile:
         self.sent = (frame.captured_at, frame.seq)
         self.credit.went(frame.seq, now, smaller=sizes_below(min(size, frame.width)))
 
-    def due(self, predictions: Iterable[Predicted], now: float) -> list[str]:
+    def due(self, predictions: Iterable[PredictionMessage], now: float) -> list[str]:
         """What of these, and of those that wait, is to be sent now.
 
         All of it, but on a slow line only what was predicted for the picture that was sent last.

@@ -7,7 +7,8 @@ from django.test import Client
 from cameras.models import Camera as CameraRow
 from inference.models import Deployment, Model, ModelVersion
 from sightline.messages import CameraStatus
-from streaming.hub.hub import Hub, Report
+from streaming.hub.hub import Hub
+from streaming.hub.states import CameraReport
 from tests.streaming.conftest import Camera
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +61,7 @@ def test_the_size_is_what_the_capture_worker_says(
     card = viewer.get("/").context["cameras"][0]
     assert (card.width, card.height) == (0, 0)
     status: CameraStatus = gate.report()
-    hub.reports["gate"] = Report(status, hub.started_at)
+    hub.reports["gate"] = CameraReport(status, hub.started_at)
     card = viewer.get("/").context["cameras"][0]
     assert (card.width, card.height) == (320, 180)
 

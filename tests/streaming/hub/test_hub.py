@@ -37,18 +37,18 @@ async def until(
     return result
 
 
-def newest(hub: Hub, feed: Channel = FRAMES) -> int:
-    picture = hub.picture(feed)
+def newest(hub: Hub, channel: Channel = FRAMES) -> int:
+    picture = hub.frame(channel)
     return picture.frame.seq if picture else 0
 
 
 async def test_it_gives_a_viewer_the_newest_frame(hub: Hub, gate: Camera) -> None:
     viewer = hub.subscribe()
     viewer.watch(FRAMES)
-    await until(lambda: hub.picture(FRAMES), viewer, again=gate.show)
+    await until(lambda: hub.frame(FRAMES), viewer, again=gate.show)
     last = [gate.show() for _ in range(50)][-1]
     await until(lambda: newest(hub) == last.seq, viewer)
-    assert hub.picture(FRAMES).frame.jpeg == last.jpeg  # type: ignore[union-attr]
+    assert hub.frame(FRAMES).frame.jpeg == last.jpeg  # type: ignore[union-attr]
     viewer.close()
 
 
@@ -64,7 +64,7 @@ async def test_a_late_viewer_gets_the_last_picture_at_once(hub: Hub, gate: Camer
 async def test_it_wakes_the_loop_once_for_many_records(hub: Hub, gate: Camera) -> None:
     viewer = hub.subscribe()
     viewer.watch(FRAMES)
-    await until(lambda: hub.picture(FRAMES), viewer, again=gate.show)
+    await until(lambda: hub.frame(FRAMES), viewer, again=gate.show)
     last = [gate.show() for _ in range(100)][-1]
     gate.producer.flush(5)
     time.sleep(0.5)  # noqa: ASYNC251  the loop is kept from looking while the hub reads on
@@ -130,17 +130,17 @@ async def test_what_is_no_prediction_of_this_camera_is_not_forwarded(
 async def test_an_unwatched_camera_is_read_no_more_after_the_linger(hub: Hub, gate: Camera) -> None:
     viewer, other = hub.subscribe(), hub.subscribe()
     viewer.watch(FRAMES)
-    await until(lambda: hub.picture(FRAMES), viewer, again=gate.show)
+    await until(lambda: hub.frame(FRAMES), viewer, again=gate.show)
     viewer.unwatch(FRAMES)
     viewer.watch(FRAMES)
     assert newest(hub), "a viewer who is back within the linger finds the picture still there"
     viewer.close()
-    await until(lambda: hub.picture(FRAMES) is None, other)
+    await until(lambda: hub.frame(FRAMES) is None, other)
     gate.show()
     gate.report()
     other.watch(STATUS)
     await until(lambda: hub.status("gate"), other, again=gate.report)
-    assert hub.picture(FRAMES) is None
+    assert hub.frame(FRAMES) is None
     other.close()
 
 
@@ -150,8 +150,8 @@ async def test_only_watched_cameras_are_kept(
     yard = new_camera("yard")
     viewer = hub.subscribe()
     viewer.watch(FRAMES)
-    await until(lambda: hub.picture(FRAMES), viewer, again=lambda: (gate.show(), yard.show()))
-    assert set(hub.pictures) == {FRAMES}
+    await until(lambda: hub.frame(FRAMES), viewer, again=lambda: (gate.show(), yard.show()))
+    assert set(hub.frames) == {FRAMES}
     viewer.close()
 
 
@@ -177,12 +177,12 @@ async def test_a_camera_that_nobody_reports_any_more_has_no_status(
 async def test_a_burst_leaves_one_picture(hub: Hub, gate: Camera) -> None:
     viewer = hub.subscribe()
     viewer.watch(FRAMES)
-    await until(lambda: hub.picture(FRAMES), viewer, again=gate.show)
+    await until(lambda: hub.frame(FRAMES), viewer, again=gate.show)
     for _ in range(5):
         # More than the broker keeps: the hub goes on with what comes next.
         last = [gate.show(b"\xff\xd8" + bytes(200_000)) for _ in range(60)][-1]
         await until(lambda seq=last.seq: newest(hub) > seq, viewer, again=gate.show)  # type: ignore[misc]
-    assert len(hub.pictures) == 1
+    assert len(hub.frames) == 1
     viewer.close()
 
 

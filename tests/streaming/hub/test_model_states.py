@@ -11,7 +11,7 @@ from sightline.kafka import Producer, topics
 from sightline.messages import ModelState, ModelStatus, model_key
 from streaming.hub import model_states as modelstates
 from streaming.hub.hub import Hub
-from streaming.hub.model_states import ModelNews, ModelReports, ModelSaid
+from streaming.hub.model_states import ModelNews, ModelReports, ModelSummary
 from tests.streaming.wall.test_socket import (
     Socket,
     cameras,
@@ -154,7 +154,7 @@ def test_a_worker_that_falls_silent_is_noticed(monkeypatch: pytest.MonkeyPatch) 
     said(news, "gate")
     monkeypatch.setattr(modelstates, "STALE_SECONDS", -1.0)
     (silent,) = news.take(["gate"])
-    assert isinstance(silent, ModelSaid)
+    assert isinstance(silent, ModelSummary)
     assert (silent.state, silent.detail) == ("unknown", "No inference worker reports this model.")
     assert news.take(["gate"]) == {}
 

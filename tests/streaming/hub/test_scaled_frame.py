@@ -6,18 +6,18 @@ import pytest
 import simplejpeg
 
 from sightline.messages import Frame
-from streaming.hub import scaled_frame as rendition
+from streaming.hub import scaled_frame as scaled_frame
 from streaming.hub.scaled_frame import (
-    LivePicture,
-    PictureError,
+    FrameError,
+    LiveFrame,
     narrower,
-    rung,
+    size_for,
 )
 from tests.streaming.conftest import noise, picture
 
 
-def live(jpeg: bytes, width: int = 1280, height: int = 720) -> LivePicture:
-    return LivePicture(Frame("gate", 1, 1, width, height, jpeg))
+def live(jpeg: bytes, width: int = 1280, height: int = 720) -> LiveFrame:
+    return LiveFrame(Frame("gate", 1, 1, width, height, jpeg))
 
 
 @pytest.mark.parametrize(
@@ -25,7 +25,7 @@ def live(jpeg: bytes, width: int = 1280, height: int = 720) -> LivePicture:
     [(16, 160), (160, 160), (161, 320), (640, 640), (1000, 1280), (1920, 1920), (4000, None)],
 )
 def test_sizes_come_from_a_ladder(asked: int, given: int | None) -> None:
-    assert rung(asked) == given
+    assert size_for(asked) == given
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ async def test_a_picture_that_is_no_wider_is_untouched(asked: int | None) -> Non
 
 async def test_it_is_made_once_for_all_viewers(monkeypatch: pytest.MonkeyPatch) -> None:
     made = []
-    scaled = rendition.scaled
+    scaled = scaled_frame.scaled
 
     def counted(frame: Frame, width: int) -> Frame:
         made.append(width)
         return scaled(frame, width)
 
-    monkeypatch.setattr(rendition, "scaled", counted)
+    monkeypatch.setattr(scaled_frame, "scaled", counted)
     shown = live(noise(60_000))
     frames = await asyncio.gather(*[shown.at(width) for width in (600, 640, 500, 640, 300)])
     assert sorted(made) == [320, 640]
@@ -89,7 +89,7 @@ async def test_a_gray_picture_can_be_scaled() -> None:
     "jpeg", [b"x", b"\xff\xd8\xff", noise(60_000)[:3000], b"\x89PNG\r\n\x1a\n" + bytes(100)]
 )
 async def test_what_is_no_picture_is_refused(jpeg: bytes) -> None:
-    with pytest.raises(PictureError):
+    with pytest.raises(FrameError):
         await live(jpeg).at(160)
 
 
@@ -97,5 +97,5 @@ async def test_too_large_a_picture_is_not_decoded() -> None:
     jpeg = bytearray(picture(64, 64))
     start = jpeg.index(b"\xff\xc0") + 5
     jpeg[start : start + 4] = b"\x75\x30\x75\x30"  # the header claims 30000 x 30000
-    with pytest.raises(PictureError, match="too many"):
+    with pytest.raises(FrameError, match="too many"):
         await live(bytes(jpeg)).at(160)

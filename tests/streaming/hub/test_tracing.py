@@ -9,7 +9,7 @@ from pytest_django import Settings
 
 from sightline.telemetry import tracing
 from streaming.hub import tracing as module
-from streaming.hub.scaled_frame import LivePicture
+from streaming.hub.scaled_frame import LiveFrame
 from streaming.hub.tracing import Painting
 from tests.servers.otlp import Collector, Span
 from tests.servers.waiting import wait_until
@@ -40,7 +40,7 @@ def test_a_paint_ends_when_the_page_says_but_not_before_the_sending_or_after_now
 ) -> None:
     painting = Painting()
     for seq in (1, 2, 3):
-        painting.sent(LivePicture(replace(frame("gate", seq=seq), trace=PARENT)))
+        painting.sent(LiveFrame(replace(frame("gate", seq=seq), trace=PARENT)))
     sent_at = time.time_ns()
     painting.painted("gate", 1, 5)
     painting.painted("gate", 2, sent_at + 1)
@@ -62,8 +62,8 @@ def test_frames_that_are_never_painted_take_bounded_memory(
     monkeypatch.setattr(module, "MAX_WAITING", 2)
     painting = Painting()
     for seq in (1, 2, 3):
-        painting.sent(LivePicture(replace(frame("gate", seq=seq), trace=PARENT)))
-        painting.sent(LivePicture(frame("gate", seq=seq + 10)))
+        painting.sent(LiveFrame(replace(frame("gate", seq=seq), trace=PARENT)))
+        painting.sent(LiveFrame(frame("gate", seq=seq + 10)))
 
     for seq in (1, 2, 3, 11):
         painting.painted("gate", seq, time.time_ns())

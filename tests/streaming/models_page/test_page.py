@@ -15,7 +15,8 @@ from cameras.models import Camera as CameraRow
 from inference.models import Deployment, Model, ModelVersion
 from sightline.kafka import Producer, Record, topics
 from sightline.messages import DeadLetter, ModelState, ModelStatus
-from streaming.hub.hub import Hub, KafkaState
+from streaming.hub.hub import Hub
+from streaming.hub.states import KafkaState
 from streaming.json_view import NO_KAFKA
 from streaming.models_page import records as modelrecords
 from streaming.models_page import views as modelpage

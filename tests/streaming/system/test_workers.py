@@ -9,7 +9,7 @@ import pytest
 
 from sightline.messages import WorkerStatus
 from sightline.messages.json import MessageError
-from streaming.hub.worker_states import WorkerReports, WorkerSaid
+from streaming.hub.worker_states import WorkerReports, WorkerSummary
 from streaming.system.parts import Level, Part
 from streaming.system.workers import Heard, Needs, workers
 
@@ -38,8 +38,8 @@ def said(
     behind: float = 0.0,
     rates: dict[str, float] | None = None,
     **fields: object,
-) -> WorkerSaid:
-    return WorkerSaid(status(role, pid, **fields), silent, rates or {}, behind)  # type: ignore[arg-type]
+) -> WorkerSummary:
+    return WorkerSummary(status(role, pid, **fields), silent, rates or {}, behind)  # type: ignore[arg-type]
 
 
 HERE = status("web", 9)
@@ -50,7 +50,7 @@ CREW = (
 
 
 def judged(
-    *crew: WorkerSaid, wanted: Needs | None = EVERYTHING, **fields: object
+    *crew: WorkerSummary, wanted: Needs | None = EVERYTHING, **fields: object
 ) -> tuple[Part, dict[str, tuple[Level, str]]]:
     part, rows = workers(Heard([*crew], HERE, **fields), wanted)  # type: ignore[arg-type]
     return part, {row.name: (row.level, row.words) for row in rows}

@@ -471,9 +471,9 @@ async def test_a_viewer_who_leaves_leaves_nothing_behind(
     await socket.send(type="watch", camera="gate")
     await socket.until(gate.show, type="frame")
     await socket.close()
-    relays = list(hub._relays.values())
-    assert [relay.viewers for relay in relays] == [{}]
-    assert [relay.subscriptions for relay in relays] == [set()]
+    bridges = list(hub._bridges.values())
+    assert [bridge.viewers for bridge in bridges] == [{}]
+    assert [bridge.subscriptions for bridge in bridges] == [set()]
 
 
 async def test_a_standing_picture_is_sent_again_at_a_new_size(socket: Socket, gate: Camera) -> None:

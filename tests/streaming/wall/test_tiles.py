@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from sightline.base.frame_rate import FrameRateLimiter
 from sightline.messages import Frame
-from streaming.hub.subscriptions import PREDICTIONS_PER_CAMERA, Predicted
+from streaming.hub.subscriptions import PREDICTIONS_PER_CAMERA, PredictionMessage
 from streaming.wall.flow_control import IN_TIME, LATE_SECONDS
 from streaming.wall.tiles import Tile
 
@@ -74,8 +74,8 @@ def test_below_the_smallest_size_nothing_is_taken_that_must_be_given_back() -> N
     assert it.credit.steps == 6
 
 
-def predicted(*seqs: int) -> list[Predicted]:
-    return [Predicted((seq, seq), f"for {seq}") for seq in seqs]
+def predicted(*seqs: int) -> list[PredictionMessage]:
+    return [PredictionMessage((seq, seq), f"for {seq}") for seq in seqs]
 
 
 def slow_tile() -> Tile:

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import sightline
-from sightline.messages import CameraStatus, Frame
-from streaming.hub.hub import KafkaState
-from streaming.hub.model_states import ModelSaid
+from sightline.messages import CameraStatus, Frame, Prediction
 
 MIN_FPS, MAX_FPS = 0.1, 60.0
 MIN_WIDTH, MAX_WIDTH = 16, 7680
@@ -160,9 +158,9 @@ def pong(ping: Ping) -> str:
     return write("pong", t=ping.t, now=time.time_ns())
 
 
-def system(kafka: KafkaState) -> str:
+def system(kafka: bool, detail: str) -> str:
     """Whether Kafka answers."""
-    return write("system", kafka=kafka.reachable, detail=kafka.detail)
+    return write("system", kafka=kafka, detail=detail)
 
 
 def error(message: str, camera: str = "") -> str:
@@ -201,9 +199,18 @@ def _status(
     )  # fmt: skip
 
 
-def model(said: ModelSaid, cameras: Sequence[str]) -> str:
-    """How a model does on some of the viewer's cameras."""
-    return write("model", **asdict(said), cameras=list(cameras))
+def model(summary: Mapping[str, Any], cameras: Sequence[str]) -> str:
+    """A model's state on some of the viewer's cameras."""
+    return write("model", **summary, cameras=list(cameras))
+
+
+def predictions(prediction: Prediction) -> str:
+    """The detections on a frame.
+
+    Written from the message, not passed through from Kafka: no unknown field reaches a browser,
+    and NaN is refused with ValueError.
+    """
+    return write("predictions", **prediction.document())
 
 
 def frame(picture: Frame) -> bytes:
