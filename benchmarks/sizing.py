@@ -190,13 +190,13 @@ def questions(folder: Path, counts: Sequence[int]) -> None:
     from django.core.management import call_command
 
     from cameras.models import Camera
-    from cameras.tasks import _record
+    from cameras.tasks import record_camera_health
     from inference.models import Deployment, Model, ModelVersion
     from inference.plans import frame_plans
 
     def record_states() -> None:
         for camera in Camera.objects.all()[:100]:
-            _record(camera, None)
+            record_camera_health(camera, None)
 
     call_command("migrate", verbosity=0)
     version = ModelVersion.objects.create(

@@ -57,11 +57,11 @@ def record_health() -> None:
         log.warning("health not recorded detail=%s", err)
         return
     for camera in cameras:
-        _record(camera, states.get(camera.slug))
+        record_camera_health(camera, states.get(camera.slug))
 
 
-def _record(camera: Camera, status: CameraStatus | None) -> None:
-    state, since, detail = _judged(camera, status)
+def record_camera_health(camera: Camera, status: CameraStatus | None) -> None:
+    state, since, detail = _current_state(camera, status)
     with transaction.atomic():
         if not Camera.objects.filter(pk=camera.pk).exists():
             return
@@ -75,21 +75,21 @@ def _record(camera: Camera, status: CameraStatus | None) -> None:
             _record_outage(camera, state, since, detail)
 
 
-def _judged(camera: Camera, status: CameraStatus | None) -> tuple[str, datetime, str]:
+def _current_state(camera: Camera, status: CameraStatus | None) -> tuple[str, datetime, str]:
     """State, since when, and why: as reported, unless the last report is too old."""
     now = timezone.now()
     if not camera.enabled:
         return (
             CameraState.DISABLED,
-            _time(status.since) if status and status.state == CameraState.DISABLED else now,
+            _datetime(status.since) if status and status.state == CameraState.DISABLED else now,
             "",
         )
     if status is None:
         return UNKNOWN, now, NO_WORKER
-    last = _time(status.at)
+    last = _datetime(status.at)
     if now - last > timedelta(seconds=SILENT_SECONDS):
         return UNKNOWN, last, NO_WORKER
-    return status.state, _time(status.since), status.detail
+    return status.state, _datetime(status.since), status.detail
 
 
 def _record_outage(camera: Camera, state: str, since: datetime, detail: str) -> None:
@@ -110,5 +110,5 @@ def prune_outages() -> None:
     Outage.objects.filter(ended_at__lt=timezone.now() - KEEP_OUTAGES).delete()
 
 
-def _time(nanoseconds: int) -> datetime:
+def _datetime(nanoseconds: int) -> datetime:
     return datetime.fromtimestamp(nanoseconds / 1e9, UTC)
