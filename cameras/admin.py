@@ -21,7 +21,7 @@ SHOWN_OUTAGES = timedelta(days=7)
 
 
 class CameraForm(forms.ModelForm[Camera]):
-    """A camera's fields; the password can be set and removed, never read."""
+    """A camera's fields; the password can be set and removed, but never read."""
 
     new_password = forms.CharField(
         label="Password",

@@ -168,8 +168,8 @@ class Camera(models.Model):
                 allow_file=settings.CAMERA_ALLOW_FILE,
                 allow_device=settings.CAMERA_ALLOW_DEVICE,
             )
-            # A name may resolve differently later, so it is checked at each connection. A number
-            # can be checked now.
+            # A name may resolve differently later: it is checked at each connection. Check a number
+            # now.
             if is_number(address.host):
                 check_address(address.host, address.port)
         except AddressError as err:

@@ -14,10 +14,8 @@ MIN_RECORDS = 256
 
 
 def latest_states(cameras: int) -> dict[str, CameraStatus]:
-    """The newest status of each camera among the last records of the topic; enough of them are read
-    for ``cameras`` cameras.
-
-    KafkaUnavailable when the broker does not answer.
+    """The newest status of each camera among the last records of the topic, as many as ``cameras``
+    cameras need. Raises KafkaUnavailable if the broker does not answer.
     """
     found: dict[str, CameraStatus] = {}
     with TopicReader(topics.status()) as reader:
@@ -25,7 +23,7 @@ def latest_states(cameras: int) -> dict[str, CameraStatus]:
     for record in records:
         key = (record.key or b"").decode(errors="replace")
         if key.startswith("camera/"):
-            # A record without a value: the camera was deleted.
+            # A record without a value means that the camera was deleted.
             found.pop(key.removeprefix("camera/"), None)
             with contextlib.suppress(MessageError):
                 status = CameraStatus.from_json(record.value)

@@ -98,7 +98,7 @@ class CaptureState:
             self._detail = detail
 
     def frame_undelivered(self, detail: str) -> None:
-        """Kafka gave up on a frame that was counted as sent. This is learnt late: it says nothing
+        """Kafka gave up on a frame that was counted as sent. The report comes late: it says nothing
         about a camera that has failed since.
         """
         with self._lock:

@@ -26,7 +26,7 @@ SCHEMES: dict[str, dict[str, int]] = {
 }
 DEMO_SIZES = ((640, 360), (1920, 1080))
 DEMO_LINES = range(1, 21)
-# FFmpeg takes these words out of an RTSP address as options of its own.
+# FFmpeg takes these words out of an RTSP address as its own options.
 FFMPEG_WORDS = {"tcp", "udp", "multicast", "filter_src"}
 _LABEL = re.compile(r"[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")

@@ -32,7 +32,7 @@ def checked(data: bytes) -> Jpeg:
 
 
 def luma_points(data: bytes) -> Plane:
-    """Luma of the luma of a JPEG, decoded at the least scale that still shows a sensor's
+    """Sample points of a JPEG's luma, decoded at the smallest scale that still shows a sensor's
     noise. Raises CorruptFrame.
     """
     try:

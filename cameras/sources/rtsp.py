@@ -61,8 +61,7 @@ class RtspSource(ContainerSource):
             frame = next(frames)
             now = time.monotonic()
             if now - asked_at >= self._settings.read_timeout:
-                # FFmpeg timed out and released the last frame that it held back; it would wait as
-                # long again.
+                # FFmpeg timed out and released the last frame it held; it would wait as long again.
                 raise failures.stalled()
             if frame is not None:
                 yield frame

@@ -51,8 +51,7 @@ class SceneLayout:
             unit=unit,
             step=step,
             steps_per_parcel=-(-44 * unit // step),
-            # A code leaves between two frames, so it is never so near the edge that
-            # QR readers disagree.
+            # A code leaves between two frames: it is never so near the edge that readers disagree.
             rest=step - 2,
             margin=max(3, 3 * unit // 4),
             symbol=SYMBOL_MODULES * unit,
