@@ -77,7 +77,7 @@ def _part(address: str, cluster: Cluster, answered: float, limit: str) -> Part:
         ("Address", address),
         ("Brokers", ", ".join(f"{number}: {where}" for number, where in cluster.brokers.items())),
         ("Controller", str(cluster.controller) if cluster.controller >= 0 else "not told"),
-        ("CachedResults in", f"{answered * 1000:.0f} ms"),
+        ("Answers in", f"{answered * 1000:.0f} ms"),
         ("Topics", f"{own:,} of Sightline, {len(cluster.topics) - own:,} others"),
         ("Largest record", size(settings.KAFKA_MAX_MESSAGE_BYTES)),
     )

@@ -54,7 +54,7 @@ def database(wrapper: BaseDatabaseWrapper | None = None) -> Part:
     return Part(
         "database",
         "Database",
-        f"CachedResults in {answered * 1000:.0f} ms.",
+        f"Answers in {answered * 1000:.0f} ms.",
         facts,
         tuple(findings),
     )
@@ -79,7 +79,7 @@ def _facts(asked: BaseDatabaseWrapper, answered: float) -> tuple[tuple[str, str]
             ("At", place),
             ("Name", str(values["NAME"])),
         )
-    return (*kind, ("CachedResults in", f"{answered * 1000:.1f} ms"))
+    return (*kind, ("Answers in", f"{answered * 1000:.1f} ms"))
 
 
 def _file(path: Path) -> Iterable[tuple[str, str]]:
@@ -124,9 +124,9 @@ def redis() -> Part:
         ("Version", str(told.get("redis_version", "not told"))),
         ("Memory", size(int(told.get("used_memory", 0)))),
         ("Clients", str(told.get("connected_clients", "not told"))),
-        ("CachedResults in", f"{answered * 1000:.1f} ms"),
+        ("Answers in", f"{answered * 1000:.1f} ms"),
     )
-    return Part("redis", "Redis", f"CachedResults in {answered * 1000:.0f} ms.", facts)
+    return Part("redis", "Redis", f"Answers in {answered * 1000:.0f} ms.", facts)
 
 
 def disk(folder: Path | None = None) -> Part:
