@@ -23,9 +23,10 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from inference.runtimes.options import Options
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,16 +40,18 @@ LOOK = 640
 WARM_UP_SECONDS = 2.0
 
 
+class TimedOptions(Options):
+    base: float = 0.0
+    each: float = 0.0
+    busy: bool = False
+
+
 class Timed:
     """A model that takes ``base`` milliseconds a call and ``each`` more for each picture."""
 
-    @dataclass(frozen=True, slots=True)
-    class Options:
-        base: float = 0.0
-        each: float = 0.0
-        busy: bool = False
+    Options = TimedOptions
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: TimedOptions) -> None:
         self.options = options
 
     def load(self) -> None:
@@ -306,7 +309,7 @@ def main() -> None:
         with fed(options.cameras, options.fps):
             from inference import runtimes
 
-            runtimes.RUNTIMES["timed"] = runtimes.Kind("Timed", "benchmarks.infer", "Timed")  # type: ignore[index]
+            runtimes.RUNTIMES["timed"] = runtimes.RuntimeKind("Timed", "benchmarks.infer", "Timed")  # type: ignore[index]
             logging.getLogger("inference").setLevel(logging.WARNING)
             print(
                 f"{options.cameras} cameras, {options.fps:g} frames a second each,"

@@ -10,7 +10,6 @@ import json
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import Field, fields
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from pytest_django import Settings
 
 from inference.runtimes import RUNTIMES, check
 from inference.runtimes.adapters import ADAPTERS
+from inference.runtimes.options import Option, options_of
 from inference.runtimes.pictures.input import InputOptions
 from inference.runtimes.records import RecordOptions
 from inference.runtimes.servers.remote import RemoteOptions
@@ -36,7 +36,7 @@ DOCUMENTS = (
     *(str(path.relative_to(HOME)) for path in sorted((HOME / "docs").glob("*.md"))),
 )
 READERS = {"text", "number", "flag", "checked", "checked_items", "choice", "items", "prefixed"}
-SHARED = tuple(item.name for item in fields(RemoteOptions))
+SHARED = tuple(item.name for item in options_of(RemoteOptions))
 NAMES_OF_THEIR_OWN = {"SIGHTLINE_HEARTBEAT_FD", "DJANGO_SETTINGS_MODULE"}
 
 
@@ -117,11 +117,11 @@ def code(document: str) -> str:
     )
 
 
-def options(kind: type[Any], *, without: Iterable[str] = ()) -> list[Field[Any]]:
-    return [item for item in fields(kind) if item.name not in without]
+def options(kind: type[Any], *, without: Iterable[str] = ()) -> list[Option]:
+    return [item for item in options_of(kind) if item.name not in without]
 
 
-def option_sections() -> Mapping[str, tuple[str, list[Field[Any]]]]:
+def option_sections() -> Mapping[str, tuple[str, list[Option]]]:
     """The sections with tables of options, as they are headed: the document, and the options."""
     models = {
         f"`{name}`": (
@@ -152,9 +152,9 @@ def section_of(document: str, heading: str) -> str:
     return found[1]
 
 
-def shown_default(option: Field[Any]) -> str:
+def shown_default(option: Option) -> str:
     value = option.default
-    if option.metadata.get("required"):
+    if option.required:
         return "required"
     if isinstance(value, bool):
         return str(value).lower()
@@ -163,24 +163,19 @@ def shown_default(option: Field[Any]) -> str:
     return f"`{value}`" if value else "empty"
 
 
-def shown_range(option: Field[Any]) -> str:
-    metadata = option.metadata
-    if "choices" in metadata:
-        return ", ".join(f"`{choice}`" for choice in metadata["choices"])
-    if "counts" in metadata:
-        *counts, last = metadata["counts"]
+def shown_range(option: Option) -> str:
+    if option.choices:
+        return ", ".join(f"`{choice}`" for choice in option.choices)
+    if option.counts:
+        *counts, last = option.counts
         return f"{', '.join(map(str, counts))} or {last} numbers"
-    if "low" in metadata:
-        return f"{metadata['low']:g} to {metadata['high']:g}"
+    if option.low is not None:
+        return f"{option.low:g} to {option.high:g}"
     if isinstance(option.default, bool):
         return "true, false"
     if isinstance(option.default, str):
         return "text"
-    return (
-        "labels"
-        if option.name == "labels" and "adapters" in str(metadata["check"].__module__)
-        else "list of texts"
-    )
+    return "labels" if option.lists_labels else "list of texts"
 
 
 def missing(wanted: Iterable[str], document: str) -> list[str]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import MISSING, Field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -17,6 +16,7 @@ from django import forms
 
 from inference.runtimes.adapters.labels import read_labels
 from inference.runtimes.errors import InferenceError
+from inference.runtimes.options import Option
 
 TITLES: Final = {
     "tls": "TLS",
@@ -40,14 +40,13 @@ class Shape(StrEnum):
     WORDS = "words"
 
 
-def shape_of(option: Field[Any]) -> Shape:
-    """By what its metadata and its default say."""
-    metadata = option.metadata
-    if "choices" in metadata:
+def shape_of(option: Option) -> Shape:
+    """What the option looks like, by its bounds and its default."""
+    if option.choices:
         return Shape.CHOICE
-    if "counts" in metadata:
+    if option.counts:
         return Shape.NUMBERS
-    if "low" in metadata:
+    if option.low is not None:
         return Shape.NUMBER
     if isinstance(option.default, bool):
         return Shape.FLAG
@@ -59,11 +58,11 @@ def title(name: str) -> str:
     return TITLES.get(name) or name.replace("_", " ").capitalize()
 
 
-def form_field(option: Field[Any], choices: Sequence[tuple[str, str]] = ()) -> forms.Field:
+def form_field(option: Option, choices: Sequence[tuple[str, str]] = ()) -> forms.Field:
     """The field; ``choices`` are those of a text that is one of a few."""
     about: dict[str, Any] = {
         "label": title(option.name),
-        "help_text": option.metadata.get("help", ""),
+        "help_text": option.help,
         "required": False,
     }
     shape = Shape.CHOICE if choices else shape_of(option)
@@ -74,19 +73,17 @@ def form_field(option: Field[Any], choices: Sequence[tuple[str, str]] = ()) -> f
     return forms.CharField(widget=_widget(option, shape, choices), initial=initial, **about)
 
 
-def _widget(option: Field[Any], shape: Shape, choices: Sequence[tuple[str, str]]) -> forms.Widget:
+def _widget(option: Option, shape: Shape, choices: Sequence[tuple[str, str]]) -> forms.Widget:
     grey = str(shown(option, _default(option)))
     if shape is Shape.CHOICE:
-        return forms.Select(
-            choices=choices or [(choice, choice) for choice in option.metadata["choices"]]
-        )
+        return forms.Select(choices=choices or [(choice, choice) for choice in option.choices])
     if shape is Shape.NUMBER:
         step = "1" if isinstance(option.default, int) else "any"
         return forms.NumberInput(
             attrs={
                 "step": step,
-                "min": option.metadata["low"],
-                "max": option.metadata["high"],
+                "min": option.low,
+                "max": option.high,
                 "placeholder": grey,
             }
         )
@@ -108,7 +105,7 @@ def _widget(option: Field[Any], shape: Shape, choices: Sequence[tuple[str, str]]
     )
 
 
-def shown(option: Field[Any], value: object) -> Any:
+def shown(option: Option, value: object) -> Any:
     """A JSON value as it stands in the field."""
     shape = shape_of(option)
     if shape is Shape.FLAG:
@@ -122,7 +119,7 @@ def shown(option: Field[Any], value: object) -> Any:
     return f"{value:.10g}" if isinstance(value, float) else str(value)
 
 
-def read(option: Field[Any], text: object) -> object:
+def read(option: Option, text: object) -> object:
     """What stands in the field as a JSON value; None where it is the default."""
     shape = shape_of(option)
     value: object = (
@@ -131,7 +128,7 @@ def read(option: Field[Any], text: object) -> object:
     return None if value is None or value == _default(option) else value
 
 
-def _read(option: Field[Any], shape: Shape, text: str) -> object:
+def _read(option: Option, shape: Shape, text: str) -> object:
     if not text:
         return text if shape is Shape.TEXT else None
     if shape is Shape.NUMBER:
@@ -177,7 +174,5 @@ def _lines(value: object) -> str:
     return text if _words(text) == items else json.dumps(items, ensure_ascii=False)
 
 
-def _default(option: Field[Any]) -> Any:
-    if option.default is MISSING:
-        return ""
+def _default(option: Option) -> Any:
     return list(option.default) if isinstance(option.default, tuple) else option.default

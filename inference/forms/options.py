@@ -4,9 +4,8 @@ stored.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from dataclasses import Field, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final
 
 from django import forms
@@ -15,22 +14,22 @@ from inference.forms.option_fields import form_field, read, shown
 from inference.runtimes import PICTURES, RECORDS, RUNTIMES, WRAPPERS
 from inference.runtimes.adapters import ADAPTERS
 from inference.runtimes.errors import InferenceError
+from inference.runtimes.options import Option, OptionError, options_of
 from inference.runtimes.python import registry as python_models
 
 Options = dict[str, Any]
 DEFAULT_ADAPTER: Final = "raw"
-NAMED: Final = re.compile(r"The option '([\w.]+)'")
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class OptionEntry:
     """One option: ``name`` of the form's field, ``path`` in the JSON, and for which runtimes,
     feeding and adapter it is; empty: all.
     """
 
     name: str
     path: tuple[str, ...]
-    option: Field[Any]
+    option: Option
     runtimes: tuple[str, ...] = ()
     fed_with: str = ""
     adapter: str = ""
@@ -54,10 +53,10 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class OptionRow:
     """An entry and its field in a bound or unbound form, for the page."""
 
-    entry: Entry
+    entry: OptionEntry
     field: forms.BoundField
 
     @property
@@ -96,9 +95,9 @@ class OptionsForm(forms.Form):
         )
 
     @property
-    def rows(self) -> dict[str, list[Row]]:
+    def rows(self) -> dict[str, list[OptionRow]]:
         """For the page, by section: own, input, output, records."""
-        found: dict[str, list[Row]] = {"own": [], "input": [], "output": [], "records": []}
+        found: dict[str, list[OptionRow]] = {"own": [], "input": [], "output": [], "records": []}
         for entry in self.entries:
             section = (
                 "own"
@@ -107,7 +106,7 @@ class OptionsForm(forms.Form):
                 if entry.fed_with == RECORDS
                 else entry.path[0]
             )
-            found[section].append(Row(entry, self[entry.name]))
+            found[section].append(OptionRow(entry, self[entry.name]))
         return found
 
     @property
@@ -132,7 +131,7 @@ class OptionsForm(forms.Form):
             found["output"] = {"adapter": adapter, **found.get("output", {})}
         return found
 
-    def _read(self, entry: Entry) -> object:
+    def _read(self, entry: OptionEntry) -> object:
         """The value of a field; None where it is the default, or where the field was not part of
         what was sent.
         """
@@ -145,9 +144,8 @@ class OptionsForm(forms.Form):
         """
         found, unknown = _flat(self.entries, runtime, fed_with, options)
         if unknown:
-            raise InferenceError(
-                f"The option {unknown[0]!r} is not known, so it has no field.", permanent=True
-            )
+            path = tuple(unknown[0].split("."))
+            raise OptionError(path, "is not known, so it has no field.", unknown=True)
         adapter = str(found.get("output-adapter", DEFAULT_ADAPTER))
         names = [entry.name for entry in self.entries if entry.applies(runtime, fed_with, adapter)]
         if RUNTIMES[runtime].tensors and fed_with == PICTURES:
@@ -155,9 +153,8 @@ class OptionsForm(forms.Form):
         return {self.add_prefix(name): found.get(name, self.fields[name].initial) for name in names}
 
     def tell(self, runtime: str, fed_with: str, err: InferenceError) -> None:
-        """Put an objection at the field that it names, else above all fields."""
-        match = NAMED.match(str(err))
-        path = tuple(match[1].split(".")) if match else ()
+        """Put an objection at the field of its option, else above all fields."""
+        path = err.path if isinstance(err, OptionError) else ()
         adapter = self["output-adapter"].value() or DEFAULT_ADAPTER
         named = (
             entry.name
@@ -167,51 +164,50 @@ class OptionsForm(forms.Form):
         self.add_error(next(named, None), str(err))
 
 
-def _entries() -> Iterator[Entry]:
+def _entries() -> Iterator[OptionEntry]:
     yield from _own_entries()
     pictures, records = WRAPPERS[PICTURES].load().Options, WRAPPERS[RECORDS].load().Options
-    for option in fields(pictures):
-        if "section" in option.metadata:
-            for inner in fields(option.metadata["section"]):
-                yield Entry(
+    for option in options_of(pictures):
+        if option.section is not None:
+            for inner in options_of(option.section):
+                yield OptionEntry(
                     f"{option.name}-{inner.name}",
                     (option.name, inner.name),
                     inner,
                     fed_with=PICTURES,
                 )
     for adapter, kind in ADAPTERS.items():
-        for option in fields(kind.load().Options):
-            yield Entry(
+        for option in options_of(kind.load().Options):
+            yield OptionEntry(
                 f"output-{adapter}-{option.name}",
                 ("output", option.name),
                 option,
                 fed_with=PICTURES,
                 adapter=adapter,
             )
-    for option in fields(records):
-        yield Entry(f"records-{option.name}", (option.name,), option, fed_with=RECORDS)
+    for option in options_of(records):
+        yield OptionEntry(f"records-{option.name}", (option.name,), option, fed_with=RECORDS)
 
 
-def _own_entries() -> Iterator[Entry]:
+def _own_entries() -> Iterator[OptionEntry]:
     """The runtimes' own options; one that several have in common is one entry, so that its value
     stays when another of them is chosen.
     """
-    shared: dict[tuple[str, str, str], tuple[Field[Any], list[str]]] = {}
+    shared: dict[tuple[str, str, str], tuple[Option, list[str]]] = {}
     for runtime, kind in RUNTIMES.items():
         try:
-            options = fields(kind.load().Options)
-        except (
-            InferenceError
-        ):  # a library that is not installed: such a version can still be written as JSON
+            options = options_of(kind.load().Options)
+        except InferenceError:
+            # A library is not installed: such a version can still be written as JSON.
             continue
         for option in options:
-            key = (option.name, repr(option.default), option.metadata.get("help", ""))
+            key = (option.name, repr(option.default), option.help)
             shared.setdefault(key, (option, []))[1].append(runtime)
     for option, runtimes in shared.values():
-        yield Entry(f"{runtimes[0]}-{option.name}", (option.name,), option, tuple(runtimes))
+        yield OptionEntry(f"{runtimes[0]}-{option.name}", (option.name,), option, tuple(runtimes))
 
 
-def _offered(entry: Entry) -> list[tuple[str, str]]:
+def _offered(entry: OptionEntry) -> list[tuple[str, str]]:
     """Which classes there are, for the one option that names a class."""
     if entry.runtimes != ("python",) or entry.path != ("model",):
         return []
@@ -227,7 +223,7 @@ def _class_title(found: python_models.Found) -> str:
 
 
 def _flat(
-    entries: tuple[Entry, ...], runtime: str, fed_with: str, options: object
+    entries: tuple[OptionEntry, ...], runtime: str, fed_with: str, options: object
 ) -> tuple[dict[str, Any], list[str]]:
     """What the fields show, by name; and the options that have no field."""
     if runtime not in RUNTIMES or not isinstance(options, Mapping):

@@ -6,7 +6,7 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from django.core.files.base import File
 from inference.runtimes import RUNTIMES
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.onnx.file import Limits, check_file, sha256
-from inference.runtimes.options import parse
+from inference.runtimes.options import options_of, parse
 from inference.runtimes.tensors import ModelMetadata
 
 
@@ -40,7 +40,7 @@ def checked(upload: File[bytes], runtime: str, options: Mapping[str, Any]) -> Ch
 def limits_of(runtime: str, options: Mapping[str, Any]) -> Limits:
     """What the options of a runtime for files allow."""
     kind = RUNTIMES[runtime].load().Options
-    own = {item.name for item in fields(kind)}
+    own = {item.name for item in options_of(kind)}
     limits: Limits = parse(
         kind, {name: value for name, value in options.items() if name in own}
     ).limits

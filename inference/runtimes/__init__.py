@@ -5,13 +5,13 @@ version.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from importlib import import_module
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from django.utils.module_loading import import_string
+
 from inference.runtimes.errors import InferenceError, ServerUnavailable
-from inference.runtimes.options import parse, refuse_unknown
 
 if TYPE_CHECKING:
     from inference.runtimes.base import Runtime
@@ -23,7 +23,7 @@ __all__ = [
     "RECORDS",
     "RUNTIMES",
     "InferenceError",
-    "Kind",
+    "RuntimeKind",
     "ServerUnavailable",
     "check",
     "create",
@@ -38,7 +38,7 @@ RECORDS: Final = "records"
 
 
 @dataclass(frozen=True, slots=True)
-class Kind:
+class RuntimeKind:
     """A runtime by where it is found: imported when it is used, so that an absent library harms its
     own runtime only.
 
@@ -62,7 +62,7 @@ class Kind:
         installed.
         """
         try:
-            return getattr(import_module(self.module), self.name)
+            return import_string(f"{self.module}.{self.name}")
         except ImportError as err:
             raise InferenceError(f"{self.title} cannot run here: {err}.", permanent=True) from err
 
@@ -70,17 +70,21 @@ class Kind:
 _BOTH: Final = frozenset({PICTURES, RECORDS})
 
 
-def _server(title: str, module: str, name: str) -> Kind:
-    return Kind(
+def _server(title: str, module: str, name: str) -> RuntimeKind:
+    return RuntimeKind(
         title, f"inference.runtimes.servers.{module}", name, takes=_BOTH, tensors=True, remote=True
     )
 
 
-RUNTIMES: Final[Mapping[str, Kind]] = {
-    "builtin-motion": Kind("Motion (built in)", "inference.runtimes.builtin.motion", "Motion"),
-    "builtin-people": Kind("People (built in)", "inference.runtimes.builtin.people", "People"),
-    "builtin-faces": Kind("Faces (built in)", "inference.runtimes.builtin.faces", "Faces"),
-    "builtin-qr": Kind("QR codes (built in)", "inference.runtimes.builtin.qr", "QrCodes"),
+RUNTIMES: Final[Mapping[str, RuntimeKind]] = {
+    "builtin-motion": RuntimeKind(
+        "Motion (built in)", "inference.runtimes.builtin.motion", "Motion"
+    ),
+    "builtin-people": RuntimeKind(
+        "People (built in)", "inference.runtimes.builtin.people", "People"
+    ),
+    "builtin-faces": RuntimeKind("Faces (built in)", "inference.runtimes.builtin.faces", "Faces"),
+    "builtin-qr": RuntimeKind("QR codes (built in)", "inference.runtimes.builtin.qr", "QrCodes"),
     "tfserving-rest": _server("TensorFlow Serving, REST", "tfserving_rest", "TfServingRest"),
     "tfserving-grpc": _server("TensorFlow Serving, gRPC", "tfserving_grpc", "TfServingGrpc"),
     "kserve-rest": _server(
@@ -89,17 +93,19 @@ RUNTIMES: Final[Mapping[str, Kind]] = {
     "kserve-grpc": _server(
         "KServe v2 (Triton, OpenVINO, MLServer), gRPC", "kserve_grpc", "KServeGrpc"
     ),
-    "onnx": Kind(
+    "onnx": RuntimeKind(
         "ONNX file", "inference.runtimes.onnx.model", "Onnx", takes=_BOTH, tensors=True, files=True
     ),
-    "python": Kind("Python class", "inference.runtimes.python.model", "PythonModel", takes=_BOTH),
+    "python": RuntimeKind(
+        "Python class", "inference.runtimes.python.model", "PythonModel", takes=_BOTH
+    ),
 }
 
 # What stands between tensors and what a deployment feeds: each has ``Options`` and is made of a
 # backend and an instance of them.
-WRAPPERS: Final[Mapping[str, Kind]] = {
-    PICTURES: Kind("Pictures", "inference.runtimes.pictures.model", "PictureModel"),
-    RECORDS: Kind(
+WRAPPERS: Final[Mapping[str, RuntimeKind]] = {
+    PICTURES: RuntimeKind("Pictures", "inference.runtimes.pictures.model", "PictureModel"),
+    RECORDS: RuntimeKind(
         "Records", "inference.runtimes.records", "RecordModel", takes=frozenset({RECORDS})
     ),
 }
@@ -162,7 +168,7 @@ def check(runtime: str, options: Mapping[str, object]) -> None:
             return
     # The complaint about a value says more than the one that names what the other way of feeding
     # does not know.
-    raise min(errors, key=lambda err: "is not known" in str(err))
+    raise min(errors, key=lambda err: getattr(err, "unknown", False))
 
 
 def _create(
@@ -172,6 +178,8 @@ def _create(
     file: Path | None,
     through: Through | None = None,
 ) -> Any:
+    from inference.runtimes.options import parse, refuse_unknown
+
     kind = _kind(runtime)
     if fed_with not in kind.takes:
         raise InferenceError(f"The runtime {runtime!r} takes no {fed_with}.", permanent=True)
@@ -189,18 +197,24 @@ def _create(
     )
 
 
-def _backend(kind: Kind, options: Mapping[str, object], file: Path | None) -> Backend:
+def _backend(kind: RuntimeKind, options: Mapping[str, object], file: Path | None) -> Backend:
+    from inference.runtimes.options import parse
+
     found = kind.load()
     parsed = parse(found.Options, options)
     backend: Backend = found(parsed, file=file) if kind.files else found(parsed)
     return backend
 
 
-def _names(options: Any) -> list[str]:
-    return [item.name for item in fields(options)]
+def _names(kind: Any) -> list[str]:
+    # Imported here and above: pydantic costs a tenth of a second and 10 MiB, and most processes
+    # only look up what runtimes there are.
+    from inference.runtimes.options import options_of
+
+    return [item.name for item in options_of(kind)]
 
 
-def _kind(runtime: str) -> Kind:
+def _kind(runtime: str) -> RuntimeKind:
     if runtime not in RUNTIMES:
         raise InferenceError(
             f"There is no runtime {runtime!r}. Known: {', '.join(RUNTIMES)}.", permanent=True

@@ -5,14 +5,13 @@ and comes back.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import text, words
+from inference.runtimes.options import OptionError, Options, text, words
 from inference.runtimes.tensors import (
     BYTES,
     DTYPES,
@@ -49,8 +48,7 @@ class RecordRuntime(Protocol):
         """Free what ``load`` took; safe to call twice, and without ``load``."""
 
 
-@dataclass(frozen=True, slots=True)
-class RecordOptions:
+class RecordOptions(Options):
     """How records and tensors correspond."""
 
     features: tuple[str, ...] = words(
@@ -96,10 +94,7 @@ class RecordModel:
         self.inputs = metadata.inputs
         if self.options.features and len(metadata.inputs) > 1:
             names = ", ".join(spec.name for spec in metadata.inputs)
-            raise InferenceError(
-                f"The option 'features' is for models with one input; this one has {names}.",
-                permanent=True,
-            )
+            raise OptionError(("features",), f"is for models with one input; this one has {names}.")
         self.input_schema = self._input_schema(metadata)
         self.output_schema = _object({spec.name: _schema_of(spec) for spec in metadata.outputs})
 

@@ -6,12 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from inference.runtimes import Kind
+from inference.runtimes import RuntimeKind
 from inference.runtimes.base import Picture
-from inference.runtimes.options import text
+from inference.runtimes.options import Options, text
 from sightline.messages import Detection
 
-KIND = Kind("Stub", "tests.inference.stub", "Stub")
+KIND = RuntimeKind("Stub", "tests.inference.stub", "Stub")
 
 Seen = tuple[Detection, ...]
 
@@ -34,16 +34,18 @@ class Mind:
     closed: int = 0
 
 
+class StubOptions(Options):
+    name: str = text("", "Which mind.")
+
+
 class Stub:
     """The runtime. ``minds`` by name."""
 
     minds: ClassVar[dict[str, Mind]] = {}
 
-    @dataclass(frozen=True, slots=True)
-    class Options:
-        name: str = text("", "Which mind.")
+    Options = StubOptions
 
-    def __init__(self, options: Options) -> None:
+    def __init__(self, options: StubOptions) -> None:
         self.mind = self.minds[options.name]
 
     def load(self) -> None:

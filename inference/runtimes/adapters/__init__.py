@@ -6,8 +6,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
+
+from django.utils.module_loading import import_string
 
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.options import parse
@@ -30,7 +31,7 @@ class AdapterKind:
 
     def load(self) -> Any:
         """The class itself."""
-        return getattr(import_module(self.module), self.name)
+        return import_string(f"{self.module}.{self.name}")
 
 
 ADAPTERS: Final[Mapping[str, AdapterKind]] = {
@@ -65,5 +66,5 @@ def create(values: Mapping[str, object]) -> Adapter:
         )
     kind = ADAPTERS[name].load()
     options = {key: value for key, value in values.items() if key != "adapter"}
-    made: Adapter = kind(parse(kind.Options, options, within="output"))
+    made: Adapter = kind(parse(kind.Options, options, within=("output",)))
     return made

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -18,7 +17,7 @@ from inference.runtimes.adapters.base import (
 )
 from inference.runtimes.adapters.labels import Labels
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import choice, number, text
+from inference.runtimes.options import Options, choice, number, text
 from inference.runtimes.placement import Placement
 from inference.runtimes.shapes import words
 from inference.runtimes.tensors import Tensor
@@ -33,8 +32,7 @@ ADVICE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ClassificationOptions:
+class ClassificationOptions(Options):
     """How scores are read."""
 
     tensor: str = text(

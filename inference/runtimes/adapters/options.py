@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import field
 from typing import Any, Final
 
 from inference.runtimes.adapters.labels import read_labels
-from inference.runtimes.options import choice, number
+from inference.runtimes.options import checked_by, choice, number
 
 PIXELS: Final = "pixels"
 NORMALISED: Final = "normalised"
 
 
 def labels() -> Any:
-    """A dataclass field for the names of classes: a list, or the text of a labels file."""
+    """An option for the names of classes: a list, or the text of a labels file."""
     about = (
         "Names of the classes in the order of their numbers: a list, or the text of a labels file"
         " (JSON, or one label a line)."
     )
-    return field(default=(), metadata={"check": _labels, "help": about})
+    return checked_by(read_labels, about, default=(), lists_labels=True)
 
 
 def offset(default: int = 0) -> Any:
-    """A dataclass field for what is added to a class number to find its label."""
+    """An option for what is added to a class number to find its label."""
     return number(
         default,
         -100_000,
@@ -34,25 +32,19 @@ def offset(default: int = 0) -> Any:
 
 
 def min_score(default: float) -> Any:
-    """A dataclass field for the smallest score."""
+    """An option for the smallest score."""
     return number(default, 0.0, 1.0, "Smallest score that is given.")
 
 
 def most(default: int) -> Any:
-    """A dataclass field for the largest number of detections."""
+    """An option for the largest number of detections."""
     return number(default, 1, 1000, "Largest number of detections that is given for a picture.")
 
 
 def coordinates(default: str) -> Any:
-    """A dataclass field for the unit of boxes."""
+    """An option for the unit of boxes."""
     return choice(
         default,
         (PIXELS, NORMALISED),
         "Boxes are in pixels of the model's input, or normalised: 0 to 1 of it.",
     )
-
-
-def _labels(
-    name: str, metadata: Mapping[str, Any], default: object, value: object
-) -> tuple[str, ...]:
-    return read_labels(value)

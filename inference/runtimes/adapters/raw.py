@@ -5,21 +5,19 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from inference.runtimes.adapters.base import shaped
 from inference.runtimes.adapters.labels import Labels
-from inference.runtimes.options import number, text
+from inference.runtimes.options import Options, number, text
 from inference.runtimes.placement import Placement
 from inference.runtimes.tensors import Tensor, datatype_of
 from sightline.messages import Detection
 
 
-@dataclass(frozen=True, slots=True)
-class RawOptions:
+class RawOptions(Options):
     """How much is shown."""
 
     label: str = text("raw", "Label of the prediction that carries the tensors.")

@@ -5,7 +5,6 @@ and Estimators often answer.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -19,7 +18,7 @@ from inference.runtimes.adapters.base import (
     shaped,
 )
 from inference.runtimes.adapters.labels import Labels
-from inference.runtimes.options import number, text
+from inference.runtimes.options import Options, number, text
 from inference.runtimes.placement import Placement
 from inference.runtimes.tensors import Tensor
 from sightline.messages import Detection
@@ -27,8 +26,7 @@ from sightline.messages import Detection
 ADVICE: Final = "Set the output option 'probabilities' to the output that holds some."
 
 
-@dataclass(frozen=True, slots=True)
-class SeedOptions:
+class SeedOptions(Options):
     """Which outputs are read, and how."""
 
     classes: str = text("classes", "The output with the class number.")

@@ -5,7 +5,6 @@ answer (TensorFlow's Object Detection, torchvision).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -22,7 +21,7 @@ from inference.runtimes.adapters.base import (
     shaped,
 )
 from inference.runtimes.adapters.labels import Labels
-from inference.runtimes.options import choice, text
+from inference.runtimes.options import Options, choice, text
 from inference.runtimes.placement import Placement
 from inference.runtimes.tensors import Tensor
 from sightline.messages import Detection
@@ -31,8 +30,7 @@ YXYX: Final = "yxyx"
 ADVICE: Final = "Set the output option 'scores' to the output that holds probabilities."
 
 
-@dataclass(frozen=True, slots=True)
-class SsdOptions:
+class SsdOptions(Options):
     """Which outputs are read, and how."""
 
     boxes: str = text("detection_boxes", "The output with the boxes (N, K, 4).")

@@ -23,7 +23,7 @@ from inference.runtimes.adapters.base import (
 )
 from inference.runtimes.adapters.labels import Labels
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import choice, flag, number, text
+from inference.runtimes.options import Options, choice, flag, number, text
 from inference.runtimes.placement import Placement
 from inference.runtimes.tensors import Tensor
 from sightline.messages import Detection
@@ -39,8 +39,7 @@ ADVICE: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class YoloOptions:
+class YoloOptions(Options):
     """Which generation the model is of, and what is kept."""
 
     version: str = choice(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +13,7 @@ import numpy as np
 from inference.runtimes.base import Image, Picture
 from inference.runtimes.boxes import from_pixels
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import number
+from inference.runtimes.options import Options, number
 from inference.runtimes.scores import logistic
 from sightline.messages import Detection
 
@@ -23,8 +22,7 @@ CASCADE: Final = "haarcascade_frontalface_alt2.xml"
 LAST_STAGE_THRESHOLD: Final = 53.75556945800781
 
 
-@dataclass(frozen=True, slots=True)
-class FacesOptions:
+class FacesOptions(Options):
     """How faces are looked for."""
 
     width: int = number(640, 128, 1920, "Width in pixels of the search.")

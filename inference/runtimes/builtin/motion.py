@@ -13,15 +13,14 @@ import numpy as np
 
 from inference.runtimes.base import Image, Picture
 from inference.runtimes.boxes import from_pixels
-from inference.runtimes.options import number
+from inference.runtimes.options import Options, number
 from sightline.messages import Detection
 
 MAX_CAMERAS: Final = 64
 FORGET_AFTER_S: Final = 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class MotionOptions:
+class MotionOptions(Options):
     """How motion is looked for."""
 
     width: int = number(320, 64, 1280, "Width in pixels that pictures are scaled down to.")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -12,7 +11,7 @@ import numpy as np
 from inference.runtimes.base import Image, Picture
 from inference.runtimes.boxes import from_pixels
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import number
+from inference.runtimes.options import OptionError, Options, number
 from inference.runtimes.scores import logistic
 from sightline.messages import Detection
 
@@ -22,8 +21,7 @@ WINDOW: Final = (64, 128)
 MARGIN: Final = (16 / 64, 16 / 128)
 
 
-@dataclass(frozen=True, slots=True)
-class PeopleOptions:
+class PeopleOptions(Options):
     """How people are looked for."""
 
     width: int = number(
@@ -54,7 +52,7 @@ class People:
 
     def __init__(self, options: PeopleOptions) -> None:
         if options.stride % 8:
-            raise InferenceError("The option 'stride' must be a multiple of 8.", permanent=True)
+            raise OptionError(("stride",), "must be a multiple of 8.")
         self._options = options
         self._detector: cv2.HOGDescriptor | None = None
 

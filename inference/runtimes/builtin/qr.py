@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import cv2
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from inference.runtimes.base import Image, Picture
 from inference.runtimes.boxes import from_pixels, iou
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import number
+from inference.runtimes.options import Options, number
 from sightline.messages import Detection
 
 Corners = NDArray[np.float32]
@@ -25,8 +24,7 @@ DECODE_MARGIN: Final = 0.15
 RETRY_MARGIN: Final = 0.4
 
 
-@dataclass(frozen=True, slots=True)
-class QrOptions:
+class QrOptions(Options):
     """How codes are looked for."""
 
     width: int = number(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +13,7 @@ from onnxruntime.capi import onnxruntime_pybind11_state as ort_errors
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.onnx.check import describe, plain
 from inference.runtimes.onnx.file import Limits, check_file, metadata_of
-from inference.runtimes.options import choice, number
+from inference.runtimes.options import Options, choice, number
 from inference.runtimes.shapes import words
 from inference.runtimes.tensors import (
     BYTES,
@@ -43,8 +42,7 @@ ERRORS: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class OnnxOptions:
+class OnnxOptions(Options):
     """What the file runs on, and what it may cost when it is tried at first."""
 
     provider: str = choice(

@@ -5,11 +5,10 @@ its input.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from typing import Final
 
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import choice, number, numbers, text
+from inference.runtimes.options import Options, choice, number, numbers, text
 from inference.runtimes.shapes import words
 from inference.runtimes.tensors import BYTES, TensorSpec
 
@@ -27,8 +26,7 @@ VALUES: Final = ("FP32", "FP16", "FP64", "UINT8", "INT8", "UINT16", "INT16", "IN
 MAX_SIDE: Final = 8192
 
 
-@dataclass(frozen=True, slots=True)
-class InputOptions:
+class InputOptions(Options):
     """How a picture becomes the model's input. What is left out, or "auto", is taken from what
     the model says of its input.
     """
@@ -105,7 +103,7 @@ def resolve(options: InputOptions, spec: TensorSpec) -> InputOptions:
     takes no such pictures.
     """
     form = options.format if options.format != AUTO else JPEG if spec.datatype == BYTES else TENSOR
-    named = replace(options, name=options.name or spec.name, format=form)
+    named = options.model_copy(update={"name": options.name or spec.name, "format": form})
     if form == JPEG:
         return named
     dtype = spec.datatype if options.dtype == AUTO else options.dtype
@@ -116,7 +114,7 @@ def resolve(options: InputOptions, spec: TensorSpec) -> InputOptions:
             " the input option 'dtype' to its type",
         )
     layout = options.layout if options.layout != AUTO else _layout(spec)
-    return _checked(_sized(replace(named, layout=layout, dtype=dtype), spec), spec)
+    return _checked(_sized(named.model_copy(update={"layout": layout, "dtype": dtype}), spec), spec)
 
 
 def _layout(spec: TensorSpec) -> str:
@@ -138,12 +136,13 @@ def _sized(options: InputOptions, spec: TensorSpec) -> InputOptions:
         else "RGB"
     )
     if options.fit == NONE:
-        return replace(options, colour=colour, width=0, height=0)
-    sized = replace(
-        options,
-        colour=colour,
-        width=options.width or max(width, 0),
-        height=options.height or max(height, 0),
+        return options.model_copy(update={"colour": colour, "width": 0, "height": 0})
+    sized = options.model_copy(
+        update={
+            "colour": colour,
+            "width": options.width or max(width, 0),
+            "height": options.height or max(height, 0),
+        }
     )
     if not (sized.width and sized.height):
         raise _refused(

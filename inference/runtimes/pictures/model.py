@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from inference.runtimes import adapters
 from inference.runtimes.adapters.base import Adapter
 from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import section, wrong
+from inference.runtimes.options import Options, checked_by, section, wrong
 from inference.runtimes.pictures.input import (
     JPEG,
     NONE,
@@ -22,32 +20,23 @@ from inference.runtimes.tensors import Backend, ModelMetadata, TensorSpec
 from sightline.messages import Detection
 
 
-def _adapter(
-    name: str, metadata: Mapping[str, Any], default: object, value: object
-) -> Mapping[str, object]:
+def _adapter(value: object) -> Mapping[str, object]:
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise wrong(
-            f'The option {name!r} must be an object, as in {{"adapter": "classification", "top":'
-            " 5}."
-        )
+        raise wrong('must be an object, as in {"adapter": "classification", "top": 5}.')
     adapters.create(value)
     return value
 
 
-@dataclass(frozen=True, slots=True)
-class PictureOptions:
+class PictureOptions(Options):
     """What stands between pictures and tensors. ``output`` has the name of an adapter and the
     options of that adapter.
     """
 
-    input: InputOptions = section(InputOptions, "How a picture becomes the model's input.")  # noqa: RUF009 - a field
-    output: Mapping[str, object] = field(
+    input: InputOptions = section(InputOptions, "How a picture becomes the model's input.")
+    output: Mapping[str, object] = checked_by(
+        _adapter,
+        "How the model's outputs become predictions: an adapter and its options.",
         default_factory=dict,
-        metadata={
-            "check": _adapter,
-            "adapters": adapters.ADAPTERS,
-            "help": "How the model's outputs become predictions: an adapter and its options.",
-        },
     )
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import text
+from inference.runtimes.options import Options, text
 from inference.runtimes.python import registry as python_models
 from inference.runtimes.records import Result
 from sightline.messages import Detection
@@ -29,8 +28,7 @@ PERMANENT: Final = (
 EXACT_FLOAT: Final = 2**53
 
 
-@dataclass(frozen=True, slots=True)
-class PythonOptions:
+class PythonOptions(Options):
     """Which class."""
 
     model: str = text("", "The qualified name of an installed model class.", required=True)

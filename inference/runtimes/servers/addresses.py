@@ -16,8 +16,7 @@ from django.conf import settings
 from cameras.sources.addresses import parse_authority
 from cameras.sources.base import AddressError
 from cameras.sources.destination import IPAddress, check_destination
-from inference.runtimes.errors import ServerUnavailable
-from inference.runtimes.options import wrong
+from inference.runtimes.errors import InferenceError, ServerUnavailable
 
 MAX_ADDRESSES: Final = 32
 HTTP_PORTS: Final = {"http": 80, "https": 443}
@@ -103,11 +102,13 @@ def _bounded(function: Callable[[], list[str]], seconds: float) -> list[str]:
 def _each(text: str, parse: Callable[[str], ServerAddress]) -> tuple[ServerAddress, ...]:
     items = [item.strip() for item in text.split(",")]
     if len(items) > MAX_ADDRESSES:
-        raise wrong(f"Too many addresses: {MAX_ADDRESSES} at most.")
+        raise InferenceError(f"Too many addresses: {MAX_ADDRESSES} at most.", permanent=True)
     try:
         return tuple(dict.fromkeys(parse(item) for item in items))
     except AddressError as err:
-        raise wrong(f"The model server's address cannot be used. {err}") from err
+        raise InferenceError(
+            f"The model server's address cannot be used. {err}", permanent=True
+        ) from err
 
 
 def _parse_http(text: str) -> ServerAddress:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from inference.runtimes.options import wrong
+from inference.runtimes.errors import InferenceError
 from inference.runtimes.servers.addresses import parse_grpc
 from inference.runtimes.servers.remote import RemoteModel, RemoteOptions
 from inference.runtimes.servers.rpc import GrpcServer
@@ -20,8 +20,9 @@ class GrpcModel(RemoteModel[GrpcServer]):
         self._tls = tls
         self._addresses = parse_grpc(options.address)
         if tls and len({address.host for address in self._addresses}) > 1:
-            raise wrong(
-                "With TLS the address is one host name, which may stand for several servers."
+            raise InferenceError(
+                "With TLS the address is one host name, which may stand for several servers.",
+                permanent=True,
             )
 
     def _open(self) -> list[GrpcServer]:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from inference.runtimes.options import words
 from inference.runtimes.servers.remote import OUTPUTS_HELP, RemoteOptions
 
 
-@dataclass(frozen=True, slots=True)
 class KServeOptions(RemoteOptions):
     """Where the model is, and which of its outputs are wanted."""
 

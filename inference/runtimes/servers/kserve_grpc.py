@@ -5,7 +5,6 @@ KServe speak it.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -52,7 +51,6 @@ CONTENTS: Final[Mapping[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
 class KServeGrpcOptions(KServeOptions):
     """Where the model is, and which of its outputs are wanted."""
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from inference.runtimes.options import choice
@@ -48,7 +47,6 @@ BINARY_HELP: Final = "Whether tensors travel as bytes or as JSON. Auto tries byt
 NOT_NOW: Final = (429, 502, 503, 504)
 
 
-@dataclass(frozen=True, slots=True)
 class KServeRestOptions(KServeOptions):
     """Where the model is, and which of its outputs are wanted."""
 

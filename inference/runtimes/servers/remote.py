@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from inference.runtimes.errors import InferenceError, ServerUnavailable
-from inference.runtimes.options import number, text, wrong
+from inference.runtimes.options import Options, number, text
 from inference.runtimes.servers.breaker import Breaker, BreakerState
 from inference.runtimes.servers.checks import batch_size, check_output
 from inference.runtimes.servers.deadline import Deadline
@@ -30,8 +30,7 @@ VERSION_HELP: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteOptions:
+class RemoteOptions(Options):
     """What every model server needs to be asked."""
 
     address: str = text(
@@ -104,7 +103,10 @@ class RemoteModel(ABC, Generic[ServerT]):
 
     def __init__(self, options: RemoteOptions) -> None:
         if options.model in (".", "..") or options.version in (".", ".."):
-            raise wrong("The model's name and version are those that the server knows it by.")
+            raise InferenceError(
+                "The model's name and version are those that the server knows it by.",
+                permanent=True,
+            )
         self.options = options
         self._members: Sequence[Member[ServerT]] = ()
         self._turns = itertools.count()

@@ -7,7 +7,6 @@ client is not used: it cannot ask for a signature, and cuts zero bytes off the e
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -79,7 +78,6 @@ VALUES: Final[Mapping[str, str]] = {
 _TF_NAMES: Final = {ours: theirs for theirs, ours in DATATYPES.items()}
 
 
-@dataclass(frozen=True, slots=True)
 class TfServingGrpcOptions(RemoteOptions):
     """Where the model is. ``version`` is a number, or a version label."""
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Final
 
 from inference.runtimes.errors import InferenceError
@@ -51,7 +50,6 @@ not tell.
 """
 
 
-@dataclass(frozen=True, slots=True)
 class TfServingRestOptions(RemoteOptions):
     """Where the model is. ``version`` is a number, or a version label."""
 

@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import choice, flag, number, numbers, parse, section, text, words
+from inference.runtimes.options import (
+    Options,
+    choice,
+    flag,
+    number,
+    numbers,
+    parse,
+    section,
+    text,
+    words,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class Inner:
+class Inner(Options):
     size: int = number(224, 1, 8192, "Size.")
     mean: tuple[float, ...] = numbers((0.0,), -1000, 1000, "Mean.", counts=(1, 3))
     shape: tuple[int, ...] = numbers((1, 2), 1, 9, "Shape.")
 
 
-@dataclass(frozen=True, slots=True)
-class Outer:
+class Outer(Options):
     name: str = text("", "What it is called.", required=True)
     title: str = text("none", "Title.")
     order: str = choice("RGB", ("RGB", "BGR"), "Order.")
     labels: tuple[str, ...] = words("Labels.")
     on: bool = flag(True, "On.")
-    inner: Inner = section(Inner, "Inner.")  # noqa: RUF009
+    inner: Inner = section(Inner, "Inner.")
 
 
 def test_it_reads_all_kinds_of_options() -> None:
@@ -37,13 +43,22 @@ def test_it_reads_all_kinds_of_options() -> None:
     }
 
     assert parse(Outer, values) == Outer(
-        "a", "none", "BGR", ("x", "y"), False, Inner(5, (1.0, 2.5, 3.0), (3,))
+        name="a",
+        order="BGR",
+        labels=("x", "y"),
+        on=False,
+        inner=Inner(size=5, mean=(1.0, 2.5, 3.0), shape=(3,)),
     )
 
 
 def test_it_has_defaults() -> None:
     assert parse(Outer, {"name": "a"}) == Outer(
-        "a", "none", "RGB", (), True, Inner(224, (0.0,), (1, 2))
+        name="a",
+        title="none",
+        order="RGB",
+        labels=(),
+        on=True,
+        inner=Inner(size=224, mean=(0.0,), shape=(1, 2)),
     )
 
 

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from inference.runtimes.adapters import ADAPTERS, create
 from inference.runtimes.errors import InferenceError
+from inference.runtimes.options import options_of
 
 
 @pytest.mark.parametrize("name", ADAPTERS)
@@ -14,8 +14,8 @@ def test_every_adapter_has_a_title_and_helps_and_defaults_that_it_takes(name: st
     options = ADAPTERS[name].load().Options
 
     assert ADAPTERS[name].title
-    assert create({"adapter": name, **{item.name: item.default for item in fields(options)}})
-    assert all(item.metadata["help"] for item in fields(options))
+    assert create({"adapter": name, **{item.name: item.default for item in options_of(options)}})
+    assert all(item.help for item in options_of(options))
 
 
 @pytest.mark.parametrize(
