@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.options import OptionError, Options, text, words
+from inference.runtimes.shapes import list_words
 from inference.runtimes.tensors import (
     BYTES,
     DTYPES,
@@ -215,15 +216,9 @@ def _refuse_other_shape(name: str, shape: tuple[int, ...], wanted: tuple[int, ..
     )
     if not fits:
         raise InferenceError(
-            f"The field {name!r} is {_shape_words(shape)}; the model takes {_shape_words(wanted)}.",
+            f"The field {name!r} is {list_words(shape)}; the model takes {list_words(wanted)}.",
             permanent=True,
         )
-
-
-def _shape_words(shape: tuple[int, ...]) -> str:
-    if not shape:
-        return "one number"
-    return f"a list of {' x '.join('any' if size == -1 else str(size) for size in shape)}"
 
 
 def _converted(spec: TensorSpec, array: NDArray[Any]) -> Tensor:

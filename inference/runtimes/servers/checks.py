@@ -5,11 +5,12 @@ what does not.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 
 from inference.runtimes.errors import InferenceError
+from inference.runtimes.shapes import words
 from inference.runtimes.tensors import (
     ModelMetadata,
     Tensor,
@@ -57,15 +58,10 @@ def _misfit(spec: TensorSpec, tensor: Tensor) -> str:
     )
     if not fits:
         return (
-            f" Its input {spec.name} has the shape {shown_shape(spec.shape)}; sent was"
-            f" {shown_shape(tensor.shape)}."
+            f" Its input {spec.name} has the shape {words(spec.shape)}; sent was"
+            f" {words(tensor.shape)}."
         )
     return ""
-
-
-def shown_shape(shape: Sequence[int]) -> str:
-    """As in (any, 224, 224, 3)."""
-    return f"({', '.join('any' if size < 0 else str(size) for size in shape)})"
 
 
 def check_output(name: str, tensor: Tensor, rows: int) -> None:
@@ -74,7 +70,7 @@ def check_output(name: str, tensor: Tensor, rows: int) -> None:
     """
     if not tensor.ndim or tensor.shape[0] != rows:
         raise InferenceError(
-            f"The model's output {name} has the shape {shown_shape(tensor.shape)}; its first axis"
+            f"The model's output {name} has the shape {words(tensor.shape)}; its first axis"
             f" must have one row for each of the {rows} inputs. Use batch 1, or a model that"
             " answers each input by itself.",
             permanent=True,

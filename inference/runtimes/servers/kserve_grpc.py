@@ -67,12 +67,6 @@ class KServeGrpc(GrpcModel):
         self._model = {"name": options.model, "version": options.version}
         self._outputs = options.outputs
 
-    def _check_live(self, server: GrpcServer, deadline: Deadline) -> None:
-        if not server.call(
-            GRPCInferenceServiceStub, "ServerLive", pb.ServerLiveRequest(), deadline
-        ).live:
-            raise failures.busy(server, "")
-
     def _check_ready(self, server: GrpcServer, deadline: Deadline) -> None:
         if not server.call(
             GRPCInferenceServiceStub, "ModelReady", pb.ModelReadyRequest(**self._model), deadline

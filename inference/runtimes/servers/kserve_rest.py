@@ -76,9 +76,6 @@ class KServeRest(RestModel):
         self._binary = {}
         return super()._open()
 
-    def _check_live(self, server: HttpServer, deadline: Deadline) -> None:
-        refuse_html(server, self._accepted(server, server.ask("GET", "/v2/health/live", deadline)))
-
     def _check_ready(self, server: HttpServer, deadline: Deadline) -> None:
         reply = server.ask("GET", f"{self._path}/ready", deadline)
         refuse_html(server, reply)

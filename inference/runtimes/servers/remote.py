@@ -9,7 +9,6 @@ import math
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, Generic, Protocol, TypeVar
 
 from inference.runtimes.errors import InferenceError, ServerUnavailable
@@ -42,17 +41,6 @@ class RemoteOptions(Options):
     version: str = text("", VERSION_HELP)
     deadline: float = number(2.0, 0.05, 600.0, DEADLINE_HELP)
     connect_deadline: float = number(1.0, 0.05, 60.0, CONNECT_HELP)
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """``live``: the server answers. ``ready``: the model can be asked. ``detail``: what is
-    wrong, in plain words.
-    """
-
-    live: bool
-    ready: bool
-    detail: str = ""
 
 
 class Server(Protocol):
@@ -120,10 +108,6 @@ class RemoteModel(ABC, Generic[ServerT]):
         """The servers, not yet connected."""
 
     @abstractmethod
-    def _check_live(self, server: ServerT, deadline: Deadline) -> None:
-        """InferenceError unless the server answers at all."""
-
-    @abstractmethod
     def _check_ready(self, server: ServerT, deadline: Deadline) -> None:
         """InferenceError unless the model can be asked."""
 
@@ -179,20 +163,6 @@ class RemoteModel(ABC, Generic[ServerT]):
             except TryAgain as err:
                 failure = err
         raise failure
-
-    def health(self) -> Health:
-        """Whether the server lives and the model can be asked; any of them will do. Connects by
-        itself when not loaded.
-        """
-        members = self._members or [Member(server) for server in self._open()]
-        try:
-            return max(
-                (self._health(member) for member in members),
-                key=lambda health: (health.ready, health.live),
-            )
-        finally:
-            if not self._members:
-                _close(members)
 
     def infer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The outputs by name."""
@@ -257,18 +227,6 @@ class RemoteModel(ABC, Generic[ServerT]):
             f" {math.ceil(wait)} s.",
             retry_after=wait,
         )
-
-    def _health(self, member: Member[ServerT]) -> Health:
-        deadline = Deadline(self.options.deadline)
-        try:
-            self._check_live(member.server, deadline)
-        except InferenceError as err:
-            return Health(False, False, str(err))
-        try:
-            self._check_ready(member.server, deadline)
-        except InferenceError as err:
-            return Health(True, False, str(err))
-        return Health(True, True)
 
 
 def _close(members: Sequence[Member[ServerT]]) -> None:

@@ -98,12 +98,6 @@ class TfServingGrpc(GrpcModel):
         self._signature = options.signature
         self._outputs = options.outputs
 
-    def _check_live(self, server: GrpcServer, deadline: Deadline) -> None:
-        try:
-            self._status(server, deadline)
-        except failures.NoModel:
-            return  # It answers; it only does not have this model.
-
     def _check_ready(self, server: GrpcServer, deadline: Deadline) -> None:
         names = get_model_status_pb2.ModelVersionStatus.State
         states = [item.state for item in self._status(server, deadline).model_version_status]

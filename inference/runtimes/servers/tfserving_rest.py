@@ -70,9 +70,6 @@ class TfServingRest(RestModel):
         self._named = options.named
         self._path = f"/v1/models/{quoted(options.model)}" + _version_path(options.version)
 
-    def _check_live(self, server: HttpServer, deadline: Deadline) -> None:
-        refuse_html(server, server.ask("GET", self._path, deadline))
-
     def _check_ready(self, server: HttpServer, deadline: Deadline) -> None:
         reply = server.ask("GET", self._path, deadline)
         refuse_html(server, reply)

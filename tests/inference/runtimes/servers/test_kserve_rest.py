@@ -230,23 +230,17 @@ def test_odd_metadata_is_told(answer: object) -> None:
         model.metadata()
 
 
-@pytest.mark.parametrize(
-    ("status", "live", "ready"),
-    [(200, True, True), (400, True, False), (404, True, False), (503, True, False)],
-)
-def test_health_tells_the_server_and_the_model_apart(status: int, live: bool, ready: bool) -> None:
+@pytest.mark.parametrize("status", [400, 404, 503])
+def test_a_model_that_is_not_ready_is_told_when_it_is_loaded(status: int) -> None:
     def answer(asked: Asked) -> Answer:
         return as_json({}, status if asked.path == "/v2/models/m/ready" else 200)
 
     with RestServer(answer) as server:
         model = create_backend("kserve-rest", {"address": server.address, "model": "m"})
-        health = model.health()  # type: ignore[attr-defined]
-        assert (health.live, health.ready, bool(health.detail)) == (live, ready, not ready)
-        if not ready:
-            with pytest.raises(ServerUnavailable):
-                model.load()
-            model.close()
+        with pytest.raises(ServerUnavailable):
+            model.load()
+        model.close()
 
-    health = model.health()  # type: ignore[attr-defined]
-    assert (health.live, health.ready) == (False, False)
-    assert "refuses the connection" in health.detail
+    with pytest.raises(ServerUnavailable, match="refuses the connection"):
+        model.load()
+    model.close()

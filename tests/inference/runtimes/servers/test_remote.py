@@ -192,7 +192,6 @@ def test_of_several_servers_one_may_be_away() -> None:
         assert [outcome(model) for _ in range(20)] == ["[1]"] * 20
         assert model.state is BreakerState.CLOSED
         assert f"The model server at {nobody} refuses the connection" in model.detail
-        assert model.health().ready
 
 
 def test_when_all_are_away_each_is_named() -> None:
