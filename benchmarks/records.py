@@ -85,9 +85,9 @@ def stream(plan: RecordPlan, records: int) -> float:
 
 def naive(model: str, predict: Callable[[dict[str, object]], dict[str, object]]) -> float:
     """Records a second of the loop that waits for each answer to be acknowledged."""
-    from sightline.kafka import Consumer, Producer, topics
+    from sightline.kafka import GroupConsumer, Producer, topics
 
-    consumer = Consumer("benchmark.naive", **{"auto.offset.reset": "earliest"})
+    consumer = GroupConsumer("benchmark.naive", **{"auto.offset.reset": "earliest"})
     consumer.subscribe([topics.inputs(model, "1")])
     producer, outputs = Producer(acks="all"), topics.outputs(model, "1")
     count = 0

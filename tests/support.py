@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 from django.test import override_settings
 
-from sightline.kafka import Consumer, Producer, Record, topics
+from sightline.kafka import PartitionReader, Producer, Record, topics
 from sightline.kafka.topics import Topic
 from sightline.messages import Frame
 from tests.servers.waiting import wait_until
@@ -37,7 +37,7 @@ class Reader:
     """Reads partition 0 of a topic from its beginning and keeps the records."""
 
     def __init__(self, topic: Topic) -> None:
-        self.consumer = Consumer()
+        self.consumer = PartitionReader()
         self.consumer.watch(topic, offset=0)
         self.records: list[Record] = []
 

@@ -14,7 +14,7 @@ from prometheus_client.core import Metric
 from cameras.capture.metrics import camera_metrics
 from cameras.capture.reader import CameraReader, ReaderConfig
 from cameras.models import Camera
-from sightline.kafka import Admin, Consumer, KafkaUnavailable, Partition, topics
+from sightline.kafka import Admin, GroupConsumer, KafkaUnavailable, Partition, topics
 from sightline.messages import CameraState, CameraStatus
 from sightline.messages.history import Interval
 from sightline.worker.worker import Worker
@@ -39,7 +39,7 @@ class CaptureWorker(Worker):
 
     def __init__(self) -> None:
         super().__init__()
-        self.consumer = Consumer(topics.capture_group())
+        self.consumer = GroupConsumer(topics.capture_group())
         self.admin = Admin()
         self.assigned: set[int] = set()
         self.assignment_lost = False

@@ -18,10 +18,10 @@ from inference.plans import FramePlan
 from sightline.kafka import (
     OFFSET_END,
     Admin,
-    Consumer,
     KafkaUnavailable,
     LatestConsumer,
     Partition,
+    PartitionReader,
     Record,
     topics,
 )
@@ -67,7 +67,7 @@ class FrameReader:
 
     def run(self, stopping: threading.Event) -> None:
         """Read until told to stop."""
-        frames, found, admin = LatestConsumer(self.group), Consumer(), Admin()
+        frames, found, admin = LatestConsumer(self.group), PartitionReader(), Admin()
         topics_due = lag_due = 0.0
         try:
             while not stopping.is_set():
@@ -93,7 +93,7 @@ class FrameReader:
             frames.close()
             found.close()
 
-    def _read(self, frames: LatestConsumer, found: Consumer) -> None:
+    def _read(self, frames: LatestConsumer, found: PartitionReader) -> None:
         if (record := frames.poll(JOIN_SECONDS if self._joiners else POLL_SECONDS)) is not None:
             self.take_frame(record)
         while self._joiners and (record := found.poll(0)) is not None:
@@ -147,7 +147,7 @@ class FrameReader:
 
     # What first stages find
 
-    def _follow_first_stages(self, found: Consumer) -> None:
+    def _follow_first_stages(self, found: PartitionReader) -> None:
         wanted = {
             camera
             for camera in self.cameras
@@ -188,7 +188,7 @@ class FrameReader:
             found = joined.predictions[view.crops_of].predictions
             self.latest.put(replace(joined.item, found=tuple(boxed(found, view.crop_label))))
 
-    def _rewatch_silent(self, found: Consumer) -> None:
+    def _rewatch_silent(self, found: PartitionReader) -> None:
         """Watch silent predictions again: when a broker comes back without a topic, the client
         gives that topic up, even if it is created again.
         """

@@ -20,10 +20,10 @@ from inference.runtimes.errors import InferenceError
 from sightline.kafka import (
     OFFSET_END,
     Admin,
-    Consumer,
     KafkaUnavailable,
     LatestConsumer,
     Partition,
+    PartitionReader,
     Record,
     topics,
 )
@@ -50,7 +50,7 @@ class ImprintWorker(Worker):
     def __init__(self) -> None:
         super().__init__()
         self.frames = LatestConsumer(topics.imprint_group())
-        self.predictions = Consumer()
+        self.predictions = PartitionReader()
         self.admin = Admin()
         self.joiners: dict[str, FrameJoiner[Frame]] = {}
         self.wanted: frozenset[str] = frozenset()

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 from sightline.kafka import (
-    Consumer,
     DeliveryReport,
+    GroupConsumer,
     NotCommitted,
     Outgoing,
     Partition,
@@ -82,7 +82,7 @@ class AtLeastOnce:
     """
 
     def __init__(
-        self, consumer: Consumer, producer: ReliableProducer, stopping: threading.Event
+        self, consumer: GroupConsumer, producer: ReliableProducer, stopping: threading.Event
     ) -> None:
         self.consumer = consumer
         self.producer = producer
@@ -165,7 +165,7 @@ class ExactlyOnce:
     """
 
     def __init__(
-        self, consumer: Consumer, producer: ReliableProducer, stopping: threading.Event
+        self, consumer: GroupConsumer, producer: ReliableProducer, stopping: threading.Event
     ) -> None:
         self.consumer = consumer
         self.producer = producer
@@ -207,7 +207,7 @@ class ExactlyOnce:
         if not self._committing:
             return
         try:
-            ended = self.producer.committed(wait=wait)
+            ended = self.producer.finish_commit(wait=wait)
         except NotCommitted as err:
             self._failure = err
             raise
@@ -225,7 +225,7 @@ class ExactlyOnce:
         # The broker may have committed although its reply was lost: only the broker knows where
         # the group is.
         for topic, partition in self.offsets:
-            committed = self.consumer.committed(Topic(topic), partition)
+            committed = self.consumer.offsets.committed(Topic(topic), partition)
             if committed is not None:
                 self.offsets[topic, partition] = committed
         return dict(self.offsets)
@@ -251,7 +251,7 @@ def _produce_all(
     """Queue the results as fast as the queue empties; NotCommitted when the worker stops while
     Kafka takes nothing.
     """
-    while (sent := producer.send_some(results, report)) < len(results):
+    while (sent := producer.send_batch(results, report)) < len(results):
         results = results[sent:]
         producer.poll(QUEUE_FULL_SECONDS)
         if stopping.is_set():

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Final
 
 from inference.streams.delivery import RecordDelivery
-from sightline.kafka import Consumer, Partition, Record
+from sightline.kafka import GroupConsumer, Partition, Record
 from sightline.kafka.topics import Topic
 
 POLL_SECONDS: Final = 0.2
@@ -23,7 +23,7 @@ class RecordInputs:
     def __init__(
         self,
         topic: Topic,
-        consumer: Consumer,
+        consumer: GroupConsumer,
         delivery: RecordDelivery,
         stopping: threading.Event,
     ) -> None:

@@ -24,7 +24,7 @@ from sightline.base.process import settle
 from sightline.base.redaction import redact_url
 from sightline.kafka import (
     Admin,
-    Consumer,
+    GroupConsumer,
     KafkaUnavailable,
     NotCommitted,
     Partition,
@@ -65,7 +65,7 @@ class RecordStream:
         self.group = topics.records_group(plan.model, plan.version)
         self.admin = Admin()
         self.topics = RecordTopics(plan, self.admin)
-        consumer = Consumer(
+        consumer = GroupConsumer(
             self.group,
             **{
                 "auto.offset.reset": "earliest",

@@ -1,8 +1,8 @@
-"""Kafka: the only package that imports confluent_kafka's clients.
+"""Kafka: the only package that imports confluent_kafka.
 
-Clients connect lazily and for ever; nothing here raises because the broker is away, unless it
-says so. Queues are bounded for video: what does not fit is dropped and counted, and no caller
-ever waits for the broker.
+Clients connect on first use and reconnect for ever; nothing here raises because the broker is
+away, unless it says so. Queues are bounded for video: what does not fit is dropped and counted,
+and no caller ever waits for the broker.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from sightline.kafka.connection import (
     OFFSET_END,
     OFFSET_NEWEST,
     Headers,
-    Health,
     KafkaUnavailable,
     NoSuchTopic,
     OnPartitions,
@@ -24,8 +23,9 @@ from sightline.kafka.connection import (
     embedded_broker,
     security,
 )
-from sightline.kafka.consumer import Consumer
+from sightline.kafka.group_consumer import GroupConsumer
 from sightline.kafka.latest_consumer import LatestConsumer
+from sightline.kafka.partition_reader import PartitionReader
 from sightline.kafka.producer import Producer
 from sightline.kafka.reliable_producer import (
     DeliveryReport,
@@ -41,10 +41,9 @@ __all__ = [
     "OFFSET_NEWEST",
     "Admin",
     "Cluster",
-    "Consumer",
     "DeliveryReport",
+    "GroupConsumer",
     "Headers",
-    "Health",
     "KafkaUnavailable",
     "LatestConsumer",
     "NoSuchTopic",
@@ -52,6 +51,7 @@ __all__ = [
     "OnPartitions",
     "Outgoing",
     "Partition",
+    "PartitionReader",
     "PartitionState",
     "Producer",
     "Record",

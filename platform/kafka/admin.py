@@ -18,13 +18,13 @@ from confluent_kafka.cimpl import NewPartitions, NewTopic
 from django.conf import settings
 
 from sightline.kafka.connection import (
-    Health,
+    ConnectionHealth,
     KafkaUnavailable,
     NoSuchTopic,
     Partition,
     bootstrap_servers,
+    connect,
     connection,
-    made,
 )
 from sightline.kafka.groups import Groups
 from sightline.kafka.topics import Topic
@@ -57,7 +57,7 @@ class Admin:
     """Topics on the broker."""
 
     def __init__(self) -> None:
-        self.health = Health()
+        self.health = ConnectionHealth()
         self._known: set[str] = set()
         self._groups = Groups(self.health)
         weakref.finalize(self, self._groups.close).atexit = False
@@ -67,7 +67,7 @@ class Admin:
     def client(self) -> AdminClient:
         """The connection, made on first use."""
         if self._client is None:
-            self._client = made(
+            self._client = connect(
                 AdminClient,
                 connection(self.health) | {"allow.auto.create.topics": settings.KAFKA_EMBEDDED},
             )

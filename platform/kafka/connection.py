@@ -12,14 +12,13 @@ from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from django.conf import settings
 
 log = logging.getLogger(__name__)
-# librdkafka reports every failed attempt to connect, many a second. Health says it once;
-# LOG_LEVEL=DEBUG shows them all.
+# librdkafka logs every failed attempt to connect, many a second. ConnectionHealth logs an outage
+# once; LOG_LEVEL=DEBUG shows them all.
 client_log = logging.getLogger("librdkafka")
 OFFSET_BEGINNING: int = confluent_kafka.OFFSET_BEGINNING
 OFFSET_END: int = confluent_kafka.OFFSET_END
-OFFSET_NEWEST = (
-    -2001
-)  # RD_KAFKA_OFFSET_TAIL(1): the newest record that is already there, then all that follow
+# RD_KAFKA_OFFSET_TAIL(1): the newest record that is already there, then all that follow.
+OFFSET_NEWEST = -2001
 AWAY = {
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._TRANSPORT,
@@ -52,8 +51,8 @@ class NoSuchTopic(KafkaUnavailable):
 
 
 class Record(NamedTuple):
-    """One record as read: ``timestamp`` in ms since the epoch. A tuple, because it is made many
-    thousand times a second.
+    """One record as read: ``timestamp`` in ms since the epoch. A tuple, because thousands are made
+    each second.
     """
 
     topic: str
@@ -71,12 +70,12 @@ class Record(NamedTuple):
 
 
 def address_file() -> Path:
-    """Where the embedded broker's address is left for other commands on this machine."""
+    """Holds the embedded broker's address for other commands on this machine."""
     return settings.DATA_DIR / "broker.address"
 
 
 def bootstrap_servers() -> str:
-    """Where to find Kafka; KafkaUnavailable when nothing says so."""
+    """Where to find Kafka; KafkaUnavailable if neither settings nor a running broker tell."""
     if settings.KAFKA_BOOTSTRAP_SERVERS:
         return str(settings.KAFKA_BOOTSTRAP_SERVERS)
     try:
@@ -97,15 +96,16 @@ def security(variables: Mapping[str, str]) -> dict[str, str]:
     }
 
 
-def connection(health: Health) -> dict[str, Any]:
+def connection(health: ConnectionHealth) -> dict[str, Any]:
+    """The configuration that all clients share; errors of the connection go to ``health``."""
     return {
         "bootstrap.servers": bootstrap_servers(),
         "client.id": "sightline",
         "socket.nagle.disable": True,
         "reconnect.backoff.ms": 100,
         "reconnect.backoff.max.ms": 1000,
-        # A host that has just gone, such as a pod that is replaced, answers nothing, not even with
-        # a refusal: librdkafka would wait for it for 30 s.
+        # A host that has just gone, such as a replaced pod, does not even refuse a connection:
+        # librdkafka would wait for it for 30 s.
         "socket.connection.setup.timeout.ms": 10_000,
         "topic.metadata.refresh.interval.ms": 10_000,
         "error_cb": health.on_error,
@@ -113,9 +113,9 @@ def connection(health: Health) -> dict[str, Any]:
     }
 
 
-def made(kind: Callable[..., Client], configuration: Mapping[str, Any]) -> Client:
-    """A client of librdkafka; KafkaUnavailable when it refuses the configuration, which
-    KAFKA_SECURITY_* may have spoilt.
+def connect(kind: Callable[..., Client], configuration: Mapping[str, Any]) -> Client:
+    """A client of librdkafka; KafkaUnavailable if it refuses the configuration, which may be the
+    fault of KAFKA_SECURITY_*.
     """
     try:
         return kind(configuration, logger=client_log)
@@ -125,9 +125,9 @@ def made(kind: Callable[..., Client], configuration: Mapping[str, Any]) -> Clien
         ) from err
 
 
-class Health:
-    """Whether Kafka answers a client: down on errors of the connection, up again with the first
-    success.
+class ConnectionHealth:
+    """Whether Kafka answers a client: unreachable on errors of the connection, reachable again with
+    the first success.
     """
 
     def __init__(self) -> None:
@@ -149,30 +149,38 @@ class Health:
             log.warning("kafka error code=%s message=%s", code, error.str())
         if self.reachable and (code in REFUSED or code == KafkaError._ALL_BROKERS_DOWN):
             self.reachable = False
-            _outage.begins(self.detail)
+            _outage.begin(self.detail)
+
+    def check(self, client: Any, timeout: float) -> str:
+        """Why the broker does not answer ``client`` within ``timeout`` seconds; "" if it does,
+        which counts as a success.
+        """
+        try:
+            client.list_topics(timeout=timeout)
+        except KafkaException as err:
+            return str(err.args[0].str())
+        self.on_success()
+        return ""
 
     def on_success(self) -> None:
-        """Something came through."""
         if not self.reachable:
-            _outage.ends()
+            _outage.end()
         self.reachable = True
         self.detail = ""
 
 
 class _Outage:
-    """Says once in the log of a process, not once for each of its clients, that Kafka is away or
-    back.
-    """
+    """Logs once for a process, and not for each of its clients, that Kafka is away or back."""
 
     def __init__(self) -> None:
         self.lasts = False
 
-    def begins(self, detail: str) -> None:
+    def begin(self, detail: str) -> None:
         if not self.lasts:
             log.warning("kafka does not answer detail=%s", detail)
         self.lasts = True
 
-    def ends(self) -> None:
+    def end(self) -> None:
         if self.lasts:
             log.warning("kafka answers again")
         self.lasts = False

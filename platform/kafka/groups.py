@@ -18,7 +18,13 @@ import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from django.conf import settings
 
-from sightline.kafka.connection import Health, KafkaUnavailable, Partition, connection, made
+from sightline.kafka.connection import (
+    ConnectionHealth,
+    KafkaUnavailable,
+    Partition,
+    connect,
+    connection,
+)
 
 IDLE_SECONDS: Final = 30.0
 # A broker that has just started, or just made the topic of offsets, answers so while it finds out
@@ -45,7 +51,7 @@ class Groups:
     and ended when none came for IDLE_SECONDS.
     """
 
-    def __init__(self, health: Health) -> None:
+    def __init__(self, health: ConnectionHealth) -> None:
         self.health = health
         self._asked: dict[str, _Asked] = {}
         self._lock = threading.Lock()
@@ -94,7 +100,7 @@ class Groups:
             asked = self._asked.get(group)
             if asked is None:
                 asked = self._asked[group] = _Asked(
-                    made(confluent_kafka.Consumer, self._configuration(group))
+                    connect(confluent_kafka.Consumer, self._configuration(group))
                 )
             asked.used_at = now
             idle = [

@@ -1,6 +1,4 @@
-"""Sending without waiting: for video, whose newest record is worth more than the one that did
-not fit.
-"""
+"""Sending without waiting, for video: the newest record is worth more than one that did not fit."""
 
 from __future__ import annotations
 
@@ -15,15 +13,15 @@ from django.conf import settings
 
 from sightline.kafka.connection import (
     NO_SUCH_TOPIC,
+    ConnectionHealth,
     Headers,
-    Health,
     KafkaUnavailable,
+    connect,
     connection,
-    made,
 )
 from sightline.kafka.topics import Topic
 
-END_SECONDS = 6.0
+CLOSE_SECONDS = 6.0
 
 
 class Producer:
@@ -38,7 +36,7 @@ class Producer:
 
     def __init__(self, **overrides: Any) -> None:
         self.overrides = overrides
-        self.health = Health()
+        self.health = ConnectionHealth()
         self.sent = self.delivered = self.failed = self.dropped = 0
         self.bytes_delivered = self.bytes_queued = 0
         self.last_error = ""
@@ -52,7 +50,7 @@ class Producer:
         """The connection, made on first use: after a fork, in the process that uses it."""
         with self._lock:
             if self._client is None:
-                self._client = made(confluent_kafka.Producer, self._configuration())
+                self._client = connect(confluent_kafka.Producer, self._configuration())
             return self._client
 
     def _configuration(self) -> dict[str, Any]:
@@ -77,7 +75,7 @@ class Producer:
         partition: int = 0,
         on_delivery: Callable[[str], None] | None = None,
     ) -> bool:
-        """Queue a record (``timestamp`` in ms, 0 = now). False when it was dropped: the queue is
+        """Queue a record (``timestamp`` in ms, 0 = now). False if it was dropped: the queue is
         full, or the record is too large.
 
         ``on_delivery`` is called later, from ``poll`` or ``send`` of any thread, with "" or the
@@ -86,7 +84,7 @@ class Producer:
         pairs: list[tuple[str, str | bytes | None]] = [
             *(headers.items() if isinstance(headers, Mapping) else headers or ())
         ]
-        # Before it is sent: another thread may hear of its delivery before this one goes on.
+        # Before it is sent: another thread may serve its delivery report before this one goes on.
         begun = (topic, time.monotonic())
         with self._lock:
             self._waiting.setdefault(topic.name, begun)
@@ -103,8 +101,8 @@ class Producer:
         except BufferError:
             return self._refused("the queue to Kafka is full", begun)
         except KafkaException as err:
-            # What there is no topic for, as librdkafka knows since it last asked, waits like what
-            # it sends in vain: somebody has to make the topic.
+            # librdkafka knows that the topic does not exist: the record counts as stuck, so that
+            # the watchdog creates the topic.
             return self._refused(
                 err.args[0].str(), None if err.args[0].code() in NO_SUCH_TOPIC else begun
             )
@@ -152,9 +150,9 @@ class Producer:
         if error is None:
             self.health.on_success()
 
-    def take_stuck(self, seconds: float) -> list[Topic]:
-        """The topics whose records have gone unanswered for so long; each is told once, and
-        again when that goes on.
+    def pop_stuck(self, seconds: float) -> list[Topic]:
+        """The topics whose records have not been acknowledged for ``seconds``. Each is returned
+        once, and again if later records get stuck.
         """
         horizon = time.monotonic() - seconds
         stuck = [topic for topic, begun in list(self._waiting.values()) if begun <= horizon]
@@ -162,30 +160,19 @@ class Producer:
             self._waiting.pop(topic.name, None)
         return stuck
 
-    def answers(self, timeout: float) -> bool:
-        """Whether the broker answers within ``timeout`` seconds; noted in ``health`` when it
-        does.
-        """
-        try:
-            self.client.list_topics(timeout=timeout)
-        except (KafkaException, KafkaUnavailable):
-            return False
-        self.health.on_success()
-        return True
-
     def renew(self) -> None:
-        """Go on with a new client. What the old one has not delivered is lost, and counted."""
+        """Go on with a new client. What the old one has not delivered is lost and counted."""
         with self._lock:
             old, self._client = self._client, None
         if old is not None:
-            threading.Thread(target=_end, args=[old], name="kafka-close", daemon=True).start()
+            threading.Thread(target=_close, args=[old], name="kafka-close", daemon=True).start()
 
     def poll(self) -> None:
         """Serve delivery reports and errors without waiting."""
         self.client.poll(0)
 
     def serve(self, seconds: float) -> bool:
-        """Serve delivery reports and errors as they come in, for so long; False at once when
+        """Serve delivery reports and errors for ``seconds``, as they come in; False at once if
         nothing was sent yet.
         """
         if self._client is None:
@@ -197,25 +184,25 @@ class Producer:
 
     @property
     def queued(self) -> int:
-        """Records on their way, not yet acknowledged."""
+        """How many records are not yet acknowledged."""
         client = self._client
         return 0 if client is None else len(client)
 
     def poll_if_open(self) -> None:
-        """As ``poll``, without connecting when nothing was sent yet."""
+        """As ``poll``, without connecting if nothing was sent yet."""
         if self._client is not None:
             self._client.poll(0)
 
     def flush(self, timeout: float) -> int:
-        """Wait until all is delivered or failed, ``timeout`` seconds at most; the number still
-        queued.
+        """Wait until all is delivered or failed, ``timeout`` seconds at most; returns how many are
+        still queued.
         """
         return 0 if self._client is None else int(self._client.flush(timeout))
 
 
-def _end(client: confluent_kafka.Producer) -> None:
-    """Have it report all that it holds as lost. A record may come in from a thread that took
-    hold of it a moment ago: it gets its time.
+def _close(client: confluent_kafka.Producer) -> None:
+    """Report all that the client holds as lost. Another thread may still be sending with it, so
+    that record gets its time.
     """
     client.purge()
-    client.flush(END_SECONDS)
+    client.flush(CLOSE_SECONDS)

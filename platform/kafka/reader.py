@@ -11,7 +11,7 @@ from django.conf import settings
 
 from sightline.kafka.admin import Admin
 from sightline.kafka.connection import KafkaUnavailable, NoSuchTopic, Partition, Record
-from sightline.kafka.consumer import Consumer
+from sightline.kafka.partition_reader import PartitionReader
 from sightline.kafka.topics import Topic
 
 MAX_READ: Final = 500
@@ -39,7 +39,7 @@ class PieceReader:
 
     def __init__(self, timeout: float = READ_SECONDS) -> None:
         self.timeout = timeout
-        self.consumer = Consumer(**CONFIGURATION)
+        self.consumer = PartitionReader(**CONFIGURATION)
         self._watched: set[Partition] = set()
 
     def __enter__(self) -> Self:
@@ -51,7 +51,7 @@ class PieceReader:
     def range(self, partition: Partition) -> Piece:
         """All that a partition holds; NoSuchTopic if there is no such partition."""
         name, number = partition
-        return self.consumer.range(Topic(name), number, min(ASK_SECONDS, self.timeout))
+        return self.consumer.offsets.range(Topic(name), number, min(ASK_SECONDS, self.timeout))
 
     def last_offsets(self, partition: Partition, count: int) -> Piece:
         """The last ``count`` offsets of a partition."""
@@ -67,7 +67,7 @@ class PieceReader:
         not when Kafka is silent.
         """
         left = {item: piece for item, piece in pieces.items() if piece[0] < piece[1]}
-        most = min(MAX_READ, sum(end - start for start, end in left.values()))
+        max_records = min(MAX_READ, sum(end - start for start, end in left.values()))
         self._watch(left)
         silent_until = time.monotonic() + self.timeout
         while left:
@@ -75,7 +75,7 @@ class PieceReader:
                 names = ", ".join(sorted({name for name, _ in left}))
                 raise KafkaUnavailable(f"Kafka stopped answering while {names} was read.")
             found = []
-            for record in self.consumer.read(most, POLL_SECONDS):
+            for record in self.consumer.read(max_records, POLL_SECONDS):
                 start, end = left.get((record.topic, record.partition), (0, 0))
                 if start <= record.offset < end:
                     found.append(record)
@@ -231,9 +231,9 @@ class TopicReader:
     def starts_since(self, timestamp: int, partitions: Iterable[int]) -> dict[int, int]:
         """Where records begin that are not older than ``timestamp`` (ms since the epoch)."""
         if not settings.KAFKA_EMBEDDED:
-            consumer = self._pieces.consumer
+            offsets = self._pieces.consumer.offsets
             return {
-                partition: consumer.offset_at(self.topic, partition, timestamp)
+                partition: offsets.for_time(self.topic, partition, timestamp)
                 for partition in partitions
             }
         # The embedded broker knows no times, and keeps so little that it can be read through.

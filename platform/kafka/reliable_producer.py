@@ -1,6 +1,4 @@
-"""Sending for streams that must not lose anything: receipts for what the broker has
-acknowledged, and transactions.
-"""
+"""Sending for streams that must not lose anything: delivery reports and transactions."""
 
 from __future__ import annotations
 
@@ -17,15 +15,15 @@ from confluent_kafka import KafkaError, KafkaException
 from django.conf import settings
 
 from sightline.kafka.connection import (
+    ConnectionHealth,
     Headers,
-    Health,
     KafkaUnavailable,
     Partition,
+    connect,
     connection,
-    made,
     next_offsets,
 )
-from sightline.kafka.consumer import Consumer
+from sightline.kafka.group_consumer import GroupConsumer
 from sightline.kafka.topics import HEADER_ROOM
 
 log = logging.getLogger(__name__)
@@ -35,8 +33,8 @@ Outgoing = tuple[str, bytes | None, bytes | None, Headers, int]
 
 
 class NotCommitted(Exception):
-    """A transaction came to nothing: neither its records nor its offsets count, and all of it
-    can be done again.
+    """A transaction failed: neither its records nor its offsets count, and all of it can be done
+    again.
     """
 
 
@@ -44,8 +42,8 @@ class DeliveryReport:
     """Whether the broker has all of some records: ``left`` are still on their way, ``error`` is the
     first reason why one will not arrive.
 
-    To be given to ``ReliableProducer.send`` with each of them. Within a transaction there is no
-    need of it: that is kept only when all have arrived.
+    Pass it to ``ReliableProducer.send`` with each of them. A transaction needs none: it is
+    committed only if all have arrived.
     """
 
     __slots__ = ("error", "left")
@@ -60,12 +58,12 @@ class DeliveryReport:
             self.error = self.error or error.str()
 
 
-class Ending:
-    """The end of a transaction, in a thread of its own, so that others can work meanwhile and need
-    not wait for ever.
+class TransactionStep:
+    """The commit or abort of a transaction, in a thread of its own, so that the caller can work
+    meanwhile and need not wait for ever.
 
-    librdkafka ignores the time limit for sending offsets to a transaction, and waits for ever
-    when the group's coordinator goes away just then (its issues 5456 and 5511).
+    librdkafka ignores the time limit for sending offsets to a transaction, and waits for ever if
+    the group's coordinator goes away just then (its issues 5456 and 5511).
     """
 
     def __init__(self, call: Callable[[], None]) -> None:
@@ -93,25 +91,25 @@ class Ending:
 
 
 class ReliableProducer:
-    """Sends records that must arrive: acknowledged by all replicas, in order, tried for as long as
-    it takes. For one thread.
+    """Sends records that must arrive: acknowledged by all replicas, in order, retried for as long
+    as it takes. For one thread.
 
     With a ``transactional_id`` all records between ``begin`` and ``commit`` arrive together with
-    the offsets of what they were made of, or not at all (Kafka's transactions). A newer
-    ReliableProducer of the same id ends the transactions of an older one.
+    the offsets of the inputs that they were made from, or not at all (Kafka's transactions). A
+    newer ReliableProducer of the same id ends the transactions of an older one.
     """
 
     def __init__(self, transactional_id: str = "") -> None:
         self.transactional_id = transactional_id
-        self.health = Health()
+        self.health = ConnectionHealth()
         self._client: confluent_kafka.Producer | None = None
-        self._ending: Ending | None = None
+        self._committing: TransactionStep | None = None
 
     @property
     def client(self) -> confluent_kafka.Producer:
-        """The connection, made on first use; KafkaUnavailable when transactions cannot begin."""
+        """The connection, made on first use; KafkaUnavailable if transactions cannot begin."""
         if self._client is None:
-            client = made(confluent_kafka.Producer, self._configuration())
+            client = connect(confluent_kafka.Producer, self._configuration())
             if self.transactional_id:
                 _begin_transactions(client)
             self._client = client
@@ -122,8 +120,8 @@ class ReliableProducer:
             {
                 "transactional.id": self.transactional_id,
                 "transaction.timeout.ms": TRANSACTION_SECONDS * 1000,
-                # A step that comes before Kafka is done with the one before is tried again: soon,
-                # not after 100 ms, then less and less often.
+                # A step that comes before Kafka is done with the previous one is retried: soon,
+                # and not after 100 ms, then less and less often.
                 "retry.backoff.ms": 10,
             }
             if self.transactional_id
@@ -133,7 +131,7 @@ class ReliableProducer:
             **connection(self.health),
             "enable.idempotence": True,
             "linger.ms": 5,
-            # A transaction gives up when its time is over; without one there is no reason to ever
+            # A transaction fails when its time is over; without one there is no reason to ever
             # give up.
             "message.timeout.ms": TRANSACTION_SECONDS * 1000 if own else 0,
             "queue.buffering.max.kbytes": 32 * 1024,
@@ -148,45 +146,45 @@ class ReliableProducer:
         key: bytes | None,
         headers: Headers,
         partition: int,
-        receipt: DeliveryReport,
+        report: DeliveryReport,
     ) -> bool:
-        """Queue a record. False when the queue is full: ``poll``, then try again. NotCommitted
-        when it cannot be sent.
+        """Queue a record. False if the queue is full: ``poll``, then try again. NotCommitted if it
+        cannot be sent.
         """
-        return self.send_some([(topic, value, key, headers, partition)], receipt) == 1
+        return self.send_batch([(topic, value, key, headers, partition)], report) == 1
 
-    def send_some(self, records: Iterable[Outgoing], receipt: DeliveryReport | None = None) -> int:
-        """Queue records in their order; how many, which is fewer when the queue is full.
-        NotCommitted when one cannot be sent.
+    def send_batch(self, records: Iterable[Outgoing], report: DeliveryReport | None = None) -> int:
+        """Queue records in their order; returns how many, which is fewer if the queue is full.
+        NotCommitted if one cannot be sent.
         """
         produce, sent = self.client.produce, 0
         try:
             for topic, value, key, headers, partition in records:
                 pairs: list[tuple[str, str | bytes | None]] = [*headers]
-                produce(topic, value, key, partition, receipt, headers=pairs)
+                produce(topic, value, key, partition, report, headers=pairs)
                 sent += 1
         except BufferError:
-            pass  # the rest has to wait
+            pass  # the caller polls, then sends the rest
         except KafkaException as err:
             raise NotCommitted(err.args[0].str()) from err
-        if receipt is not None:
-            receipt.left += sent
+        if report is not None:
+            report.left += sent
         return sent
 
     def poll(self, timeout: float = 0.0) -> None:
-        """Learn what has arrived, waiting for news up to ``timeout`` seconds."""
+        """Serve delivery reports, waiting for one up to ``timeout`` seconds."""
         if self._client is not None:
             self._client.poll(timeout)
 
     def connect(self) -> None:
-        """Make the connection, if there is none: after that, an earlier transaction of the same
-        id has been kept or aborted.
+        """Connect, if that was not done yet: after that, an earlier transaction of the same id has
+        been committed or aborted.
         """
         _ = self.client
 
     def begin(self) -> None:
-        """Begin a transaction; NotCommitted when the broker does not let us, KafkaUnavailable
-        when it is away.
+        """Begin a transaction; NotCommitted if the broker refuses, KafkaUnavailable if it is
+        away.
         """
         try:
             self.client.begin_transaction()
@@ -194,77 +192,70 @@ class ReliableProducer:
             self.abort()
             raise NotCommitted(err.args[0].str()) from err
 
-    def commit(self, offsets: Mapping[Partition, int], consumer: Consumer) -> None:
-        """End the transaction: its records count, and ``offsets`` are where the consumer's group
+    def commit(self, offsets: Mapping[Partition, int], consumer: GroupConsumer) -> None:
+        """Commit the transaction: its records count, and ``offsets`` are where the consumer's group
         goes on. NotCommitted: nothing of it counts.
         """
         self.begin_commit(offsets, consumer)
-        self.committed(wait=True)
+        self.finish_commit(wait=True)
 
-    def begin_commit(self, offsets: Mapping[Partition, int], consumer: Consumer) -> None:
-        """As ``commit``, without waiting. Until it is ``committed`` the outbox can do nothing
-        else.
+    def begin_commit(self, offsets: Mapping[Partition, int], consumer: GroupConsumer) -> None:
+        """As ``commit``, without waiting. Until ``finish_commit`` returns True, the producer can do
+        nothing else.
         """
-        client, places, metadata = (
-            self.client,
-            next_offsets(offsets),
-            consumer.client.consumer_group_metadata(),
-        )
+        client, positions = self.client, next_offsets(offsets)
+        metadata = consumer.client.consumer_group_metadata()
 
-        def end() -> None:
-            _retried(client.send_offsets_to_transaction, places, metadata)
+        def commit() -> None:
+            _retried(client.send_offsets_to_transaction, positions, metadata)
             _retried(client.commit_transaction)
 
-        self._ending = Ending(end)
+        self._committing = TransactionStep(commit)
 
-    def committed(self, *, wait: bool) -> bool:
-        """Whether nothing is left of what ``begin_commit`` began; NotCommitted as with
-        ``commit``, once.
-        """
-        ending = self._ending
-        if ending is None or not (wait or ending.is_over):
-            return ending is None
-        self._ending = None
+    def finish_commit(self, *, wait: bool) -> bool:
+        """Whether no commit is under way (any more); NotCommitted, once, if it failed."""
+        step = self._committing
+        if step is None or not (wait or step.is_over):
+            return step is None
+        self._committing = None
         try:
-            self._ended(ending, "kept")
+            self._wait_for(step, "kept")
         except KafkaException as err:
             self.abort()
             raise NotCommitted(err.args[0].str()) from err
         return True
 
     def abort(self) -> None:
-        """End the transaction as if it had never been; when that fails, a new connection does
-        it.
-        """
+        """Abort the transaction; if that fails, drop the connection, and the next one aborts it."""
         with contextlib.suppress(NotCommitted):
-            self.committed(wait=True)
+            self.finish_commit(wait=True)
         if (client := self._client) is None:
             return
         try:
-            self._ended(Ending(lambda: _retried(client.abort_transaction)), "aborted")
+            self._wait_for(TransactionStep(lambda: _retried(client.abort_transaction)), "aborted")
         except NotCommitted:
             return
         except KafkaException as err:
             log.info(
-                "kafka transactions begin anew id=%s reason=%s",
+                "kafka transaction not aborted, reconnecting id=%s reason=%s",
                 self.transactional_id,
                 err.args[0].str(),
             )
             self.reset()
 
-    def _ended(self, ending: Ending, how: str) -> None:
+    def _wait_for(self, step: TransactionStep, done: str) -> None:
         try:
-            ending.wait()
+            step.wait()
         except TimeoutError as err:
-            # Not even closed, which might not return either. What it holds is ended by the next
-            # connection of its id.
+            # Not even closed, which might not return either. The next connection of the same id
+            # ends what this one holds.
             self._client = None
             raise NotCommitted(
-                f"the transaction could not be {how}: Kafka's client does not return"
+                f"the transaction could not be {done}: Kafka's client does not return"
             ) from err
 
     def reset(self) -> None:
-        """Give up what is queued, and the connection; the next use makes a new one."""
+        """Drop what is queued, and the connection; the next use makes a new one."""
         if self._client is not None:
             self._client.purge()
             self._client.poll(0)
@@ -272,20 +263,20 @@ class ReliableProducer:
 
     @property
     def queued(self) -> int:
-        """The number of records under way, as far as their acknowledgements were polled for. For
-        any thread.
+        """How many records are under way, as far as their delivery reports were served. For any
+        thread.
         """
         client = self._client
         return 0 if client is None else len(client)
 
     def flush(self, timeout: float) -> int:
-        """Wait until all is acknowledged or has failed, ``timeout`` seconds at most; the number
-        still under way.
+        """Wait until all is acknowledged or has failed, ``timeout`` seconds at most; returns how
+        many are still under way.
         """
         return 0 if self._client is None else int(self._client.flush(timeout))
 
     def close(self, timeout: float) -> None:
-        """Flush, and give up what is still under way after that."""
+        """Flush, and drop what is still under way after that."""
         self.flush(timeout)
         self.reset()
 
@@ -298,7 +289,7 @@ def _begin_transactions(client: confluent_kafka.Producer) -> None:
 
 
 def _retried(call: Callable[..., object], *arguments: object) -> None:
-    """A step of a transaction, again while Kafka says that it may be tried again; KafkaException
+    """Call a step of a transaction, again while Kafka says that it may be retried; KafkaException
     after that.
     """
     deadline = time.monotonic() + TRANSACTION_SECONDS

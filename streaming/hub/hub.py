@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from sightline.kafka import Consumer, KafkaUnavailable
+from sightline.kafka import KafkaUnavailable, PartitionReader
 from sightline.messages import (
     CameraStatus,
 )
@@ -42,7 +42,9 @@ class Hub:
     """Reads for all viewers of this process. ``subscribe`` starts it."""
 
     def __init__(
-        self, make_consumer: Callable[[], Consumer] = Consumer, linger: float = LINGER_SECONDS
+        self,
+        make_consumer: Callable[[], PartitionReader] = PartitionReader,
+        linger: float = LINGER_SECONDS,
     ) -> None:
         self.make_consumer = make_consumer
         self.linger = linger

@@ -82,7 +82,7 @@ class HubReader:
         if missing:
             # Asking for the metadata first saves the second that the client would take to find out
             # where a topic is.
-            self.consumer.answers(PROBE_SECONDS)
+            self.consumer.check(PROBE_SECONDS)
         for channel in missing:
             self._watch(channel)
 
@@ -191,7 +191,7 @@ class HubReader:
             self.note_kafka(True, "")
         elif now >= self.next_probe:
             # Nobody may be producing: silence alone is no proof, so ask.
-            if self.consumer.answers(ANSWER_SECONDS):
+            if self.consumer.check(ANSWER_SECONDS):
                 self.last_answer = time.monotonic()
                 self.note_kafka(True, "")
             else:

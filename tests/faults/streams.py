@@ -16,9 +16,9 @@ from sightline.kafka import (
     OFFSET_BEGINNING,
     OFFSET_END,
     Admin,
-    Consumer,
     Headers,
     KafkaUnavailable,
+    PartitionReader,
     Producer,
     Record,
     topics,
@@ -81,7 +81,7 @@ class Tail:
         self._thread = threading.Thread(target=self._run, name=f"tail-{topic.name}", daemon=True)
 
     def _run(self) -> None:
-        admin, consumer = Admin(), Consumer()
+        admin, consumer = Admin(), PartitionReader()
         admin.ensure([self.topic])
         for partition in range(admin.partitions()[self.topic.name]):
             consumer.watch(self.topic, partition, self.offset)

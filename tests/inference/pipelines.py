@@ -16,7 +16,7 @@ import pytest
 from inference import runtimes
 from inference.frames.pipeline import FramePipeline
 from inference.plans import FramePlan, View
-from sightline.kafka import Admin, Consumer, Producer, Record, topics
+from sightline.kafka import Admin, PartitionReader, Producer, Record, topics
 from sightline.kafka.topics import Topic
 from sightline.messages import Frame, ModelState, ModelStatus, Prediction
 from tests.inference.pictures import encode, noise
@@ -35,7 +35,7 @@ class Reader:
     """Reads a topic from where it is now on and keeps the records."""
 
     def __init__(self, topic: Topic) -> None:
-        self.consumer = Consumer()
+        self.consumer = PartitionReader()
         self.consumer.watch(topic, offset=0)
         self.records: list[Record] = []
 

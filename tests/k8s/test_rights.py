@@ -21,9 +21,10 @@ from pytest_django import Settings
 from sightline.kafka import (
     OFFSET_BEGINNING,
     Admin,
-    Consumer,
     DeliveryReport,
+    GroupConsumer,
     KafkaUnavailable,
+    PartitionReader,
     Producer,
     Record,
     ReliableProducer,
@@ -110,7 +111,7 @@ def as_sightline(guarded: KafkaServer, settings: Settings) -> None:
     settings.KAFKA_SECURITY = security
 
 
-def next_record(consumer: Consumer) -> Record:
+def next_record(consumer: GroupConsumer | PartitionReader) -> Record:
     """The next one, for which it may have to wait."""
     record = consumer.poll(30)
     assert record is not None, "no record came"
@@ -139,13 +140,13 @@ def test_all_that_sightline_does_is_allowed() -> None:
     assert producer.flush(20) == 0
     assert producer.delivered == 1
 
-    member = Consumer(group, **{"auto.offset.reset": "earliest"})
+    member = GroupConsumer(group, **{"auto.offset.reset": "earliest"})
     member.subscribe([inputs])
     record = next_record(member)
-    outbox = ReliableProducer(f"{group}.records-1")
-    outbox.begin()
-    assert outbox.send(outputs.name, b"{}", None, (), 0, DeliveryReport())
-    outbox.commit({(record.topic, record.partition): record.offset + 1}, member)
+    reliable = ReliableProducer(f"{group}.records-1")
+    reliable.begin()
+    assert reliable.send(outputs.name, b"{}", None, (), 0, DeliveryReport())
+    reliable.commit({(record.topic, record.partition): record.offset + 1}, member)
     member.close()
 
     wait_until(
@@ -157,7 +158,7 @@ def test_all_that_sightline_does_is_allowed() -> None:
     )
     assert sum(admin.lag(group, {inputs.name: 2}).values()) == 0
     assert group in admin.groups()
-    viewer = Consumer()
+    viewer = PartitionReader()
     viewer.watch(outputs, offset=OFFSET_BEGINNING)
     assert next_record(viewer).value == b"{}"
     viewer.close()

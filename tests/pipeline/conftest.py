@@ -14,7 +14,7 @@ from typing import Protocol
 import pytest
 from pytest_django import Settings
 
-from sightline.kafka import OFFSET_NEWEST, Consumer, Record
+from sightline.kafka import OFFSET_NEWEST, PartitionReader, Record
 from sightline.kafka.topics import Topic
 from sightline.messages import Frame, Prediction
 from tests.servers.kafka import KafkaServer
@@ -133,7 +133,7 @@ class Eyes:
     """Reads a stack's topics."""
 
     def __init__(self) -> None:
-        self.consumers: list[Consumer] = []
+        self.consumers: list[PartitionReader] = []
 
     def records(
         self, *topics: Topic, timeout: float = 20, offset: int = OFFSET_NEWEST
@@ -141,7 +141,7 @@ class Eyes:
         """The records from ``offset`` on, else from now on; TimeoutError when none comes for
         ``timeout`` seconds.
         """
-        consumer = Consumer()
+        consumer = PartitionReader()
         self.consumers.append(consumer)
         for topic in topics:
             consumer.watch(topic, offset=offset)

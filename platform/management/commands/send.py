@@ -84,17 +84,17 @@ class Sending:
         self.key = key
         self.headers = headers
         self.partition = partition
-        self.outbox = ReliableProducer()
-        self.receipt = DeliveryReport()
+        self.producer = ReliableProducer()
+        self.report = DeliveryReport()
         self.count = 0
 
     def send(self, value: bytes) -> None:
         """Queue one; wait while the queue is full."""
         try:
-            while not self.outbox.send(
-                self.topic, value, self.key, self.headers, self.partition, self.receipt
+            while not self.producer.send(
+                self.topic, value, self.key, self.headers, self.partition, self.report
             ):
-                self.outbox.poll(0.1)
+                self.producer.poll(0.1)
         except NotCommitted as err:
             raise CommandError(
                 f"Record {self.count + 1} cannot be sent: {err}. {self.finish()} records were sent."
@@ -103,14 +103,13 @@ class Sending:
 
     def finish(self) -> int:
         """Wait until all have arrived; how many have. CommandError when some have not."""
-        left = self.outbox.flush(DELIVERY_SECONDS)
-        if left or self.receipt.error:
+        left = self.producer.flush(DELIVERY_SECONDS)
+        if left or self.report.error:
             why = (
-                self.receipt.error
-                or f"{left} are still not acknowledged after {DELIVERY_SECONDS} s"
+                self.report.error or f"{left} are still not acknowledged after {DELIVERY_SECONDS} s"
             )
             raise CommandError(f"Not all of {self.count} records have arrived: {why}.")
-        self.outbox.close(0)
+        self.producer.close(0)
         return self.count
 
 

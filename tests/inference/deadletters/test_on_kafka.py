@@ -7,7 +7,7 @@ from django.test import Client
 from pytest_django import Settings
 
 from inference.models import ModelVersion
-from sightline.kafka import Admin, Consumer, DeliveryReport, ReliableProducer, topics
+from sightline.kafka import Admin, DeliveryReport, GroupConsumer, ReliableProducer, topics
 from tests.inference.deadletters.conftest import Graveyard
 from tests.servers.kafka import KafkaServer
 from tests.servers.waiting import wait_until
@@ -25,7 +25,7 @@ def kafka(kafka_server: KafkaServer, settings: Settings) -> None:
 
 def bury_in_transactions(count: int) -> None:
     """A dead letter in each transaction; every third one is aborted."""
-    producer, consumer = ReliableProducer("letters"), Consumer("letters")
+    producer, consumer = ReliableProducer("letters"), GroupConsumer("letters")
     for number in range(count):
         producer.begin()
         producer.send(

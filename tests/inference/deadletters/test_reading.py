@@ -4,7 +4,8 @@ import pytest
 
 from inference.deadletters.letters import Offset
 from inference.deadletters.reader import letter_at, newest
-from sightline.kafka import Consumer, Record, topics
+from sightline.kafka import Record, topics
+from sightline.kafka.offsets import Offsets
 from sightline.kafka.reader import TopicReader
 from tests.inference.deadletters.conftest import Graveyard
 
@@ -80,7 +81,7 @@ def test_gaps_and_a_topic_that_ends_early_are_no_reason_to_wait(
     write(graveyard, 3)
     # Transaction markers take up offsets that no reader sees: as if there were more after the last
     # record.
-    monkeypatch.setattr(Consumer, "range", lambda *_: (0, 5))
+    monkeypatch.setattr(Offsets, "range", lambda *_: (0, 5))
     assert values(graveyard.letters()) == [2, 1, 0]
     assert letter_at(topics.errors("iris", "1"), Offset(0, 4)) is None
 

@@ -7,11 +7,21 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from confluent_kafka import TopicPartition
+
 from inference.plans import RecordPlan
 from inference.runner.state import RunnerState
 from inference.streams.predict import RecordPredictor
 from inference.streams.stream import RecordStream
-from sightline.kafka import OFFSET_BEGINNING, Admin, Consumer, Headers, Producer, Record, topics
+from sightline.kafka import (
+    OFFSET_BEGINNING,
+    Admin,
+    Headers,
+    PartitionReader,
+    Producer,
+    Record,
+    topics,
+)
 from sightline.kafka.topics import Topic
 from tests.servers.waiting import wait_until
 
@@ -25,7 +35,7 @@ class PartitionsReader:
         admin = Admin()
         admin.ensure([topic])
         overrides: dict[str, Any] = {"enable.partition.eof": True}
-        self.consumer = Consumer(**overrides)
+        self.consumer = PartitionReader(**overrides)
         self.records: list[Record] = []
         self.partitions = {
             (topic.name, partition) for partition in range(admin.partitions()[topic.name])
@@ -57,8 +67,9 @@ class Alone(RecordStream):
         topic, consumer = self.topics.inputs, self.inputs.consumer
         partitions = [(topic.name, number) for number in range(self.admin.partitions()[topic.name])]
         for _, number in partitions:
-            committed = consumer.committed(topic, number)
-            consumer.watch(topic, number, OFFSET_BEGINNING if committed is None else committed)
+            committed = consumer.offsets.committed(topic, number)
+            start = OFFSET_BEGINNING if committed is None else committed
+            consumer.client.incremental_assign([TopicPartition(topic.name, number, start)])
         self.inputs.assign(partitions)
 
 

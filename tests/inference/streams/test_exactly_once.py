@@ -12,8 +12,8 @@ import pytest
 
 from inference.streams.delivery import ExactlyOnce
 from sightline.kafka import (
-    Consumer,
     DeliveryReport,
+    GroupConsumer,
     NotCommitted,
     Outgoing,
     Partition,
@@ -42,13 +42,13 @@ class SlowProducer:
         assert not self.open, "the last transaction has not ended"
         self.open = True
 
-    def send_some(self, records: Sequence[Outgoing], _report: DeliveryReport | None) -> int:
+    def send_batch(self, records: Sequence[Outgoing], _report: DeliveryReport | None) -> int:
         self.sent += [value for _, value, *_ in records]
         return len(records)
 
-    def begin_commit(self, _offsets: Mapping[Partition, int], _consumer: Consumer) -> None: ...
+    def begin_commit(self, _offsets: Mapping[Partition, int], _consumer: GroupConsumer) -> None: ...
 
-    def committed(self, *, wait: bool) -> bool:
+    def finish_commit(self, *, wait: bool) -> bool:
         if not (self.over.wait(10) if wait else self.over.is_set()):
             return False
         self.open = False
@@ -61,7 +61,11 @@ class SlowProducer:
 
 
 class Group:
-    """Has stored the offset 5 of each partition."""
+    """Has committed the offset 5 of each partition."""
+
+    @property
+    def offsets(self) -> Group:
+        return self
 
     def committed(self, _topic: Topic, _partition: int) -> int:
         return 5
@@ -75,7 +79,9 @@ def producer() -> SlowProducer:
 @pytest.fixture
 def delivery(producer: SlowProducer) -> ExactlyOnce:
     """After a first round: the next do not wait for their transactions."""
-    made = ExactlyOnce(cast(Consumer, Group()), cast(ReliableProducer, producer), threading.Event())
+    made = ExactlyOnce(
+        cast(GroupConsumer, Group()), cast(ReliableProducer, producer), threading.Event()
+    )
     made.offsets.update({FIRST: 0, OTHER: 0})
     answer(made, 0)
     producer.over.clear()

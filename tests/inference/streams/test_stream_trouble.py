@@ -52,7 +52,7 @@ class SilentProducer:
         self.well = False
         self.reports: list[DeliveryReport] = []
 
-    def send_some(self, records: Sequence[Outgoing], report: DeliveryReport) -> int:
+    def send_batch(self, records: Sequence[Outgoing], report: DeliveryReport) -> int:
         report.left += len(records)
         self.reports += [report] * len(records)
         return len(records)
@@ -78,10 +78,12 @@ def test_what_kafka_does_not_acknowledge_is_said_and_nothing_follows_it(
     model.send({"id": 2})
     model.step()
     assert len(silent.reports) == 1
-    assert not stream.inputs.consumer.committed(model.inputs)
+    assert not stream.inputs.consumer.offsets.committed(model.inputs)
 
     silent.well = True
-    model.work_until(lambda: stream.inputs.consumer.committed(model.inputs) == 2, "both to be done")
+    model.work_until(
+        lambda: stream.inputs.consumer.offsets.committed(model.inputs) == 2, "both to be done"
+    )
     assert model.state.status().state is ModelState.RUNNING
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import pytest
 from django.core.management import CommandError, call_command
 
-from sightline.kafka import Admin, Consumer, Producer, Record
+from sightline.kafka import Admin, PartitionReader, Producer, Record
 from sightline.kafka.topics import Topic
 from tests.conftest import HOME
 
@@ -88,7 +88,7 @@ def put(topic: Topic, *values: bytes | None, **record: object) -> None:
 
 
 def all_of(topic: Topic, count: int) -> list[Record]:
-    consumer = Consumer()
+    consumer = PartitionReader()
     for partition in range(Admin().partitions()[topic.name]):
         consumer.watch(topic, partition, 0)
     found: list[Record] = []

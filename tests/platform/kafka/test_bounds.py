@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 from pytest_django import Settings
 
-from sightline.kafka import Admin, Consumer, KafkaUnavailable, Producer, bootstrap_servers, security
+from sightline.kafka import (
+    Admin,
+    KafkaUnavailable,
+    PartitionReader,
+    Producer,
+    bootstrap_servers,
+    security,
+)
 from sightline.kafka.topics import Topic
 from tests.servers.ports import free_port
 from tests.servers.tcp import MuteServer
@@ -72,11 +79,11 @@ def test_what_cannot_be_delivered_is_counted_and_reported() -> None:
 
 @pytest.mark.usefixtures("away")
 def test_questions_are_answered_with_what_is_wrong() -> None:
-    consumer = Consumer()
+    consumer = PartitionReader()
 
-    assert not consumer.answers(0.2)
+    assert not consumer.check(0.2)
     with pytest.raises(KafkaUnavailable):
-        consumer.range(TOPIC, timeout=0.2)
+        consumer.offsets.range(TOPIC, timeout=0.2)
     with pytest.raises(KafkaUnavailable, match=r"Kafka at 127\.0\.0\.1:\d+ does not answer"):
         Admin().ensure([TOPIC], timeout=0.2)
     assert not consumer.health.reachable
@@ -128,7 +135,7 @@ def test_a_security_setting_that_does_not_exist_is_named(settings: Settings) -> 
     settings.KAFKA_SECURITY = {"SASL_MECHANSIM": "PLAIN"}
     producer = Producer()
 
-    for question in (lambda: Consumer().poll(0), lambda: Admin().partitions()):
+    for question in (lambda: PartitionReader().poll(0), lambda: Admin().partitions()):
         with pytest.raises(
             KafkaUnavailable, match=r'cannot be reached with these settings: .*"sasl\.mechansim"'
         ):

@@ -3,11 +3,13 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
+from typing import Generic, TypeVar
 
 import pytest
 from django.core.management import CommandError, call_command
 
-from sightline.kafka import Consumer, Producer
+from sightline.kafka import GroupConsumer, PartitionReader, Producer
+from sightline.kafka.consumer import Consumer
 from sightline.kafka.topics import Topic
 from tests.conftest import HOME
 from tests.platform.conftest import BrokerProcess
@@ -16,23 +18,24 @@ from tests.servers.tcp import MuteServer
 from tests.servers.waiting import wait_until
 
 TOPIC = Topic("restart.frames")
+AnyConsumer = TypeVar("AnyConsumer", bound=Consumer)
 SESSION_SECONDS = 6  # after which the broker takes a silent member for dead
 OTHER_MEMBER = """
 import django
 django.setup()
-from sightline.kafka import Consumer
+from sightline.kafka import GroupConsumer
 from sightline.kafka.topics import Topic
-member = Consumer("restart.group")
+member = GroupConsumer("restart.group")
 member.subscribe([Topic("restart.frames")], on_assign=lambda them: print("mine", flush=True))
 while True:
     member.poll(0.1)
 """
 
 
-class Reading:
+class Reading(Generic[AnyConsumer]):
     """One consumer and the values that came to it."""
 
-    def __init__(self, consumer: Consumer) -> None:
+    def __init__(self, consumer: AnyConsumer) -> None:
         self.consumer = consumer
         self.values: set[bytes | None] = set()
 
@@ -48,7 +51,7 @@ class Reading:
 @pytest.mark.slow
 def test_everybody_goes_on_when_the_broker_was_killed(broker: BrokerProcess) -> None:
     producer = Producer(**{"message.timeout.ms": 1000})
-    member, watcher = Reading(Consumer("restart.group")), Reading(Consumer())
+    member, watcher = Reading(GroupConsumer("restart.group")), Reading(PartitionReader())
     member.consumer.subscribe([TOPIC])
     watcher.consumer.watch(TOPIC)
 
@@ -92,7 +95,7 @@ def test_who_waits_to_join_a_group_while_the_broker_stands_still_gets_in(
     """The embedded broker takes both for dead then, the one that is and the one that waits until
     this is certain, and never answers it.
     """
-    producer, member = Producer(), Reading(Consumer("restart.group"))
+    producer, member = Producer(), Reading(GroupConsumer("restart.group"))
     producer.send(TOPIC, b"before")
     here = {
         "KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{broker.port}",

@@ -13,7 +13,7 @@ import pytest
 from confluent_kafka.admin import AdminClient, ConfigResource, ResourceType  # type: ignore[attr-defined]
 from pytest_django import Settings
 
-from sightline.kafka import Admin, Consumer, KafkaUnavailable, Producer, TopicWatchdog, topics
+from sightline.kafka import Admin, GroupConsumer, KafkaUnavailable, Producer, TopicWatchdog, topics
 from tests.servers.kafka import KafkaServer
 from tests.servers.waiting import wait_until
 from tests.support import frame, reading, send_frame
@@ -63,7 +63,7 @@ def test_topics_are_made_as_asked_for(cluster: KafkaServer, settings: Settings) 
 def test_frames_travel_through_a_group(cluster: KafkaServer) -> None:
     sent = frame("dock", b"x" * 1_000_000)
     Admin().ensure([topics.frames("dock")])
-    producer, member = Producer(), Consumer("group", **{"auto.offset.reset": "earliest"})
+    producer, member = Producer(), GroupConsumer("group", **{"auto.offset.reset": "earliest"})
     member.subscribe([topics.frames("dock")])
 
     send_frame(producer, sent)
@@ -114,22 +114,24 @@ def test_a_wrong_login_is_said_plainly(
     assert "wr0ng" not in caplog.text
 
 
-def test_a_topic_that_somebody_deleted_is_made_anew(cluster: KafkaServer) -> None:
+def test_a_topic_that_somebody_deleted_is_recreated(cluster: KafkaServer) -> None:
     topic = topics.frames("dock")
     Admin().ensure([topic])
     producer = Producer()
-    keeper = TopicWatchdog(producer)
+    watchdog = TopicWatchdog(producer)
     client = AdminClient({"bootstrap.servers": cluster.bootstrap})
 
-    def keep() -> list[str]:
+    def send_and_check() -> list[str]:
         producer.send(topic, b"x")
-        return keeper.look()
+        return watchdog.check()
 
     with reading(topic) as reader:
-        reader.wait(beside=keep)
+        reader.wait(beside=send_and_check)
         client.delete_topics([topic.name])[topic.name].result(10)
-        assert wait_until(keep, 30, "the loss to be noticed", interval=0.1) == [topic.name]
-        reader.wait(len(reader.records) + 1, 30, beside=keep)
+        assert wait_until(send_and_check, 30, "the loss to be noticed", interval=0.1) == [
+            topic.name
+        ]
+        reader.wait(len(reader.records) + 1, 30, beside=send_and_check)
     assert topic.config.items() <= config(cluster, topic.name).items()
 
 
@@ -185,7 +187,7 @@ def test_a_group_is_asked_about_again_after_the_broker_was_away(
 ) -> None:
     topic = topics.frames("dock")
     Admin().ensure([topic])
-    member = Consumer(settings.TOPIC_PREFIX)
+    member = GroupConsumer(settings.TOPIC_PREFIX)
     member.commit_offsets({(topic.name, 0): 7}, wait=True)
     admin = Admin()
     assert admin.committed(settings.TOPIC_PREFIX, [(topic.name, 0)]) == {(topic.name, 0): 7}

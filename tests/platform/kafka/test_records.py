@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from sightline.kafka import Consumer, Producer, Record
+from sightline.kafka import PartitionReader, Producer, Record
 from sightline.kafka.topics import Topic
 from tests.servers.waiting import wait_until
 from tests.support import reading
@@ -77,7 +77,7 @@ def test_watching_begins_with_the_newest_record(topic: Topic) -> None:
     for number in range(3):
         producer.send(topic, b"%d" % number)
     producer.flush(10)
-    consumer = Consumer()
+    consumer = PartitionReader()
     values: list[bytes | None] = []
 
     def newest(count: int) -> bool:
@@ -100,8 +100,8 @@ def test_the_range_of_a_topic_is_known(topic: Topic) -> None:
     for _ in range(3):
         producer.send(topic, b"x")
     producer.flush(10)
-    consumer = Consumer()
+    consumer = PartitionReader()
 
-    assert consumer.range(topic) == (0, 3)
-    assert consumer.answers()
+    assert consumer.offsets.range(topic) == (0, 3)
+    assert consumer.check()
     consumer.close()

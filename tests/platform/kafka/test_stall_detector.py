@@ -6,9 +6,9 @@ import pytest
 
 from sightline.kafka.connection import client_log
 from sightline.kafka.stall_detector import (
-    LEADERLESS_LOOKS,
+    LEADERLESS_INTERVALS,
     UNCONNECTED_SECONDS,
-    UNREAD_LOOKS,
+    UNREAD_INTERVALS,
     StallDetector,
 )
 from tests.servers.ports import free_port
@@ -17,7 +17,7 @@ from tests.servers.waiting import wait_until
 
 def statistics(**fields: object) -> str:
     """Of a client that is connected to its only broker and reads one partition; the fields of
-    librdkafka that are looked at.
+    librdkafka that are judged.
     """
     partition = {
         "leader": 1,
@@ -35,37 +35,37 @@ def statistics(**fields: object) -> str:
     return orjson.dumps(found).decode()
 
 
-def lost(leaders: StallDetector, *looks: str) -> bool:
-    """Whether the partitions count as lost after these looks."""
-    for look in looks:
-        leaders.look(look)
-    return leaders.lost
+def lost(detector: StallDetector, *reports: str) -> bool:
+    """Whether the partitions count as lost after these statistics."""
+    for report in reports:
+        detector.on_statistics(report)
+    return detector.lost
 
 
 @pytest.mark.parametrize("sign", ["broker", "hi_offset"])
-def test_a_topic_that_was_deleted_and_made_anew_is_lost(sign: str) -> None:
-    leaders = StallDetector()
+def test_a_topic_that_was_deleted_and_recreated_is_lost(sign: str) -> None:
+    detector = StallDetector()
     gone, back = statistics(unknown=True, **{sign: -1}), statistics(**{sign: -1})
 
-    assert not lost(leaders, *[gone] * 10), "a new client would not find it, either"
-    assert not lost(leaders, *[back] * (UNREAD_LOOKS - 1))
-    assert lost(leaders, back)
+    assert not lost(detector, *[gone] * 10), "a new client would not find it, either"
+    assert not lost(detector, *[back] * (UNREAD_INTERVALS - 1))
+    assert lost(detector, back)
 
-    leaders.renewed()
-    assert not lost(leaders, *[statistics(leader_epoch=0)] * 10)
-    assert lost(leaders, *[back] * UNREAD_LOOKS), (
+    detector.on_new_client()
+    assert not lost(detector, *[statistics(leader_epoch=0)] * 10)
+    assert lost(detector, *[back] * UNREAD_INTERVALS), (
         "it may be deleted again as soon as it is read again"
     )
 
 
 def test_new_clients_are_not_made_one_after_the_other_where_none_helps() -> None:
-    leaders = StallDetector()
-    unread = [statistics(broker=-1)] * UNREAD_LOOKS
+    detector = StallDetector()
+    unread = [statistics(broker=-1)] * UNREAD_INTERVALS
 
-    assert lost(leaders, *unread)
-    leaders.renewed()
+    assert lost(detector, *unread)
+    detector.on_new_client()
 
-    assert not lost(leaders, *unread * 5)
+    assert not lost(detector, *unread * 5)
 
 
 def test_what_nobody_wants_and_what_is_read_is_not_lost() -> None:
@@ -81,11 +81,11 @@ def test_what_nobody_wants_and_what_is_read_is_not_lost() -> None:
 def test_a_partition_that_had_a_leader_and_stays_without_one_is_lost(
     epoch: int, had_one: bool
 ) -> None:
-    leaders = StallDetector()
+    detector = StallDetector()
     leaderless = statistics(leader=-1, leader_epoch=epoch)
 
-    assert not lost(leaders, *[leaderless] * (LEADERLESS_LOOKS - 1))
-    assert lost(leaders, leaderless) is had_one
+    assert not lost(detector, *[leaderless] * (LEADERLESS_INTERVALS - 1))
+    assert lost(detector, leaderless) is had_one
 
 
 def brokers(*states: str, seconds: float = 0.1) -> str:
@@ -99,21 +99,21 @@ def brokers(*states: str, seconds: float = 0.1) -> str:
 
 
 def test_a_client_that_connects_to_nobody_is_lost_and_one_that_tries_is_not() -> None:
-    leaders = StallDetector()
+    detector = StallDetector()
     long = 1.1 * UNCONNECTED_SECONDS
 
     assert not lost(
-        leaders,
+        detector,
         brokers("INIT", "INIT", seconds=0.9 * UNCONNECTED_SECONDS),
         brokers("INIT", "TRY_CONNECT", seconds=long),
     )
-    assert not lost(leaders, *[brokers("INIT", "INIT")] * 20), (
+    assert not lost(detector, *[brokers("INIT", "INIT")] * 20), (
         "Kafka is away: between two attempts it looks like this"
     )
-    assert lost(leaders, brokers("INIT", "INIT", seconds=long))
+    assert lost(detector, brokers("INIT", "INIT", seconds=long))
 
-    leaders.renewed()
-    assert not leaders.lost
+    detector.on_new_client()
+    assert not detector.lost
     assert not lost(
         StallDetector(),
         '{"brokers": {"one": {"state": "INIT", "nodeid": 1, "stateage": 90000000}}}',
@@ -122,27 +122,27 @@ def test_a_client_that_connects_to_nobody_is_lost_and_one_that_tries_is_not() ->
 
 def test_a_client_whose_kafka_is_away_is_not_lost() -> None:
     """By librdkafka's own statistics."""
-    leaders, looks = StallDetector(), []
+    detector, judgements = StallDetector(), []
     configuration = {
         "bootstrap.servers": f"127.0.0.1:{free_port()}",
         "group.id": "away",
         "reconnect.backoff.max.ms": 1000,
-        **leaders.configuration,
+        **detector.configuration,
     }
 
-    def look(statistics: str) -> None:
-        leaders.look(statistics)
-        looks.append(leaders.lost)
+    def judge(statistics: str) -> None:
+        detector.on_statistics(statistics)
+        judgements.append(detector.lost)
 
     client = confluent_kafka.Consumer(
-        {**configuration, "stats_cb": look, "statistics.interval.ms": 200}, logger=client_log
+        {**configuration, "stats_cb": judge, "statistics.interval.ms": 200}, logger=client_log
     )
     client.assign([confluent_kafka.TopicPartition("frames", 0)])
     wait_until(
-        lambda: client.poll(0.1) or len(looks) > 5 * (UNCONNECTED_SECONDS + 2),
+        lambda: client.poll(0.1) or len(judgements) > 5 * (UNCONNECTED_SECONDS + 2),
         60,
         "statistics",
         interval=0,
     )
     client.close()
-    assert not any(looks)
+    assert not any(judgements)

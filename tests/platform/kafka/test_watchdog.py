@@ -4,22 +4,14 @@ import time
 
 import pytest
 
-from sightline.kafka import (
-    Admin,
-    Producer,
-    TopicWatchdog,
-    topics,
-)
-from sightline.kafka import (
-    watchdog as keeper,
-)
+from sightline.kafka import Admin, Producer, TopicWatchdog, topics, watchdog
 from sightline.kafka.watchdog import STUCK_SECONDS
 from tests.servers.waiting import wait_until
 
 DOCK = topics.frames("dock")
 
 
-def test_what_is_delivered_is_not_stuck_because_its_sender_looks_seldom(
+def test_a_delivered_record_is_not_stuck_because_its_sender_polls_rarely(
     embedded: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Admin] = []
@@ -28,22 +20,22 @@ def test_what_is_delivered_is_not_stuck_because_its_sender_looks_seldom(
         asked.append(Admin())
         return asked[-1]
 
-    monkeypatch.setattr(keeper, "Admin", admin)
+    monkeypatch.setattr(watchdog, "Admin", admin)
     producer = Producer()
-    looks = TopicWatchdog(producer)
+    checker = TopicWatchdog(producer)
     producer.send(DOCK, b"")
     wait_until(lambda: producer.serve(0.1) and producer.delivered, 20, "the topic to be there")
 
     producer.send(DOCK, b"")
     until = time.monotonic() + 2 * STUCK_SECONDS
     while time.monotonic() < until:
-        looks.look()
+        checker.check()
     assert producer.delivered == 2
     assert asked == []
 
 
-def test_a_record_that_is_refused_waits_for_nothing(embedded: str) -> None:
+def test_a_refused_record_is_not_stuck(embedded: str) -> None:
     producer = Producer()
     assert not producer.send(DOCK, bytes(64 * 1024 * 1024))
-    assert producer.take_stuck(0) == []
+    assert producer.pop_stuck(0) == []
     producer.flush(5)

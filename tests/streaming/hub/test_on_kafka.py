@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sightline.kafka import OFFSET_END, Admin, Consumer, Producer, topics
+from sightline.kafka import OFFSET_END, Admin, GroupConsumer, Producer, topics
 from streaming.hub.channels import Channel, Kind
 from streaming.hub.hub import Hub
 from streaming.hub.subscriptions import Subscription
@@ -55,7 +55,7 @@ class Member:
     """Reads frames as infer workers do: in a group, from the newest on."""
 
     def __init__(self) -> None:
-        self.consumer = Consumer("hub.infer")
+        self.consumer = GroupConsumer("hub.infer")
         self.newest = 0
 
     def join(self) -> None:
@@ -124,7 +124,7 @@ async def test_they_recover_from_all_that_a_broker_can_do(
     # Reading comes first: only who reads finds out that its client serves no more, and takes a new
     # one.
     await until(
-        lambda: not member.has_read(member.newest) and member.consumer.answers(), subscription
+        lambda: not member.has_read(member.newest) and member.consumer.check(), subscription
     )
     await make_topics()
     await goes_on()

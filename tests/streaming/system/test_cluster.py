@@ -10,7 +10,7 @@ from pytest_django import Settings
 from sightline.kafka import (
     Admin,
     Cluster,
-    Consumer,
+    GroupConsumer,
     KafkaUnavailable,
     PartitionState,
     Producer,
@@ -69,7 +69,7 @@ def test_the_lag_of_record_streams_is_told(sampler: TopicSampler) -> None:
     send(inputs, 12)
     assert [(lag.group, lag.records) for lag in row(sampler, inputs).lags] == [(group, 12)]
 
-    member = Consumer(group)
+    member = GroupConsumer(group)
     wait_until(lambda: member.commit_offsets({(inputs.name, 0): 5}, wait=True))
     member.close()
 
