@@ -81,7 +81,7 @@ class Admin:
         return {name: len(partitions) for name, partitions in self.cluster(timeout).topics.items()}
 
     def cluster(self, timeout: float = 5) -> Cluster:
-        """What the brokers say of themselves; KafkaUnavailable when none answers."""
+        """The brokers and all topics; KafkaUnavailable if no broker answers."""
         try:
             found = self.client.list_topics(timeout=timeout)
         except KafkaException as err:
@@ -148,8 +148,8 @@ class Admin:
     def committed(
         self, group: str, partitions: Iterable[Partition], timeout: float = 5
     ) -> dict[Partition, int]:
-        """Where a consumer group goes on, of ``partitions``; those in which it has not begun are
-        left out. KafkaUnavailable as above.
+        """The offsets that a consumer group has committed, of ``partitions``; those without one
+        are left out. KafkaUnavailable if the broker does not answer.
         """
         return self._groups.committed(group, partitions, timeout)
 
@@ -157,9 +157,9 @@ class Admin:
         self, group: str, topics: Mapping[str, int], timeout: float = 5
     ) -> dict[Partition, int]:
         """How many records of each partition of ``topics`` (names and numbers of partitions) a
-        group has not yet done.
+        group has not yet processed.
 
-        A partition in which it has not begun counts from its first record. KafkaUnavailable when
+        A partition without a committed offset counts from its first record. KafkaUnavailable if
         the broker does not answer.
         """
         partitions = [(name, number) for name, count in topics.items() for number in range(count)]
@@ -181,8 +181,8 @@ class Admin:
         return sorted(group.group_id for group in found.valid)
 
     def ensure(self, topics: Iterable[Topic], timeout: float = 5) -> list[str]:
-        """Create what is missing; the names created. Known ones cost nothing. KafkaUnavailable
-        when the broker refuses or is away.
+        """Create the topics that are missing; returns their names. Known ones cost nothing.
+        KafkaUnavailable if the broker refuses or is away.
         """
         wanted = {topic.name: topic for topic in topics if topic.name not in self._known}
         if not wanted:
@@ -196,13 +196,13 @@ class Admin:
         return created
 
     def _wait_for(self, names: Iterable[str], timeout: float) -> None:
-        """A cluster tells of new topics a moment after it has made them."""
+        """Wait until the cluster lists new topics, a moment after it has created them."""
         deadline = time.monotonic() + timeout
         while not set(names) <= self.partitions(timeout).keys() and time.monotonic() < deadline:
             threading.Event().wait(0.05)
 
     def forget(self) -> None:
-        """Ask the broker again next time: it may have been replaced by an empty one."""
+        """Ask the broker again next time: an empty one may have replaced it."""
         self._known.clear()
 
     def create(self, topic: Topic, replication: int | None = None, timeout: float = 5) -> bool:
@@ -216,7 +216,7 @@ class Admin:
 
     def _create(self, topic: Topic, timeout: float, replication: int | None = None) -> bool:
         if settings.KAFKA_EMBEDDED:
-            # The embedded broker cannot be asked to create a topic; it makes one when it is first
+            # The embedded broker has no request to create a topic; it creates one when it is first
             # asked about it.
             self.client.list_topics(topic.name, timeout=timeout)
             return True
@@ -239,7 +239,7 @@ class Admin:
         return True
 
     def grow(self, topic: Topic, timeout: float = 5) -> bool:
-        """Give a topic that is there as many partitions as it should have; whether there were
+        """Give an existing topic as many partitions as it should have; returns whether there were
         fewer. Records stay where they are.
         """
         if (
@@ -295,8 +295,8 @@ def _partitions(topic: Any) -> list[PartitionState]:
 
 
 def _answer(future: Future[Answer], timeout: float) -> Answer:
-    """What the broker said within ``timeout`` seconds, which librdkafka watches over;
-    KafkaUnavailable when even that failed.
+    """What the broker answered within ``timeout`` seconds, which librdkafka enforces;
+    KafkaUnavailable if even that failed.
     """
     try:
         return future.result(timeout + 1)
@@ -305,11 +305,10 @@ def _answer(future: Future[Answer], timeout: float) -> Answer:
 
 
 def _close(client: AdminClient) -> None:
-    """End a client that nobody refers to any more, in a thread of its own.
+    """Close a client that nothing refers to any more, in a thread of its own.
 
-    The garbage collector runs in any thread, also in the client's own while that hands over a
-    late answer, and librdkafka crashes when one of its threads is to end the client that it
-    belongs to.
+    The garbage collector runs in any thread, also in the client's own while that delivers a late
+    answer, and librdkafka crashes if one of its threads closes the client that it belongs to.
     """
     threading.Thread(
         target=client.__exit__, args=(None, None, None), name="kafka-close", daemon=True

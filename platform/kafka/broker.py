@@ -1,9 +1,9 @@
 """The embedded broker: librdkafka's own, in a process of its own, behind a port that does not
 change.
 
-librdkafka picks the broker's port itself, anew at each start. Clients bootstrap from the fixed
-port, whose connections are passed on to the broker; the broker's metadata then tells them its
-own port, which carries the data. So after a restart every client finds it again.
+librdkafka picks another port for the broker at each start. Clients bootstrap from the fixed port,
+whose connections are forwarded to the broker; the broker's metadata then names its own port, which
+carries the data. So every client finds it again after a restart.
 """
 
 from __future__ import annotations
@@ -59,6 +59,6 @@ async def _first_done(*directions: Coroutine[None, None, None]) -> None:
 
 if __name__ == "__main__":
     prepare()
-    # As a module, without Django's start-up, it is there before the processes that need it.
+    # Run as a module, without Django's start-up, to be ready before the processes that need it.
     logging.basicConfig(level=logging.WARNING)
     asyncio.run(serve(int(sys.argv[1])))

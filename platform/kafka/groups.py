@@ -1,9 +1,9 @@
-"""Where consumer groups go on.
+"""The offsets that consumer groups have committed.
 
-librdkafka's admin client cannot be asked: when a broker answers that it does not coordinate the
-group, as one that was away for a moment does, it brings the process down
-(https://github.com/confluentinc/librdkafka/issues/5040). So a consumer is asked that belongs to
-the group by name alone: it never joins, and so disturbs nobody.
+librdkafka's admin client cannot ask for them: it crashes the process when a broker answers that it
+does not coordinate the group, as one that was away for a moment does
+(https://github.com/confluentinc/librdkafka/issues/5040). So a consumer asks that belongs to the
+group by name alone: it never joins, and so causes no rebalance.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from sightline.kafka.connection import (
 )
 
 IDLE_SECONDS: Final = 30.0
-# A broker that has just started, or just made the topic of offsets, answers so while it finds out
-# which groups are its own.
+# The answers of a broker that has just started, or just created the topic of offsets, while it
+# finds out which groups it coordinates.
 SETTLING: Final = {
     KafkaError.NOT_COORDINATOR,
     KafkaError.COORDINATOR_NOT_AVAILABLE,
@@ -38,7 +38,7 @@ SETTLING_RETRY_SECONDS: Final = 0.1
 
 
 @dataclass(slots=True)
-class _Asked:
+class _GroupClient:
     """The consumer of one group, for one question at a time."""
 
     client: confluent_kafka.Consumer
@@ -47,13 +47,13 @@ class _Asked:
 
 
 class Groups:
-    """Asks for many groups, from any thread. A group's consumer is kept for the next question,
-    and ended when none came for IDLE_SECONDS.
+    """Asks for many groups, from any thread. A group's consumer is kept for the next question, and
+    closed if none comes for IDLE_SECONDS.
     """
 
     def __init__(self, health: ConnectionHealth) -> None:
         self.health = health
-        self._asked: dict[str, _Asked] = {}
+        self._clients: dict[str, _GroupClient] = {}
         self._lock = threading.Lock()
 
     def committed(
@@ -67,13 +67,13 @@ class Groups:
         wanted = [TopicPartition(*partition) for partition in partitions]
         if not wanted:
             return {}
-        asked = self._take(group)
-        with asked.lock:
+        consumer = self._take(group)
+        with consumer.lock:
             try:
-                asked.client.poll(0)  # what it has to say is not to pile up
-                found = committed_offsets(asked.client, wanted, timeout)
+                consumer.client.poll(0)  # serves its events, which would pile up
+                found = committed_offsets(consumer.client, wanted, timeout)
             except KafkaException as err:
-                self._drop(group, asked)
+                self._drop(group, consumer)
                 raise KafkaUnavailable(
                     f"Kafka does not tell how far {group} is: {err.args[0].str()}"
                 ) from err
@@ -88,35 +88,35 @@ class Groups:
         }
 
     def close(self) -> None:
-        """End all consumers, without waiting for it."""
+        """Close all consumers, without waiting for it."""
         with self._lock:
-            ended = list(self._asked.values())
-            self._asked.clear()
+            ended = list(self._clients.values())
+            self._clients.clear()
         _end(ended)
 
-    def _take(self, group: str) -> _Asked:
+    def _take(self, group: str) -> _GroupClient:
         now = time.monotonic()
         with self._lock:
-            asked = self._asked.get(group)
-            if asked is None:
-                asked = self._asked[group] = _Asked(
+            consumer = self._clients.get(group)
+            if consumer is None:
+                consumer = self._clients[group] = _GroupClient(
                     connect(confluent_kafka.Consumer, self._configuration(group))
                 )
-            asked.used_at = now
+            consumer.used_at = now
             idle = [
-                name for name, other in self._asked.items() if now - other.used_at > IDLE_SECONDS
+                name for name, other in self._clients.items() if now - other.used_at > IDLE_SECONDS
             ]
-            ended = [self._asked.pop(name) for name in idle]
+            ended = [self._clients.pop(name) for name in idle]
         _end(ended)
-        return asked
+        return consumer
 
-    def _drop(self, group: str, asked: _Asked) -> None:
-        """Ask with a new consumer next time: this one may have lost all brokers for good."""
+    def _drop(self, group: str, consumer: _GroupClient) -> None:
+        """Use a new consumer next time: this one may have lost all brokers for good."""
         with self._lock:
-            if self._asked.get(group) is not asked:
+            if self._clients.get(group) is not consumer:
                 return
-            del self._asked[group]
-        _end([asked])
+            del self._clients[group]
+        _end([consumer])
 
     def _configuration(self, group: str) -> dict[str, object]:
         return {
@@ -130,8 +130,8 @@ class Groups:
 def committed_offsets(
     client: confluent_kafka.Consumer, wanted: list[TopicPartition], timeout: float
 ) -> list[TopicPartition]:
-    """Asks again while the group's broker settles, for ``timeout`` seconds in all. Raises what
-    the consumer does.
+    """Asks again while the group's broker settles, for ``timeout`` seconds in all. Raises what the
+    consumer raises.
     """
     deadline = time.monotonic() + timeout
     while True:
@@ -146,12 +146,12 @@ def committed_offsets(
         time.sleep(SETTLING_RETRY_SECONDS)
 
 
-def _end(ended: list[_Asked]) -> None:
+def _end(ended: list[_GroupClient]) -> None:
     """Closing may wait for a broker that is away."""
-    for asked in ended:
-        threading.Thread(target=_close, args=(asked,), name="kafka-close", daemon=True).start()
+    for consumer in ended:
+        threading.Thread(target=_close, args=(consumer,), name="kafka-close", daemon=True).start()
 
 
-def _close(asked: _Asked) -> None:
-    with asked.lock:
-        asked.client.close()
+def _close(consumer: _GroupClient) -> None:
+    with consumer.lock:
+        consumer.client.close()

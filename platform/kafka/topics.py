@@ -1,4 +1,4 @@
-"""Every topic name, in one place, with what the broker is asked for when the topic is made."""
+"""Every topic name, in one place, with the settings that the topic is created with."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from django.conf import settings
 SECOND_MS = 1000
 HOUR_MS = 3600 * SECOND_MS
 DAY_MS = 24 * HOUR_MS
-# Bytes that a dead letter's headers add to its record, at most: its topic takes so much more than
-# the topic it came from.
+# The most bytes that a dead letter's headers add to its record: its topic takes that much more
+# than the topic it came from.
 HEADER_ROOM = 64 * 1024
 SUMMARY_BYTES = 1024 * 1024
 MODEL_TOPIC = re.compile(r"([a-z0-9-]+)@([A-Za-z0-9_-]+)(?:\.(inputs|outputs|errors|history))?")
@@ -43,12 +43,12 @@ def _retained(milliseconds: int, max_message_bytes: int) -> dict[str, str]:
 
 
 def frames(camera: str) -> Topic:
-    """One camera's pictures: key = slug, value = the JPEG itself."""
+    """One camera's frames: key = slug, value = the JPEG itself."""
     return Topic(_named("cameras", camera, "frames"), config=_frame_config())
 
 
 def annotated(camera: str) -> Topic:
-    """One camera's pictures with the predictions drawn in."""
+    """One camera's frames with the predictions drawn in."""
     return Topic(_named("cameras", camera, "annotated"), config=_frame_config())
 
 
@@ -57,7 +57,7 @@ def _frame_config() -> dict[str, str]:
 
 
 def predictions(camera: str) -> Topic:
-    """What models said about one camera's frames: key = ``model@version``, value = JSON."""
+    """What models predicted for one camera's frames: key = ``model@version``, value = JSON."""
     return Topic(
         _named("cameras", camera, "predictions"),
         config=_retained(DAY_MS, settings.KAFKA_MAX_MESSAGE_BYTES),
