@@ -105,7 +105,7 @@ def naive(model: str, predict: Callable[[dict[str, object]], dict[str, object]])
             headers=record.headers,
         )
         producer.flush(10)
-        consumer.commit([record])
+        consumer.commit_offsets({(record.topic, record.partition): record.offset + 1})
         count += 1
     seconds = time.perf_counter() - started
     consumer.close()

@@ -9,7 +9,7 @@ from typing import Any
 import confluent_kafka
 from confluent_kafka import KafkaException, TopicPartition
 
-from sightline.kafka.connection import OnPartitions, Partition, Record, next_offsets
+from sightline.kafka.connection import OnPartitions, Partition, next_offsets
 from sightline.kafka.consumer import Consumer
 from sightline.kafka.topics import Topic
 
@@ -74,14 +74,6 @@ class GroupConsumer(Consumer):
             names, on_assign=assigned, on_revoke=revoked, on_lost=lost
         )
         self._subscribe()
-
-    def commit(self, records: Iterable[Record]) -> None:
-        """Commit, without waiting, that the group is done with ``records``."""
-        offsets = [
-            TopicPartition(record.topic, record.partition, record.offset + 1) for record in records
-        ]
-        if offsets:
-            self.client.commit(offsets=offsets, asynchronous=True)
 
     def commit_offsets(self, offsets: Mapping[Partition, int], *, wait: bool = False) -> bool:
         """Commit where the group goes on; with ``wait``, whether the broker has it. False, too,
