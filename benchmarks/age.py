@@ -34,7 +34,7 @@ SAMPLE_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Tally:
+class AgeTally:
     """What was seen: frame ages in ms, and predictions by model with their ages."""
 
     ages: list[float] = field(default_factory=list)
@@ -42,7 +42,7 @@ class Tally:
 
 
 async def view(
-    stack: Stack, cookies: str, cameras: Sequence[str], tally: Tally, until: float
+    stack: Stack, cookies: str, cameras: Sequence[str], tally: AgeTally, until: float
 ) -> None:
     """One viewer: watches all cameras, acknowledges every frame at once, notes ages until the
     monotonic time ``until``.
@@ -72,7 +72,7 @@ async def view(
                 note(json.loads(message), tally, now)
 
 
-def note(message: dict[str, object], tally: Tally, now: int) -> None:
+def note(message: dict[str, object], tally: AgeTally, now: int) -> None:
     """Note a prediction's age."""
     if message["type"] == "predictions":
         frame = message["frame"]
@@ -121,9 +121,9 @@ async def measure(stack: Stack, cameras: Sequence[str], seconds: float, viewers:
     operator = stack.operator()
     cookies = "; ".join(f"{cookie.name}={cookie.value}" for cookie in operator.session.cookies)
     warm = time.monotonic() + WARM_UP_SECONDS
-    await asyncio.gather(*(view(stack, cookies, cameras, Tally(), warm) for _ in range(viewers)))
+    await asyncio.gather(*(view(stack, cookies, cameras, AgeTally(), warm) for _ in range(viewers)))
     until = time.monotonic() + seconds
-    tallies = [Tally() for _ in range(viewers)]
+    tallies = [AgeTally() for _ in range(viewers)]
     direct: list[float] = []
     samples: list[dict[str, int]] = []
     before = {name: processor_seconds(stack.pid(name)) for name in PROCESSES}
@@ -137,7 +137,7 @@ async def measure(stack: Stack, cameras: Sequence[str], seconds: float, viewers:
 
 
 def report(
-    tallies: Sequence[Tally],
+    tallies: Sequence[AgeTally],
     direct: Sequence[float],
     samples: Sequence[dict[str, int]],
     used: dict[str, float],

@@ -40,7 +40,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 
 
-class Source:
+class FrameSource:
     """The newest picture as both kinds of viewers get it; reading it is the same work as in
     Sightline.
     """
@@ -92,16 +92,16 @@ class Bare:
 
     def __init__(self, bootstrap: str, topic: str) -> None:
         self.where = bootstrap, topic
-        self.source: Source | None = None
+        self.source: FrameSource | None = None
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if self.source is None:
-            self.source = Source(asyncio.get_running_loop(), *self.where)
+            self.source = FrameSource(asyncio.get_running_loop(), *self.where)
         await (self._stream if scope["type"] == "http" else self._socket)(
             self.source, receive, send
         )
 
-    async def _stream(self, source: Source, receive: Receive, send: Send) -> None:
+    async def _stream(self, source: FrameSource, receive: Receive, send: Send) -> None:
         headers = [(b"Content-Type", b"multipart/x-mixed-replace; boundary=frame")]
         await send({"type": "http.response.start", "status": 200, "headers": headers})
         await send({"type": "http.response.body", "body": b"--frame\r\n", "more_body": True})
@@ -109,7 +109,7 @@ class Bare:
             await asyncio.shield(source.arrived)
             await send({"type": "http.response.body", "body": source.part, "more_body": True})
 
-    async def _socket(self, source: Source, receive: Receive, send: Send) -> None:
+    async def _socket(self, source: FrameSource, receive: Receive, send: Send) -> None:
         await send({"type": "websocket.accept"})
         listening = asyncio.ensure_future(self._listen(receive))
         while not listening.done():

@@ -25,7 +25,7 @@ import confluent_kafka
 import numpy as np
 import skimage.data
 
-from benchmarks.age import Tally, view
+from benchmarks.age import AgeTally, view
 from benchmarks.processes import MIB, processor_seconds
 from sightline.worker.worker import resident_bytes
 from tests.servers.rtsp import RtspServer
@@ -122,7 +122,7 @@ def moving_photograph(frames: int = 100) -> Iterator[Rgb]:
         yield np.ascontiguousarray(wide[:HEIGHT, 2 * number : 2 * number + WIDTH])
 
 
-def watching(stack: Stack, cameras: Sequence[str], tally: Tally) -> Callable[[float], None]:
+def watching(stack: Stack, cameras: Sequence[str], tally: AgeTally) -> Callable[[float], None]:
     """One viewer of all cameras at full width."""
     cookies = "; ".join(
         f"{cookie.name}={cookie.value}" for cookie in stack.operator().session.cookies
@@ -153,7 +153,7 @@ def measure(stack: Stack, url: str, count: int, seconds: float) -> None:
         operator.change_camera(camera, fps="10")
     alone = meter.period()
     alone.show("a picture captured, camera at 10 fps", "capture", empty, alone.pictures, count)
-    tally = Tally()
+    tally = AgeTally()
     watched = meter.period(watching(stack, meter.cameras, tally))
     watched.show(
         "a picture sent to one viewer",

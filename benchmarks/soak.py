@@ -29,7 +29,7 @@ from pathlib import Path
 import confluent_kafka
 import websockets
 
-from benchmarks.age import Tally, view
+from benchmarks.age import AgeTally, view
 from benchmarks.growth import HEADING, Course, Held, Judgement
 from benchmarks.processes import MIB, quantile
 from tests.servers.kafka import KafkaServer
@@ -123,7 +123,7 @@ class Crowd:
     operator: Operator
     cameras: Sequence[str]
     until: float
-    tally: Tally = field(default_factory=Tally)
+    tally: AgeTally = field(default_factory=AgeTally)
     visits: int = 0
     breaks: int = 0
 
@@ -167,7 +167,7 @@ class Crowd:
             self.stack,
             self.cookies,
             random.sample(self.cameras, random.randint(1, len(self.cameras))),
-            Tally(),
+            AgeTally(),
             until,
         )
 

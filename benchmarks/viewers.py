@@ -33,7 +33,7 @@ WARM_UP_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class MeasuredServer:
     """A server to be measured, and what its viewers must say to be let in."""
 
     port: int
@@ -50,7 +50,7 @@ class Cost:
 
 
 @contextlib.contextmanager
-def rivals(folder: Path, fps: float, size: int) -> Iterator[tuple[Server, Server]]:
+def rivals(folder: Path, fps: float, size: int) -> Iterator[tuple[MeasuredServer, MeasuredServer]]:
     """Sightline's web process and the bare one, on the same broker and camera."""
     with web(folder, fps, size) as site:
         port = free_port()
@@ -65,10 +65,13 @@ def rivals(folder: Path, fps: float, size: int) -> Iterator[tuple[Server, Server
         ]
         with Child(command, folder / "bare.log") as bare:
             bare.wait_until(lambda: is_listening(port), what="the bare server to listen")
-            yield Server(site.port, site.child.pid, credentials(site)), Server(port, bare.pid)
+            yield (
+                MeasuredServer(site.port, site.child.pid, credentials(site)),
+                MeasuredServer(port, bare.pid),
+            )
 
 
-def cost(server: Server, viewers: int, socket: bool, seconds: float) -> Cost:
+def cost(server: MeasuredServer, viewers: int, socket: bool, seconds: float) -> Cost:
     """Measure one server."""
     with Clients(Wanted(server.port, CAMERA, socket, server.headers), viewers) as clients:
         while clients.take().frames < 2 * viewers:
@@ -82,7 +85,12 @@ def cost(server: Server, viewers: int, socket: bool, seconds: float) -> Cost:
 
 
 def compare(
-    ours: Server, bare: Server, viewers: int, socket: bool, seconds: float, rounds: int
+    ours: MeasuredServer,
+    bare: MeasuredServer,
+    viewers: int,
+    socket: bool,
+    seconds: float,
+    rounds: int,
 ) -> None:
     """Measure both in turn and print the ratio."""
     pairs = [

@@ -62,7 +62,7 @@ class Delivery(models.TextChoices):
     )
 
 
-class Kind(models.TextChoices):
+class InputKind(models.TextChoices):
     """What a deployment feeds its model with."""
 
     PICTURES = "pictures", "Pictures: frames of cameras"
@@ -154,7 +154,7 @@ class Deployment(models.Model):
     """A model version that sees the frames of some cameras."""
 
     version = models.ForeignKey(ModelVersion, on_delete=models.CASCADE, related_name="deployments")
-    kind = models.CharField(max_length=10, choices=Kind, default=Kind.PICTURES)
+    kind = models.CharField(max_length=10, choices=InputKind, default=InputKind.PICTURES)
     cameras = models.ManyToManyField(
         Camera, related_name="deployments", blank=True, help_text="Pictures only."
     )
@@ -207,7 +207,7 @@ class Deployment(models.Model):
         """
         if self.crops_of is None:
             return
-        if Kind.RECORDS in (self.kind, self.crops_of.kind):
+        if InputKind.RECORDS in (self.kind, self.crops_of.kind):
             raise ValidationError(
                 {
                     "crops_of": (

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from inference import runtimes
-from inference.models import Delivery, Deployment, Kind, ModelVersion, Role
+from inference.models import Delivery, Deployment, InputKind, ModelVersion, Role
 from inference.runtimes import RUNTIMES
 
 if TYPE_CHECKING:
@@ -121,7 +121,7 @@ def frame_plans(*, disabled_cameras: bool = False) -> dict[str, FramePlan]:
     disabled cameras on request.
     """
     deployments = (
-        Deployment.objects.filter(enabled=True, kind=Kind.PICTURES)
+        Deployment.objects.filter(enabled=True, kind=InputKind.PICTURES)
         .select_related("version__model")
         .prefetch_related("cameras")
     )
@@ -216,7 +216,7 @@ def record_plans() -> dict[str, RecordPlan]:
     Several deployments of one version share its topics: the strictest delivery counts.
     """
     deployments = (
-        Deployment.objects.filter(enabled=True, kind=Kind.RECORDS)
+        Deployment.objects.filter(enabled=True, kind=InputKind.RECORDS)
         .select_related("version__model")
         .order_by("pk")
     )

@@ -109,11 +109,11 @@ def length(function: Function) -> int:
 
 
 def class_names(trees: Iterable[ast.AST]) -> Counter[str]:
-    """How many classes there are of each name; Django finds ``Command`` and ``Meta`` by theirs."""
+    """How many classes there are of each name; Django finds some by theirs."""
     nodes = chain.from_iterable(map(ast.walk, trees))
     names = Counter(node.name for node in nodes if isinstance(node, ast.ClassDef))
     return Counter(
-        {name: count for name, count in names.items() if name not in ("Command", "Meta")}
+        {name: count for name, count in names.items() if name not in ("Command", "Media", "Meta")}
     )
 
 

@@ -11,7 +11,7 @@ from typing import Self
 from inference.deadletters.letters import Letter, errors_topic
 from inference.deadletters.retry_frames import FrameRetry
 from inference.deadletters.sender import RetryError, RetrySender
-from inference.models import Deployment, Kind, ModelVersion, RetriedLetter
+from inference.models import Deployment, InputKind, ModelVersion, RetriedLetter
 from sightline.base.redaction import redact_url
 from sightline.kafka import KafkaUnavailable, topics
 
@@ -113,5 +113,5 @@ class Retrier:
     @cached_property
     def _takes_records(self) -> bool:
         return Deployment.objects.filter(
-            version=self.target, enabled=True, kind=Kind.RECORDS
+            version=self.target, enabled=True, kind=InputKind.RECORDS
         ).exists()

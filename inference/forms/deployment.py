@@ -8,8 +8,8 @@ from django import forms
 
 from cameras.access import visible_cameras
 from cameras.models import Camera
-from inference.forms.deployment_checks import Wanted, objections
-from inference.models import Delivery, Deployment, Kind, ModelVersion
+from inference.forms.deployment_checks import WantedDeployment, objections
+from inference.models import Delivery, Deployment, InputKind, ModelVersion
 
 
 class DeployForm(forms.ModelForm[Deployment]):
@@ -37,7 +37,7 @@ class DeployForm(forms.ModelForm[Deployment]):
         assert isinstance(crops_of, forms.ModelChoiceField)
         cameras.queryset = visible_cameras(user) if user is not None else Camera.objects.none()
         cameras.help_text = ""
-        crops_of.queryset = Deployment.objects.filter(kind=Kind.PICTURES).select_related(
+        crops_of.queryset = Deployment.objects.filter(kind=InputKind.PICTURES).select_related(
             "version__model"
         )
         crops_of.empty_label = "The whole frame"
@@ -47,19 +47,21 @@ class DeployForm(forms.ModelForm[Deployment]):
         """Whether it is to run at once."""
         return bool(self["wanted"].value())
 
-    def is_valid_for(self, version: ModelVersion, kind: Kind) -> bool:
+    def is_valid_for(self, version: ModelVersion, kind: InputKind) -> bool:
         """Whether such a version, not yet saved, can run like this."""
         self.instance.kind = kind
         self.instance.delivery = Delivery.LATEST
         if not self.is_valid():
             return False
-        if kind is Kind.RECORDS:
+        if kind is InputKind.RECORDS:
             self.instance.delivery = Delivery(
                 self.cleaned_data["record_delivery"] or Delivery.EVERY
             )
         cameras = self.cleaned_data["cameras"]
         for field, sentence in objections(
-            Wanted(version, kind, self.instance.delivery, cameras, self.cleaned_data["crops_of"])
+            WantedDeployment(
+                version, kind, self.instance.delivery, cameras, self.cleaned_data["crops_of"]
+            )
         ):
             self.add_error(
                 {"delivery": "record_delivery", "kind": None}.get(field, field), sentence
@@ -69,7 +71,7 @@ class DeployForm(forms.ModelForm[Deployment]):
     def deploy(self, version: ModelVersion) -> None:
         """Save it, for a version that was saved."""
         self.instance.version = version
-        if self.instance.kind == Kind.RECORDS:
+        if self.instance.kind == InputKind.RECORDS:
             self.instance.crops_of, self.cleaned_data["cameras"] = None, Camera.objects.none()
         self.save()
 
@@ -101,7 +103,7 @@ class DeploymentForm(forms.ModelForm[Deployment]):
 
     def clean_kind(self) -> str:
         """Pictures, where nothing else is said."""
-        return self.cleaned_data["kind"] or Kind.PICTURES
+        return self.cleaned_data["kind"] or InputKind.PICTURES
 
     def clean_batch(self) -> int:
         """The default, where nothing is said."""
@@ -126,7 +128,7 @@ class DeploymentForm(forms.ModelForm[Deployment]):
                 bool(cleaned.get("enabled")),
             )
             for field, sentence in objections(
-                Wanted(cleaned["version"], *given, pk=self.instance.pk)
+                WantedDeployment(cleaned["version"], *given, pk=self.instance.pk)
             ):
                 self.add_error(field, sentence)
         return cleaned

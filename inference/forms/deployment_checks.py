@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 
 from cameras.models import Camera
 from inference import runtimes
-from inference.models import Delivery, Deployment, Kind, ModelVersion
+from inference.models import Delivery, Deployment, InputKind, ModelVersion
 from inference.plans import objection
 from inference.runtimes import PICTURES
 from inference.runtimes.errors import InferenceError
@@ -21,7 +21,7 @@ ONLY_LATEST: Final = "A camera does not wait: choose “latest” for pictures."
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class WantedDeployment:
     """A deployment as a form has it; ``pk`` None: a new one."""
 
     version: ModelVersion
@@ -33,27 +33,27 @@ class Wanted:
     pk: int | None = None
 
 
-def objections(wanted: Wanted) -> Iterator[tuple[str, str]]:
+def objections(wanted: WantedDeployment) -> Iterator[tuple[str, str]]:
     """Pairs of field and sentence."""
-    if wanted.kind == Kind.RECORDS:
+    if wanted.kind == InputKind.RECORDS:
         yield from _about_records(wanted)
     else:
         yield from _about_pictures(wanted)
 
 
-def _about_records(wanted: Wanted) -> Iterator[tuple[str, str]]:
+def _about_records(wanted: WantedDeployment) -> Iterator[tuple[str, str]]:
     if wanted.delivery == Delivery.LATEST:
         yield "delivery", ALL_DELIVERED
     if sentence := objection(wanted.version.runtime, wanted.delivery == Delivery.EXACTLY_ONCE):
         yield "delivery", sentence
-    if wanted.enabled and _others(wanted).filter(kind=Kind.RECORDS).exists():
+    if wanted.enabled and _others(wanted).filter(kind=InputKind.RECORDS).exists():
         yield (
             "kind",
             f"{wanted.version} already has a deployment on records. Change that one instead.",
         )
 
 
-def _about_pictures(wanted: Wanted) -> Iterator[tuple[str, str]]:
+def _about_pictures(wanted: WantedDeployment) -> Iterator[tuple[str, str]]:
     if wanted.delivery != Delivery.LATEST:
         yield "delivery", ONLY_LATEST
     if not wanted.cameras and wanted.crops_of is None:
@@ -85,17 +85,17 @@ def _why_no_pictures(version: ModelVersion) -> str:
     )
 
 
-def _overlap(wanted: Wanted) -> list[str]:
+def _overlap(wanted: WantedDeployment) -> list[str]:
     seen = _seen(wanted.cameras, wanted.crops_of)
     taken = {
         pk
-        for other in _others(wanted).filter(kind=Kind.PICTURES)
+        for other in _others(wanted).filter(kind=InputKind.PICTURES)
         for pk in _seen(other.cameras.all(), other.crops_of)
     }
     return sorted(name for pk, name in seen.items() if pk in taken)
 
 
-def _others(wanted: Wanted) -> QuerySet[Deployment]:
+def _others(wanted: WantedDeployment) -> QuerySet[Deployment]:
     if wanted.version._state.adding:
         return Deployment.objects.none()
     return Deployment.objects.filter(version=wanted.version, enabled=True).exclude(

@@ -17,7 +17,7 @@ from inference import runtimes
 from inference.forms.deployment import DeployForm
 from inference.forms.options import OptionsForm
 from inference.forms.uploads import checked
-from inference.models import Kind, Model, ModelVersion, runtime_choices
+from inference.models import InputKind, Model, ModelVersion, runtime_choices
 from inference.runtimes import PICTURES, RECORDS, RUNTIMES
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.python import registry as python_models
@@ -145,7 +145,7 @@ class VersionForm(forms.ModelForm[ModelVersion]):
     def _show_as_stored(self) -> None:
         feeding = fed_with(self.initial["runtime"], self.initial.get("options") or {})
         on_records = (
-            not self.is_new and self.instance.deployments.filter(kind=Kind.RECORDS).exists()
+            not self.is_new and self.instance.deployments.filter(kind=InputKind.RECORDS).exists()
         )
         if (on_records or self.instance.input_schema) and RECORDS in RUNTIMES[
             self.initial["runtime"]
@@ -272,7 +272,7 @@ class VersionForm(forms.ModelForm[ModelVersion]):
     def _clean_deployment(self, cleaned: dict[str, Any], runtime: str) -> None:
         if self.deploy_form is None or not self.deploy_form.is_wanted:
             return
-        kind = Kind(cleaned.get("sees") or PICTURES)
+        kind = InputKind(cleaned.get("sees") or PICTURES)
         version = ModelVersion(
             version=cleaned.get("version", ""),
             runtime=runtime,

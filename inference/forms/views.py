@@ -42,7 +42,7 @@ PREFIXES: Final = ("", "versions-0")
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class TrialImage:
     """The picture that a model is tried on; ``taken_at`` ns since the epoch for a camera's, 0
     for one that was uploaded.
     """
@@ -183,21 +183,21 @@ def _tried(request: HttpRequest, form: VersionForm) -> dict[str, Any]:
     return told
 
 
-def _from_camera(request: HttpRequest) -> Seen:
+def _from_camera(request: HttpRequest) -> TrialImage:
     camera = visible_cameras(request.user).filter(slug=request.POST.get("try-camera", "")).first()
     if camera is None:
         raise InferenceError("Choose a camera.", permanent=True)
     frame = tryout.newest_frame(camera.slug)
-    return Seen(frame.jpeg, frame.captured_at)
+    return TrialImage(frame.jpeg, frame.captured_at)
 
 
-def _uploaded(request: HttpRequest) -> Seen:
+def _uploaded(request: HttpRequest) -> TrialImage:
     upload = request.FILES.get("try-picture")
     if not isinstance(upload, UploadedFile):
         raise InferenceError("Choose a picture, a JPEG or a PNG.", permanent=True)
     if (upload.size or 0) > MAX_JPEG_BYTES:
         raise InferenceError("The picture is too large: 8 MiB at most.", permanent=True)
-    return Seen(upload.read())
+    return TrialImage(upload.read())
 
 
 def _asked(typed: Typed, question: Callable[[Subject], tryout.T]) -> tryout.T:

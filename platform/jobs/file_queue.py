@@ -15,7 +15,7 @@ from typing import Any
 from kombu.transport import filesystem
 
 
-class Channel(filesystem.Channel):
+class WholeFileChannel(filesystem.Channel):
     """Kombu's channel, whose files appear under their names only when they are complete."""
 
     # its two bases name it differently
@@ -30,4 +30,4 @@ class Channel(filesystem.Channel):
 class Transport(filesystem.Transport):
     """For the setting ``CELERY_BROKER_TRANSPORT``."""
 
-    Channel = Channel
+    Channel = WholeFileChannel

@@ -12,7 +12,7 @@ from django.db.models import QuerySet
 from django.urls import reverse
 
 from cameras.models import Camera
-from inference.models import Deployment, Kind, Model, ModelVersion
+from inference.models import Deployment, InputKind, Model, ModelVersion
 from inference.plans import FramePlan, frame_plans
 from inference.runtimes import RUNTIMES
 from sightline.messages import ModelState
@@ -124,7 +124,7 @@ def _version(
 ) -> DeployedVersion:
     active: list[Deployment] = [item for item in version.deployments.all() if item.enabled]
     views = plan.view_of if plan else {}
-    takes_records = any(item.kind == Kind.RECORDS for item in active)
+    takes_records = any(item.kind == InputKind.RECORDS for item in active)
     seen = (
         SeenCamera(slug, cameras[slug].name or slug, view.role, cameras[slug].enabled)
         for slug, view in views.items()
@@ -135,7 +135,7 @@ def _version(
         version=version.version,
         runtime=RUNTIMES[version.runtime].title if version.runtime in RUNTIMES else version.runtime,
         cameras=tuple(sorted(seen, key=lambda camera: (camera.name.lower(), camera.slug))),
-        takes_pictures=any(item.kind == Kind.PICTURES for item in active),
+        takes_pictures=any(item.kind == InputKind.PICTURES for item in active),
         takes_records=takes_records,
         runs=takes_records or bool(enabled & views.keys()),
         crops=tuple(

@@ -50,13 +50,13 @@ def test_prometheus_has_taken_the_rules(prometheus: str) -> None:
 
 
 DOUBLER = """
-from inference.models import Deployment, Kind, Model, ModelVersion
+from inference.models import Deployment, InputKind, Model, ModelVersion
 model = Model.objects.create(slug="doubler", name="Doubler")
 options = {"address": "tfserving:8500", "model": "model", "features": ["number"]}
 version = ModelVersion(model=model, version="1", runtime="tfserving-grpc", options=options)
 version.full_clean()
 version.save()
-Deployment.objects.create(version=version, kind=Kind.RECORDS, delivery="every")
+Deployment.objects.create(version=version, kind=InputKind.RECORDS, delivery="every")
 """
 
 

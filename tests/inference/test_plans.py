@@ -10,7 +10,7 @@ from django.core.files.base import ContentFile
 from pytest_django import Settings
 
 from cameras.models import Camera
-from inference.models import Deployment, Kind, Model, ModelVersion, Role
+from inference.models import Deployment, InputKind, Model, ModelVersion, Role
 from inference.plans import View, frame_plans
 
 pytestmark = pytest.mark.django_db
@@ -122,7 +122,7 @@ def test_it_asks_the_database_a_few_questions_whatever_there_is(
 def test_deployments_that_are_switched_off_and_those_of_records_are_left_out() -> None:
     gate = camera("gate")
     deploy(version("off"), gate, enabled=False)
-    deploy(version("iris"), gate, kind=Kind.RECORDS)
+    deploy(version("iris"), gate, kind=InputKind.RECORDS)
     assert frame_plans() == {}
 
 
@@ -190,7 +190,7 @@ def test_a_circle_is_refused_in_plain_words() -> None:
     with pytest.raises(ValidationError, match="cannot see what it finds itself"):
         Deployment(version=second.version, crops_of=second).full_clean()
     with pytest.raises(ValidationError, match="Only pictures have boxes"):
-        Deployment(version=version("iris"), crops_of=second, kind=Kind.RECORDS).full_clean()
+        Deployment(version=version("iris"), crops_of=second, kind=InputKind.RECORDS).full_clean()
 
 
 def test_a_file_is_part_of_the_plan(tmp_path: Path, settings: Settings) -> None:

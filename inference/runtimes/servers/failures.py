@@ -16,7 +16,7 @@ class TryAgain(ServerUnavailable):
     """
 
 
-class Refused(TryAgain):
+class RequestRefused(TryAgain):
     """The server, or its machine, has said so at once."""
 
 
@@ -52,8 +52,8 @@ def not_connected(server: object) -> TryAgain:
     )
 
 
-def refused(server: object) -> Refused:
-    return Refused(
+def refused(server: object) -> RequestRefused:
+    return RequestRefused(
         f"The model server at {server} refuses the connection. Is it running, and is the port"
         " right?"
     )
@@ -111,6 +111,6 @@ def login_needed(server: object) -> ServerUnavailable:
     )
 
 
-def busy(server: object, said: str) -> Refused:
+def busy(server: object, said: str) -> RequestRefused:
     words = f" It says: {sentence(said)}" if said else ""
-    return Refused(f"The model server at {server} is not ready or too busy.{words}")
+    return RequestRefused(f"The model server at {server} is not ready or too busy.{words}")

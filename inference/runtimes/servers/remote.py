@@ -16,7 +16,7 @@ from inference.runtimes.options import Options, number, text
 from inference.runtimes.servers.breaker import Breaker, BreakerState
 from inference.runtimes.servers.checks import batch_size, check_output
 from inference.runtimes.servers.deadline import Deadline
-from inference.runtimes.servers.failures import Refused, TryAgain
+from inference.runtimes.servers.failures import RequestRefused, TryAgain
 from inference.runtimes.tensors import ModelMetadata, Tensor
 
 PAUSE_BEFORE_RETRY: Final = 0.05
@@ -83,7 +83,7 @@ class Member(Generic[ServerT]):
 
     def _failed(self, err: InferenceError) -> None:
         self.detail = str(err)
-        self.breaker.failed(refused=isinstance(err, Refused))
+        self.breaker.failed(refused=isinstance(err, RequestRefused))
 
 
 class RemoteModel(ABC, Generic[ServerT]):

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from cameras.models import Camera
-from inference.models import Deployment, Kind, ModelVersion
+from inference.models import Deployment, InputKind, ModelVersion
 from sightline.kafka import Admin, topics
 from sightline.kafka.reader import TopicReader
 from sightline.kafka.topics import Topic
@@ -145,7 +145,9 @@ def needed() -> list[Topic]:
         topic(*version) for version in versions for topic in (topics.errors, topics.model_history)
     ]
     streams = (
-        ModelVersion.objects.filter(deployments__in=Deployment.objects.filter(kind=Kind.RECORDS))
+        ModelVersion.objects.filter(
+            deployments__in=Deployment.objects.filter(kind=InputKind.RECORDS)
+        )
         .distinct()
         .select_related("model")
     )

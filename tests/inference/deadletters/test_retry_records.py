@@ -10,7 +10,7 @@ from django.test import Client
 from kombu.exceptions import OperationalError
 
 from inference.deadletters import tasks
-from inference.models import Deployment, Kind, ModelVersion, RetriedLetter
+from inference.models import Deployment, InputKind, ModelVersion, RetriedLetter
 from inference.runtimes.errors import InferenceError
 from sightline.kafka import topics
 from tests.inference.deadletters.conftest import Graveyard
@@ -79,7 +79,7 @@ def test_it_says_when_no_deployment_takes_the_records(
         "they wait there until one does"
         in admin_client.post(f"{pages}0/0/", {"target": iris.pk}, follow=True).text
     )
-    Deployment.objects.create(version=iris, kind=Kind.RECORDS)
+    Deployment.objects.create(version=iris, kind=InputKind.RECORDS)
     page = admin_client.post(f"{pages}0/0/", {"target": iris.pk}, follow=True).text
     assert "they wait there until one does" not in page
 

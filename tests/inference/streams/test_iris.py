@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 from django.core.management import call_command
 
-from inference.models import Delivery, Deployment, Kind, Model, ModelVersion
+from inference.models import Delivery, Deployment, InputKind, Model, ModelVersion
 from inference.streams.worker import RecordsWorker
 from tests.inference.streams.flows import IRIS
 
@@ -24,7 +24,7 @@ def worker(embedded: str) -> Iterator[RecordsWorker]:
         runtime="python",
         options={"model": "iris_model"},
     )
-    Deployment.objects.create(version=version, kind=Kind.RECORDS, delivery=Delivery.EVERY)
+    Deployment.objects.create(version=version, kind=InputKind.RECORDS, delivery=Delivery.EVERY)
     worker = RecordsWorker()
     worker.stopping.set()  # makes step() return at once
     yield worker

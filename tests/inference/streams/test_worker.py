@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from inference.models import Delivery, Deployment, Kind, Model, ModelVersion
+from inference.models import Delivery, Deployment, InputKind, Model, ModelVersion
 from inference.plans import record_plans
 from inference.streams.worker import RecordsWorker
 from sightline.kafka import Admin, Producer, topics
@@ -23,7 +23,9 @@ def deploy(
     version = ModelVersion.objects.create(
         model=model, version="1", runtime=runtime, options=options
     )
-    return Deployment.objects.create(version=version, kind=Kind.RECORDS, delivery=delivery, batch=8)
+    return Deployment.objects.create(
+        version=version, kind=InputKind.RECORDS, delivery=delivery, batch=8
+    )
 
 
 @pytest.fixture
@@ -54,9 +56,9 @@ def told(worker: RecordsWorker) -> dict[tuple[str, ...], float]:
 def test_a_plan_says_what_the_deployment_asks_for() -> None:
     deploy("iris", delivery=Delivery.EXACTLY_ONCE, model="iris_model")
     Deployment.objects.create(
-        version=deploy("frames", model="picture_model").version, kind=Kind.PICTURES
+        version=deploy("frames", model="picture_model").version, kind=InputKind.PICTURES
     )
-    Deployment.objects.filter(version__model__slug="frames", kind=Kind.RECORDS).update(
+    Deployment.objects.filter(version__model__slug="frames", kind=InputKind.RECORDS).update(
         enabled=False
     )
 

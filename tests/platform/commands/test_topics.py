@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from inference.models import Deployment, Kind, Model, ModelVersion
+from inference.models import Deployment, InputKind, Model, ModelVersion
 from sightline.kafka import Admin, Producer, topics
 from sightline.kafka.topics import Topic
 from tests.servers.kafka import KafkaServer
@@ -28,7 +28,7 @@ def iris(partitions: int = 3) -> None:
         version="1",
         runtime="onnx",
     )
-    Deployment.objects.create(version=version, kind=Kind.RECORDS)
+    Deployment.objects.create(version=version, kind=InputKind.RECORDS)
 
 
 @pytest.fixture

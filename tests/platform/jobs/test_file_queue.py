@@ -10,7 +10,7 @@ import pytest
 from celery import Celery
 from kombu import Connection
 
-from sightline.jobs.file_queue import Channel, Transport
+from sightline.jobs.file_queue import Transport, WholeFileChannel
 
 COUNT = 300
 
@@ -31,7 +31,7 @@ def test_the_platform_uses_it() -> None:
 
     assert isinstance(app, Celery)
     with app.connection_for_write() as opened:
-        assert isinstance(opened.default_channel, Channel)
+        assert isinstance(opened.default_channel, WholeFileChannel)
 
 
 def test_tasks_that_are_read_while_they_are_written_are_whole(connection: Connection) -> None:
