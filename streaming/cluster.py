@@ -14,7 +14,7 @@ _admins: dict[str, Admin] = {}
 
 @contextmanager
 def cluster_admin() -> Iterator[Admin]:
-    """One for all who ask, made anew after a failure: a broker that comes back empty is not
+    """One client for all callers, recreated after a failure: a broker that comes back empty is not
     understood by a client that knew it before.
 
     KafkaUnavailable when no broker is configured.

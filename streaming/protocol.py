@@ -29,7 +29,7 @@ class RequestError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Watch:
     """Show me these cameras; at 0 fps tell me their states and those of their models, and send
-    no pictures or predictions.
+    no frames or predictions.
     """
 
     cameras: tuple[str, ...]
@@ -213,18 +213,18 @@ def predictions(prediction: Prediction) -> str:
     return write("predictions", **prediction.document())
 
 
-def frame(picture: Frame) -> bytes:
-    """A picture: 4-byte big-endian length of the JSON header, the header, the JPEG."""
+def frame(source: Frame) -> bytes:
+    """A frame: 4-byte big-endian length of the JSON header, the header, the JPEG."""
     header = json.dumps(
         {
-            "camera": picture.camera,
-            "seq": picture.seq,
-            "captured_at": picture.captured_at,
-            "width": picture.width,
-            "height": picture.height,
+            "camera": source.camera,
+            "seq": source.seq,
+            "captured_at": source.captured_at,
+            "width": source.width,
+            "height": source.height,
             "sent_at": time.time_ns(),
-            **({"traced": True} if picture.trace else {}),
+            **({"traced": True} if source.trace else {}),
         },
         separators=(",", ":"),
     ).encode()
-    return b"".join((len(header).to_bytes(4, "big"), header, picture.jpeg))
+    return b"".join((len(header).to_bytes(4, "big"), header, source.jpeg))

@@ -100,7 +100,7 @@ class Columns(Generic[Said]):
 
 
 def capture_rows(said: Iterable[CaptureHistory], grid: Grid) -> dict[str, Row]:
-    """What charts show of a camera's capture: rates a second, ``dropped`` pictures a step,
+    """What charts show of a camera's capture: rates a second, ``dropped`` frames a step,
     ``kafka`` in ms, the state at each step's end.
     """
     columns = grid.lay_out(said)

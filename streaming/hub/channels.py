@@ -1,5 +1,5 @@
-"""What a viewer can follow: a camera's pictures, its annotated pictures, its predictions, its
-status, its models' states.
+"""What a viewer can follow of a camera: frames, annotated frames, predictions, status, and its
+models' states.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from sightline.kafka import topics
 from sightline.kafka.topics import Topic
 
 
-class Kind(StrEnum):
+class ChannelKind(StrEnum):
     """What of a camera is followed."""
 
     FRAMES = "frames"
@@ -22,22 +22,20 @@ class Kind(StrEnum):
 
 
 class Channel(NamedTuple):
-    """One kind of news of one camera. A tuple, because it is looked up for every viewer of every
-    frame.
-    """
+    """Updates of one kind about one camera. A tuple: every frame looks it up for every viewer."""
 
     camera: str
-    kind: Kind
+    kind: ChannelKind
 
     @property
     def topic(self) -> Topic:
         """Where it is read; statuses of all cameras and models share a topic."""
         match self.kind:
-            case Kind.FRAMES:
+            case ChannelKind.FRAMES:
                 return topics.frames(self.camera)
-            case Kind.ANNOTATED:
+            case ChannelKind.ANNOTATED:
                 return topics.annotated(self.camera)
-            case Kind.PREDICTIONS:
+            case ChannelKind.PREDICTIONS:
                 return topics.predictions(self.camera)
-            case Kind.STATUS | Kind.MODELS:
+            case ChannelKind.STATUS | ChannelKind.MODELS:
                 return topics.status()

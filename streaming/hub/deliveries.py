@@ -17,14 +17,14 @@ MAX_CAMERAS: Final = 2000
 
 
 class Way(StrEnum):
-    """How pictures reach a viewer: over the wall's socket, or as an MJPEG stream."""
+    """How frames reach a viewer: over the wall's socket, or as an MJPEG stream."""
 
     WALL = "wall"
     STREAM = "stream"
 
 
 @dataclass(slots=True)
-class Delivery:
+class DeliveryCounts:
     """Of one camera in one way: ``age``, seconds since capture when it was sent; ``at``, when it
     was last sent (monotonic seconds).
     """
@@ -41,7 +41,7 @@ class Deliveries:
     """
 
     def __init__(self) -> None:
-        self._deliveries: dict[tuple[str, Way], Delivery] = {}
+        self._deliveries: dict[tuple[str, Way], DeliveryCounts] = {}
 
     def sent(self, way: Way, frame: Frame, size: int) -> None:
         """A viewer's connection took the frame, in ``size`` bytes."""
@@ -51,7 +51,7 @@ class Deliveries:
         delivery.at = time.monotonic()
         delivery.age.add((time.time_ns() - frame.captured_at) / 1e9)
 
-    def all(self) -> dict[tuple[str, Way], Delivery]:
+    def all(self) -> dict[tuple[str, Way], DeliveryCounts]:
         """Those of the last ten minutes."""
         horizon = time.monotonic() - FORGOTTEN_SECONDS
         for key, delivery in list(self._deliveries.items()):
@@ -59,7 +59,7 @@ class Deliveries:
                 self._deliveries.pop(key, None)
         return dict(self._deliveries)
 
-    def _new(self, camera: str, way: Way) -> Delivery:
+    def _new(self, camera: str, way: Way) -> DeliveryCounts:
         known = camera if len(self._deliveries) < MAX_CAMERAS * len(Way) else OTHER
-        # The moment comes with it: one that looks old may be forgotten at once.
-        return self._deliveries.setdefault((known, way), Delivery(at=time.monotonic()))
+        # Set `at` on creation: `all` drops entries that look old.
+        return self._deliveries.setdefault((known, way), DeliveryCounts(at=time.monotonic()))

@@ -1,6 +1,6 @@
 """The hub: one Kafka consumer per web process, in a thread of its own, for all viewers.
 
-It reads the topics of watched cameras only and keeps the newest picture of each. Memory is
+It reads the topics of watched cameras only and keeps the newest frame of each. Memory is
 bounded by the number of watched cameras, whatever viewers do.
 """
 
@@ -64,7 +64,7 @@ class Hub:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to read, if that has not begun yet."""
+        """Start the reader thread unless it runs."""
         with self._lock:
             if self._thread is None:
                 self.started_at = time.monotonic()
@@ -73,7 +73,7 @@ class Hub:
                 self._thread.start()
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End reading; waits for the thread."""
+        """Stop the reader thread and wait for it."""
         self._stopping.set()
         with self._lock:
             thread, self._thread = self._thread, None

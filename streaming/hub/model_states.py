@@ -50,7 +50,7 @@ class ModelReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _Heard:
+class _LastReport:
     status: ModelStatus
     at: float
     counters: Counters
@@ -66,10 +66,10 @@ class ModelReports:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heard: dict[str, dict[str, _Heard]] = {}
+        self._heard: dict[str, dict[str, _LastReport]] = {}
 
     def add(self, status: ModelStatus) -> frozenset[str]:
-        """A worker reports; the cameras that this is news for."""
+        """Record a report; returns the cameras whose models changed by it."""
         now = time.monotonic()
         with self._lock:
             workers = self._heard.setdefault(status.key, {})
@@ -80,13 +80,13 @@ class ModelReports:
                 del workers[worker]
             counters = before.counters if before else Counters()
             counters.add(_counts(status), status.at / 1e9)
-            workers[status.worker] = _Heard(status, now, counters)
+            workers[status.worker] = _LastReport(status, now, counters)
         if before is not None and _essence(before.status) == _essence(status):
             return frozenset()
         return frozenset(status.cameras) | frozenset(before.status.cameras if before else ())
 
     def remove(self, key: str) -> frozenset[str]:
-        """No worker is to run this model version any more; the cameras that this is news for."""
+        """Forget a model version that is no longer deployed; returns the cameras it looked at."""
         with self._lock:
             workers = self._heard.pop(key, {})
         return frozenset(camera for heard in workers.values() for camera in heard.status.cameras)
@@ -128,17 +128,15 @@ class ModelReports:
         return {key: _said(heard, now) for key, heard in found.items() if heard is not None}
 
 
-class ModelNews:
-    """What one viewer has been told, so that it is told changes only."""
+class ModelChanges:
+    """What one viewer has been sent, so that only changes are sent."""
 
     def __init__(self, reports: ModelReports) -> None:
         self.reports = reports
         self._told: dict[str, dict[str, ModelSummary]] = {}
 
     def take(self, cameras: Iterable[str]) -> dict[ModelSummary, list[str]]:
-        """What is new about the models on these cameras, each with the cameras that it is new
-        for.
-        """
+        """Changed states of the models on these cameras, each with the cameras it concerns."""
         news: dict[ModelSummary, list[str]] = defaultdict(list)
         for camera in sorted(cameras):
             told, known = self._told.get(camera, {}), self.reports.on(camera)
@@ -168,7 +166,7 @@ def _counts(status: ModelStatus) -> dict[str, int]:
     }
 
 
-def _newest(heard: Iterable[_Heard], camera: str) -> _Heard | None:
+def _newest(heard: Iterable[_LastReport], camera: str) -> _LastReport | None:
     return max(
         (item for item in heard if camera in item.status.cameras),
         key=lambda item: item.at,
@@ -176,7 +174,7 @@ def _newest(heard: Iterable[_Heard], camera: str) -> _Heard | None:
     )
 
 
-def _said(heard: _Heard, now: float) -> ModelSummary:
+def _said(heard: _LastReport, now: float) -> ModelSummary:
     status = heard.status
     if now - heard.at > STALE_SECONDS:
         return ModelSummary(status.model, status.version, "unknown", UNREPORTED, status.at)

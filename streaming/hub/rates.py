@@ -16,9 +16,7 @@ class Counters:
         self._seen: deque[tuple[float, Mapping[str, int]]] = deque(maxlen=REMEMBERED)
 
     def add(self, totals: Mapping[str, int], at: float) -> None:
-        """The newest totals. One that is lower than before begins anew: what counted was started
-        again.
-        """
+        """Add the newest totals. A total that dropped clears the history: its process restarted."""
         if self._seen and any(
             totals.get(name, 0) < before for name, before in self._seen[-1][1].items()
         ):

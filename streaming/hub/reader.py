@@ -17,7 +17,7 @@ from sightline.messages import (
     worker_key,
 )
 from streaming import protocol
-from streaming.hub.channels import Channel, Kind
+from streaming.hub.channels import Channel, ChannelKind
 from streaming.hub.scaled_frame import LiveFrame
 from streaming.hub.states import CameraReport, KafkaState
 from streaming.hub.subscriptions import PredictionMessage, Update
@@ -87,7 +87,7 @@ class HubReader:
             self._watch(channel)
 
     def _count(self, channel: Channel, change: int, now: float) -> None:
-        if channel.kind in (Kind.STATUS, Kind.MODELS):
+        if channel.kind in (ChannelKind.STATUS, ChannelKind.MODELS):
             return
         count = self.wanted.pop(channel, 0) + change
         if count > 0:
@@ -125,7 +125,7 @@ class HubReader:
         try:
             if (channel := self.reading.get(record.topic)) is None:
                 self._read_status(record)
-            elif channel.kind is Kind.PREDICTIONS:
+            elif channel.kind is ChannelKind.PREDICTIONS:
                 self._read_prediction(channel, record)
             else:
                 self._read_frame(channel, record)
@@ -162,10 +162,10 @@ class HubReader:
         if key.startswith(b"camera/"):
             status = CameraStatus.from_json(record.value)
             self.hub.reports[status.camera] = CameraReport(status, time.monotonic())
-            self.update.channels.add(Channel(status.camera, Kind.STATUS))
+            self.update.channels.add(Channel(status.camera, ChannelKind.STATUS))
         elif key.startswith(b"model/"):
             self.update.channels |= {
-                Channel(camera, Kind.MODELS)
+                Channel(camera, ChannelKind.MODELS)
                 for camera in self._read_model(key.decode(errors="replace"), record.value)
             }
         elif key.startswith(b"worker/"):
@@ -223,6 +223,6 @@ def _start(channel: Channel | None) -> int:
     # for a new one.
     return (
         OFFSET_NEWEST
-        if channel is not None and channel.kind in (Kind.FRAMES, Kind.ANNOTATED)
+        if channel is not None and channel.kind in (ChannelKind.FRAMES, ChannelKind.ANNOTATED)
         else OFFSET_END
     )

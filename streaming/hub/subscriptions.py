@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from streaming.hub.channels import Channel, Kind
+from streaming.hub.channels import Channel, ChannelKind
 
 PREDICTIONS_PER_CAMERA = 32
 PREDICTIONS_PER_UPDATE = 2048
@@ -75,7 +75,7 @@ class Subscription:
         for channel in self.channels & set(channels):
             self.channels.discard(channel)
             self.fresh.discard(channel)
-            if channel.kind is Kind.PREDICTIONS:
+            if channel.kind is ChannelKind.PREDICTIONS:
                 self.predictions.pop(channel.camera, None)
             self._bridge.leave(self, channel)
 

@@ -14,11 +14,11 @@ from streaming.hub.scaled_frame import LiveFrame
 MAX_WAITING: Final = 64
 
 
-def delivered(picture: LiveFrame, way: Way) -> str:
-    """A viewer's connection took the picture; the span that its paint belongs under."""
-    frame = picture.frame
+def delivered(live: LiveFrame, way: Way) -> str:
+    """Record that a viewer's connection took the frame; returns the parent span of its paint."""
+    frame = live.frame
     trace = tracing.follow(
-        frame.trace, "deliver", picture.read_at, camera=frame.camera, seq=frame.seq, way=way
+        frame.trace, "deliver", live.read_at, camera=frame.camera, seq=frame.seq, way=way
     )
     if trace is None:
         return ""
@@ -34,15 +34,15 @@ class Painting:
     def __init__(self) -> None:
         self._sent: dict[tuple[str, int], tuple[str, int]] = {}
 
-    def sent(self, picture: LiveFrame) -> None:
-        """The viewer was sent a frame."""
-        if parent := delivered(picture, Way.WALL):
-            self._sent[picture.frame.camera, picture.frame.seq] = parent, time.time_ns()
+    def sent(self, live: LiveFrame) -> None:
+        """Remember a traced frame that the viewer was sent."""
+        if parent := delivered(live, Way.WALL):
+            self._sent[live.frame.camera, live.frame.seq] = parent, time.time_ns()
             if len(self._sent) > MAX_WAITING:
                 del self._sent[next(iter(self._sent))]
 
     def painted(self, camera: str, seq: int, at: int) -> None:
-        """The viewer shows it since ``at``, which must lie between the sending and now to count."""
+        """End the paint span at ``at``, clamped between the sending and now."""
         parent, sent_at = self._sent.pop((camera, seq), ("", 0))
         if (trace := tracing.follow(parent, "paint", sent_at, camera=camera, seq=seq)) is not None:
             trace.end(min(max(at, sent_at), time.time_ns()))

@@ -30,7 +30,7 @@ class WorkerSummary:
     behind: float
 
 
-class _Heard:
+class _WorkerHistory:
     def __init__(self) -> None:
         self.status: WorkerStatus | None = None
         self.at = 0.0
@@ -45,20 +45,20 @@ class WorkerReports:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heard: dict[str, _Heard] = {}
+        self._heard: dict[str, _WorkerHistory] = {}
 
     def add(self, status: WorkerStatus) -> None:
-        """A worker reports."""
+        """Record a worker's report."""
         now = time.monotonic()
         with self._lock:
             self._forget(now)
-            heard = self._heard.setdefault(status.worker, _Heard())
+            heard = self._heard.setdefault(status.worker, _WorkerHistory())
             heard.status, heard.at = status, now
             heard.counters.add(status.counters, status.at / SECOND_NS)
             heard.delays.append((time.time_ns() - status.at) / SECOND_NS)
 
     def remove(self, worker: str) -> None:
-        """It ended in good order."""
+        """Forget a worker that shut down cleanly."""
         with self._lock:
             self._heard.pop(worker, None)
 

@@ -5,7 +5,7 @@ memory without bound. Twisted tells a registered push producer when the connecti
 is full and when it is empty again (twisted.internet.interfaces.IPushProducer). Under another
 server, whose ``send`` waits by itself, nothing is changed.
 
-The kernel's own buffer counts, too: it grows to megabytes, in which a slow client's pictures
+The kernel's own buffer counts, too: it grows to megabytes, in which a slow client's frames
 grow old. TCP_NOTSENT_LOWAT (tcp(7), Linux 3.12) bounds what waits there without having been
 sent, whatever the line has on its way.
 """
@@ -28,7 +28,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 STALL_SECONDS = 600.0
-# Two pictures of usual size: what does not fit waits in this process, in copies.
+# Two frames of usual size; what does not fit waits in this process, in copies.
 MAX_UNSENT_BYTES = 256 * 1024
 
 

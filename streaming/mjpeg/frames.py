@@ -4,6 +4,7 @@ it.
 
 from __future__ import annotations
 
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 from asgiref.sync import sync_to_async
@@ -19,11 +20,13 @@ from streaming.mjpeg.request import NO_CAMERA, plain
 from streaming.visitors.tokens import refusal
 from streaming.visitors.visitor import DatabaseUnavailable, Visitor, in_database
 
+log = logging.getLogger(__name__)
+
 READ_SECONDS = 2.0
 KEPT_SECONDS = 30
 MAX_OFFSET = 2**63 - 1
 
-# A look at the past is a connection of its own: a few at a time.
+# Each read opens a connection of its own, so only a few run at a time.
 pool = ThreadPoolExecutor(max_workers=2, thread_name_prefix="streaming-frames")
 
 
@@ -53,8 +56,11 @@ async def frame(request: HttpRequest, slug: str, offset: int) -> HttpResponse:
         found = await sync_to_async(fetch_frame, thread_sensitive=False, executor=pool)(
             slug, min(offset, MAX_OFFSET)
         )
-    except (DatabaseUnavailable, KafkaUnavailable) as err:
+    except DatabaseUnavailable as err:
         return plain(503, str(err))
+    except KafkaUnavailable as err:
+        log.info("frame not read camera=%s detail=%s", slug, err)
+        return plain(503, "Kafka does not answer now. Try again.")
     if found is None:
         return plain(
             404,

@@ -1,4 +1,4 @@
-"""Makes signed links to a camera's stream or picture."""
+"""Makes signed links to a camera's stream or snapshot."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.views.decorators.http import require_POST
 
 from cameras.access import visible_cameras
 from streaming.json_view import Refused, json_view
-from streaming.mjpeg.request import NO_CAMERA, Options, ParameterError
+from streaming.mjpeg.request import NO_CAMERA, ParameterError, StreamOptions
 from streaming.visitors.links import (
     LINK_SECONDS,
     PARAMETER,
@@ -34,7 +34,7 @@ def make_link(request: HttpRequest, slug: str) -> dict[str, Any]:
     if camera is None:
         raise Http404(NO_CAMERA)
     try:
-        options = Options.of(request.POST)
+        options = StreamOptions.of(request.POST)
         kind = LinkKind(request.POST.get("kind", LinkKind.STREAM))
     except ParameterError as err:
         raise Refused(400, str(err)) from err

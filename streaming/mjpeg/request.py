@@ -1,5 +1,5 @@
-"""Who asks for a camera's pictures, how they want them, and whether they may have them: by
-session, by token or by a signed link.
+"""Reads a request for a camera's frames: who asks (by session, token or signed link), with which
+options, and whether they may have them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest, HttpResponse, QueryDict
 
 from cameras.models import Camera
-from streaming.hub.channels import Channel, Kind
+from streaming.hub.channels import Channel, ChannelKind
 from streaming.protocol import (
     MAX_FPS,
     MAX_WIDTH,
@@ -36,11 +36,11 @@ LINK_WITHOUT_RIGHTS = (
 
 
 class ParameterError(ValueError):
-    """A query parameter that is not understood; the message is a sentence for who wrote it."""
+    """A query parameter that is not understood; the message is a sentence for its author."""
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class StreamOptions:
     """What the query asks for; ``fps`` and ``width`` None: as the camera delivers."""
 
     overlay: bool = False
@@ -48,7 +48,7 @@ class Options:
     width: int | None = None
 
     @classmethod
-    def of(cls, query: QueryDict) -> Options:
+    def of(cls, query: QueryDict) -> StreamOptions:
         """Read the query; ParameterError names what is wrong."""
         overlay = query.get("overlay", "0")
         if overlay not in ("0", "1"):
@@ -62,9 +62,7 @@ class Options:
 
     @property
     def query(self) -> str:
-        """The same options as a query, in the one way in which we write them; empty when none is
-        set.
-        """
+        """The options as a canonical query string; empty when none is set."""
         values = {
             "overlay": "1" if self.overlay else None,
             "fps": self.fps and f"{self.fps:g}",
@@ -73,8 +71,8 @@ class Options:
         return urlencode({name: value for name, value in values.items() if value is not None})
 
     def channel(self, camera: str) -> Channel:
-        """Where the pictures come from."""
-        return Channel(camera, Kind.ANNOTATED if self.overlay else Kind.FRAMES)
+        """Where the frames come from."""
+        return Channel(camera, ChannelKind.ANNOTATED if self.overlay else ChannelKind.FRAMES)
 
     def refused_by(self, camera: Camera) -> tuple[int, str] | None:
         """The status and the sentence with which this camera refuses, if it does."""
@@ -105,16 +103,16 @@ def _number(query: QueryDict, name: str, least: float, most: float) -> float | N
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request that may be answered with pictures."""
+class StreamRequest:
+    """A request that was granted."""
 
     visitor: Visitor
     slug: str
-    options: Options
+    options: StreamOptions
 
     @property
     def channel(self) -> Channel:
-        """Where the pictures come from."""
+        """Where the frames come from."""
         return self.options.channel(self.slug)
 
     @property
@@ -133,8 +131,10 @@ class Asked:
         return camera is not None and self.options.refused_by(camera) is None
 
 
-async def asked_for(request: HttpRequest, slug: str, kind: LinkKind) -> Asked | HttpResponse:
-    """What is asked for, or the refusal: 401, 403, 404, 400 or 503, with a sentence."""
+async def read_request(
+    request: HttpRequest, slug: str, kind: LinkKind
+) -> StreamRequest | HttpResponse:
+    """The request, or its refusal: 401, 403, 404, 400 or 503, with a sentence."""
     linked = PARAMETER in request.GET
     if not linked and not (await request.auser()).is_authenticated:
         return refusal()
@@ -152,16 +152,16 @@ async def asked_for(request: HttpRequest, slug: str, kind: LinkKind) -> Asked | 
     if camera is None:
         return plain(403, LINK_WITHOUT_RIGHTS) if linked else plain(404, NO_CAMERA)
     try:
-        options = Options.of(request.GET)
+        options = StreamOptions.of(request.GET)
     except ParameterError as err:
         return plain(400, str(err))
     refused = options.refused_by(camera)
-    return plain(*refused) if refused else Asked(visitor, slug, options)
+    return plain(*refused) if refused else StreamRequest(visitor, slug, options)
 
 
 def _by_link(query: QueryDict, slug: str, kind: LinkKind) -> Visitor:
     try:
-        link = Link(kind, slug, Options.of(query).query)
+        link = Link(kind, slug, StreamOptions.of(query).query)
     except ParameterError as err:
         raise LinkError(NOT_VALID) from err
     return Visitor(link=open_link(link, query.get(PARAMETER, "")))

@@ -1,4 +1,4 @@
-"""A camera as an HTTP stream of JPEG pictures, and its newest picture."""
+"""A camera as an HTTP stream of JPEG frames, and its newest frame."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from streaming.hub.hub import Hub, hub
 from streaming.hub.scaled_frame import FrameError, LiveFrame
 from streaming.hub.subscriptions import Subscription
 from streaming.hub.tracing import delivered
-from streaming.mjpeg.request import Asked, asked_for, plain
+from streaming.mjpeg.request import StreamRequest, plain, read_request
 from streaming.protocol import MAX_FPS
 from streaming.visitors.links import LinkKind
 from streaming.visitors.visitor import DatabaseUnavailable, in_database
@@ -31,8 +31,8 @@ SNAPSHOT_SECONDS = 3.0
 
 
 class FrameStream(StreamingHttpResponse):
-    """A response whose parts are bytes already: they go to the server without Django's layers,
-    each of which costs as much as the sending.
+    """A response whose parts are bytes already. They bypass Django's layers, each of which costs
+    as much as sending.
     """
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -42,101 +42,101 @@ class FrameStream(StreamingHttpResponse):
 @require_safe
 async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
     """``multipart/x-mixed-replace``: one JPEG after the other, the newest each time."""
-    asked = await asked_for(request, slug, LinkKind.STREAM)
-    if isinstance(asked, HttpResponse):
-        return asked
+    wanted = await read_request(request, slug, LinkKind.STREAM)
+    if isinstance(wanted, HttpResponse):
+        return wanted
     content_type = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
     if request.method == "HEAD":
-        return HttpResponse(content_type=content_type, headers=asked.headers)
-    return FrameStream(_parts(asked, hub()), content_type=content_type, headers=asked.headers)
+        return HttpResponse(content_type=content_type, headers=wanted.headers)
+    return FrameStream(_parts(wanted, hub()), content_type=content_type, headers=wanted.headers)
 
 
 @require_safe
 async def snapshot(request: HttpRequest, slug: str) -> HttpResponse:
-    """The newest picture; 503 when none comes in some seconds."""
-    asked = await asked_for(request, slug, LinkKind.SNAPSHOT)
-    if isinstance(asked, HttpResponse):
-        return asked
-    frame = await _fresh_frame(asked, hub())
+    """The newest frame; 503 when none comes within SNAPSHOT_SECONDS."""
+    wanted = await read_request(request, slug, LinkKind.SNAPSHOT)
+    if isinstance(wanted, HttpResponse):
+        return wanted
+    frame = await _fresh_frame(wanted, hub())
     if frame is None:
         return plain(503, "The camera delivers no pictures now.")
     headers = {
-        **asked.headers,
+        **wanted.headers,
         **_frame_headers(frame),
         "Content-Disposition": f'inline; filename="{slug}.jpg"',
     }
     return HttpResponse(frame.jpeg, content_type="image/jpeg", headers=headers)
 
 
-async def _parts(asked: Asked, source: Hub) -> AsyncIterator[bytes]:
+async def _parts(wanted: StreamRequest, source: Hub) -> AsyncIterator[bytes]:
     await sync_to_async(_give_back_connections)()
     _give_back_thread()
     subscription = source.subscribe()
-    subscription.watch(asked.channel)
-    pace = FrameRateLimiter(asked.options.fps or MAX_FPS)
+    subscription.watch(wanted.channel)
+    limiter = FrameRateLimiter(wanted.options.fps or MAX_FPS)
     recheck_at = time.monotonic() + settings.RECHECK_SECONDS
     shown: LiveFrame | None = None
     try:
         yield f"--{BOUNDARY}\r\n".encode()
         while True:
             if time.monotonic() >= recheck_at:
-                if not await _still_allowed(asked):
+                if not await _still_allowed(wanted):
                     return
                 recheck_at = time.monotonic() + settings.RECHECK_SECONDS
-            picture = await _next_picture(
-                subscription, source, asked.channel, shown, pace, recheck_at
+            live = await _next_frame(
+                subscription, source, wanted.channel, shown, limiter, recheck_at
             )
-            if picture is None:
+            if live is None:
                 continue
-            shown = picture
+            shown = live
             try:
-                scaled_frame = await picture.at(asked.options.width)
+                scaled_frame = await live.at(wanted.options.width)
             except FrameError:
                 continue
             part = scaled_frame.written(_part)
             yield part
             source.deliveries.sent(Way.STREAM, scaled_frame.frame, len(part))
-            if picture.frame.trace:
-                delivered(picture, Way.STREAM)
+            if live.frame.trace:
+                delivered(live, Way.STREAM)
     finally:
         subscription.close()
 
 
-async def _still_allowed(asked: Asked) -> bool:
+async def _still_allowed(wanted: StreamRequest) -> bool:
     try:
-        return await in_database(asked.allowed)
+        return await in_database(wanted.allowed)
     except DatabaseUnavailable:
         return True  # the video goes on meanwhile
 
 
-async def _next_picture(
+async def _next_frame(
     subscription: Subscription,
     source: Hub,
     channel: Channel,
     shown: LiveFrame | None,
-    pace: FrameRateLimiter,
+    limiter: FrameRateLimiter,
     until: float,
 ) -> LiveFrame | None:
-    """The next picture after ``shown`` that the pace takes; None at ``until``."""
+    """The next frame after ``shown`` that the limiter takes; None at ``until``."""
     while (now := time.monotonic()) < until:
-        picture = source.frame(channel)
-        if picture is not None and picture is not shown and _is_fresh(picture.frame):
-            if pace.takes(picture.frame.captured_at):
-                return picture
-            shown = picture
+        live = source.frame(channel)
+        if live is not None and live is not shown and _is_fresh(live.frame):
+            if limiter.takes(live.frame.captured_at):
+                return live
+            shown = live
         await subscription.wait(until - now)
     return None
 
 
-async def _fresh_frame(asked: Asked, source: Hub) -> Frame | None:
+async def _fresh_frame(wanted: StreamRequest, source: Hub) -> Frame | None:
     subscription = source.subscribe()
-    subscription.watch(asked.channel)
+    subscription.watch(wanted.channel)
     try:
         until = time.monotonic() + SNAPSHOT_SECONDS
-        picture = await _next_picture(
-            subscription, source, asked.channel, None, FrameRateLimiter(MAX_FPS), until
+        live = await _next_frame(
+            subscription, source, wanted.channel, None, FrameRateLimiter(MAX_FPS), until
         )
-        return None if picture is None else (await picture.at(asked.options.width)).frame
+        return None if live is None else (await live.at(wanted.options.width)).frame
     except FrameError:
         return None
     finally:
@@ -144,14 +144,12 @@ async def _fresh_frame(asked: Asked, source: Hub) -> Frame | None:
 
 
 def _is_fresh(frame: Frame) -> bool:
-    # A stream has nowhere to say that a picture is old, so it shows none that is.
+    # A stream cannot label a frame as old, so it skips stale ones.
     return bool(time.time_ns() - frame.captured_at < FRESH_SECONDS * 1e9)
 
 
 def _part(frame: Frame) -> bytes:
-    """One picture and, already, the boundary that follows: some clients show a picture only when
-    they see its end.
-    """
+    """One frame and the boundary after it: some clients show a frame only when they see its end."""
     lines = ["Content-Type: image/jpeg", f"Content-Length: {len(frame.jpeg)}"]
     lines += [f"{name}: {value}" for name, value in _frame_headers(frame).items()]
     return b"".join(
@@ -165,8 +163,8 @@ def _frame_headers(frame: Frame) -> dict[str, str]:
 
 
 def _give_back_thread() -> None:
-    """End the thread in which Django ran this request's synchronous parts; it would stay as long
-    as the stream. Another is made when needed.
+    """End the thread that Django made for this request's synchronous code: it would live as long
+    as the stream. Django makes another when it needs one.
     """
     context = SyncToAsync.thread_sensitive_context.get(None)
     executor = (

@@ -36,7 +36,7 @@ dead_letter_results = CachedResults(threads=2, keep=10.0)
 
 
 def lag(model: Deployed, version: DeployedVersion) -> dict[str, Any] | None:
-    """How many records of the inputs wait, by partition; None for pictures, and when Kafka does
+    """How many records of the inputs wait, by partition; None for frames, and when Kafka does
     not tell.
     """
     if not version.takes_records:

@@ -1,4 +1,4 @@
-"""All parts of the system together: each asked for itself, so that one that does not answer
+"""All parts of the system together. Each is asked separately, so that one that does not answer
 hides no other.
 """
 
@@ -20,9 +20,9 @@ from streaming.system import stores
 from streaming.system.cluster import ClusterWatch, away
 from streaming.system.installation import installation
 from streaming.system.parts import Finding, Level, Part, worst
-from streaming.system.topicrows import TopicRow, TopicSampler
+from streaming.system.topic_rows import TopicRow, TopicSampler
 from streaming.system.web import this_process
-from streaming.system.workers import Heard, Needs, WorkerRow, listening_for, needs, workers
+from streaming.system.workers import KnownWorkers, Needs, WorkerRow, listening_for, needs, workers
 
 PART_SECONDS: Final = 3.0
 PAGE: Final = 25
@@ -55,8 +55,8 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """The questions under way, and until when (monotonic seconds) answers count."""
+class PendingParts:
+    """Parts whose answers are awaited until ``until`` (monotonic seconds)."""
 
     parts: Mapping[str, Future[Part]]
     cluster: Future[Part]
@@ -65,7 +65,7 @@ class Asked:
     until: float
 
     @classmethod
-    def now(cls) -> Asked:
+    def now(cls) -> PendingParts:
         """Ask all that is not known already."""
         questions: dict[str, Callable[[], Part]] = {
             "database": stores.database,
@@ -94,13 +94,13 @@ class Asked:
 def state(hub: Hub, chosen: Chosen) -> dict[str, Any]:
     """The state of the whole system as JSON has it, within PART_SECONDS and a little."""
     hub.start()
-    asked = Asked.now()
-    cluster, answers_now = _cluster(asked)
-    crew, crew_rows = _workers(asked, hub, kafka=answers_now)
+    pending = PendingParts.now()
+    cluster, answers_now = _cluster(pending)
+    crew, crew_rows = _workers(pending, hub, kafka=answers_now)
     parts = [
         crew,
         cluster,
-        *(_part(name, future, asked.left) for name, future in asked.parts.items()),
+        *(_part(name, future, pending.left) for name, future in pending.parts.items()),
     ]
     level, words = overall(parts)
     return {
@@ -109,7 +109,7 @@ def state(hub: Hub, chosen: Chosen) -> dict[str, Any]:
         "words": words,
         "parts": [asdict(part) | {"level": part.level} for part in parts],
         "workers": [asdict(row) for row in crew_rows],
-        "topics": _topics(_rows(asked) if answers_now else None, chosen),
+        "topics": _topics(_rows(pending) if answers_now else None, chosen),
     }
 
 
@@ -154,34 +154,34 @@ def _part(name: str, future: Future[Part], seconds: float) -> Part:
         return Part(name, name.capitalize(), text, findings=(Finding(Level.BAD, text),))
 
 
-def _cluster(asked: Asked) -> tuple[Part, bool]:
+def _cluster(pending: PendingParts) -> tuple[Part, bool]:
     """The part about Kafka, and whether it answers."""
     try:
-        return result_within(asked.cluster, asked.left), True
+        return result_within(pending.cluster, pending.left), True
     except KafkaUnavailable as err:
         return away(str(err)), False
     except TimedOut:
         return away(""), False
 
 
-def _rows(asked: Asked) -> tuple[TopicRow, ...]:
+def _rows(pending: PendingParts) -> tuple[TopicRow, ...]:
     """The topics; with very many of them, as they were when last counted."""
     try:
-        return result_within(asked.topics, asked.left)
+        return result_within(pending.topics, pending.left)
     except (KafkaUnavailable, TimedOut):
         return sampler.rows
 
 
-def _workers(asked: Asked, hub: Hub, *, kafka: bool) -> tuple[Part, list[WorkerRow]]:
+def _workers(pending: PendingParts, hub: Hub, *, kafka: bool) -> tuple[Part, list[WorkerRow]]:
     try:
-        wanted = result_within(asked.needs, asked.left)
+        wanted = result_within(pending.needs, pending.left)
     except (DatabaseError, TimedOut):
         wanted = None
     runs: dict[str, list[str]] = hub.models.by_worker()
     for camera, report in sorted(hub.reports.items()):
         if hub.status(camera) is not None:
             runs.setdefault(report.status.worker, []).append(camera)
-    heard = Heard(
+    heard = KnownWorkers(
         hub.workers.all(),
         this_process(),
         kafka and hub.kafka.reachable,

@@ -93,7 +93,7 @@ class WorkerRow:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class KnownWorkers:
     """What is known of the workers. ``listening``: for how many seconds without interruption;
     ``kafka``: whether Kafka answers now.
     """
@@ -105,7 +105,7 @@ class Heard:
     runs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def workers(heard: Heard, wanted: Needs | None) -> tuple[Part, list[WorkerRow]]:
+def workers(heard: KnownWorkers, wanted: Needs | None) -> tuple[Part, list[WorkerRow]]:
     """The part about the workers, and a row for each. ``wanted`` None: the database does not say
     what is needed.
     """
@@ -147,7 +147,7 @@ def _order(role: str) -> int:
     return roles.index(role) if role in roles else len(roles)
 
 
-def _row(said: WorkerSummary, heard: Heard, known: bool) -> WorkerRow:
+def _row(said: WorkerSummary, heard: KnownWorkers, known: bool) -> WorkerRow:
     level, words = _judged(said, heard.said) if known else (Level.WAIT, "last known")
     return _as_row(
         said.status,
@@ -158,7 +158,7 @@ def _row(said: WorkerSummary, heard: Heard, known: bool) -> WorkerRow:
     )
 
 
-def _own_row(heard: Heard) -> WorkerRow:
+def _own_row(heard: KnownWorkers) -> WorkerRow:
     own = next((item for item in heard.said if item.status.worker == heard.here.worker), None)
     return _as_row(
         heard.here,

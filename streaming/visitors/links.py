@@ -1,4 +1,4 @@
-"""Signed links: an address that shows one camera's stream or picture without logging in, for
+"""Signed links: an address that shows one camera's stream or snapshot without logging in, for
 players and other pages.
 
 The key at the end of the address is signed with ``SECRET_KEY`` over the camera, what is shown of

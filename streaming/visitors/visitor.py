@@ -41,7 +41,7 @@ class DatabaseUnavailable(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """What a client identified itself with. Its methods ask the database anew each time."""
+    """What a client identified itself with. Its methods ask the database on each call."""
 
     session_key: str = ""
     token: str | None = None

@@ -1,10 +1,9 @@
 """What one tile's viewer may have on its way, by how promptly it acknowledges.
 
-On a line too slow for what was asked, pictures would wait in the buffers between server and
-viewer and arrive minutes old. So a viewer that acknowledges late gets one picture at a time
-instead of two, and smaller ones: a step for each doubling of how late it was, because each step
-halves a picture's bytes or nearly. Larger ones come again, step by step, once they arrive in
-time.
+On a line that is too slow, frames would wait in the buffers between server and viewer and
+arrive minutes old. A viewer that acknowledges late therefore gets one frame at a time instead
+of two, and smaller ones: one size down for each doubling of the delay, because each size
+roughly halves the bytes. Sizes go up again, one by one, once frames arrive in time.
 """
 
 from __future__ import annotations
@@ -17,8 +16,8 @@ UNACKNOWLEDGED: Final = 2
 LATE_SECONDS: Final = 1.0
 PATIENCE_SECONDS: Final = 10.0
 MAX_PATIENCE_SECONDS: Final = 80.0
-# Pictures that come in time before more is tried; twice as many after each try that failed, until
-# one succeeds.
+# Frames acknowledged in time before the level drops; doubled after each failed try, reset after a
+# successful one.
 IN_TIME: Final = 20
 MAX_IN_TIME: Final = 640
 
@@ -27,12 +26,12 @@ MAX_IN_TIME: Final = 640
 class FlowControl:
     """Of one tile. All times are monotonic seconds.
 
-    ``hardship`` 0 is what the viewer asked for, two pictures at once; 1 one at a time; each
-    further one a step smaller. Who does not acknowledge at all gets the next picture after
-    PATIENCE_SECONDS, then after twice as long, and so on.
+    ``level`` 0 is what the viewer asked for, two frames at once; 1 is one at a time; each
+    further level is one size smaller. A viewer that does not acknowledge at all gets the next
+    frame after PATIENCE_SECONDS, then after twice as long, and so on.
     """
 
-    hardship: int = 0
+    level: int = 0
     _on_way: dict[int, float] = field(default_factory=dict)
     _changed_at: float = float("-inf")
     _in_time: int = 0
@@ -43,20 +42,20 @@ class FlowControl:
 
     @property
     def steps(self) -> int:
-        """How many steps smaller than asked for the next picture is to be."""
-        return max(0, self.hardship - 1)
+        """How many sizes below the requested one the next frame is."""
+        return max(0, self.level - 1)
 
     def is_slow(self, now: float) -> bool:
         """Whether the line is too slow for what was asked, by what came late or has been on its
         way for too long.
         """
-        return self.hardship > 0 or (
+        return self.level > 0 or (
             bool(self._on_way) and now - min(self._on_way.values()) > LATE_SECONDS
         )
 
     def wait(self, now: float) -> float:
-        """Seconds until a picture may go, for all that is known now; 0 = now."""
-        if len(self._on_way) < (1 if self.hardship else UNACKNOWLEDGED):
+        """Seconds until a frame may be sent; 0 = now."""
+        if len(self._on_way) < (1 if self.level else UNACKNOWLEDGED):
             return 0.0
         oldest = min(self._on_way.values())
         if (left := oldest + self._patience - now) > 0:
@@ -67,12 +66,12 @@ class FlowControl:
         return 0.0
 
     def went(self, seq: int, now: float, *, smaller: int) -> None:
-        """A picture was sent; ``smaller``: how many smaller sizes there are."""
+        """Record a frame that was sent; ``smaller``: how many smaller sizes there are."""
         self._on_way[seq] = now
         self._smaller = smaller
 
     def acknowledge(self, seq: int, now: float) -> None:
-        """The viewer has the picture, and so all that were sent before it."""
+        """The viewer has this frame, and so all that were sent before it."""
         if seq not in self._on_way:
             return
         for sent in list(self._on_way):
@@ -87,7 +86,7 @@ class FlowControl:
 
     def _late(self, sent_at: float, now: float) -> None:
         self._in_time = 0
-        left = self._smaller + (self.hardship == 0)
+        left = self._smaller + (self.level == 0)
         if sent_at < self._changed_at or not left:
             return  # it says nothing about how it is now, or nothing is left to take
         if self._trying:
@@ -99,10 +98,10 @@ class FlowControl:
         self._in_time += 1
         if self._trying and self._in_time >= IN_TIME:
             self._trying, self._needed = False, IN_TIME
-        if self.hardship and self._in_time >= self._needed:
+        if self.level and self._in_time >= self._needed:
             self._change(-1, now)
 
     def _change(self, by: int, now: float) -> None:
-        self.hardship += by
+        self.level += by
         self._trying = by < 0
         self._changed_at, self._in_time = now, 0

@@ -13,10 +13,10 @@ from dataclasses import asdict
 
 from sightline.base.frame_rate import FrameRateLimiter
 from streaming import protocol
-from streaming.hub.channels import Channel, Kind
+from streaming.hub.channels import Channel, ChannelKind
 from streaming.hub.deliveries import Way
 from streaming.hub.hub import Hub
-from streaming.hub.model_states import ModelNews
+from streaming.hub.model_states import ModelChanges
 from streaming.hub.scaled_frame import FrameError
 from streaming.hub.tracing import Painting
 from streaming.wall.tiles import Tile
@@ -41,7 +41,7 @@ class Wall:
         self.replies: deque[str] = deque(maxlen=REPLIES)
         self.waiting: dict[str, float] = {}
         self.states: dict[str, tuple[str, int]] = {}
-        self.models = ModelNews(hub.models)
+        self.models = ModelChanges(hub.models)
         self.painting = Painting()
         self.next_round = 0.0
 
@@ -50,11 +50,11 @@ class Wall:
         self.subscription.close()
 
     def watch(self, camera: str, fps: float, width: int, *, enabled: bool) -> None:
-        """Show a camera, or show it differently. At 0 fps only its states are told."""
+        """Show a camera, or change its rate and width. At 0 fps only its states are sent."""
         tile = self.tiles.get(camera)
         if tile is None:
             tile = self.tiles[camera] = Tile(camera, width, FrameRateLimiter(fps) if fps else None)
-        elif (tile.width, tile.pace.rate if tile.pace else 0) != (width, fps):
+        elif (tile.width, tile.limiter.rate if tile.limiter else 0) != (width, fps):
             before = set(tile.channels)
             tile.reshape(fps, width)
             self.subscription.unwatch(*before.difference(tile.channels))
@@ -63,7 +63,7 @@ class Wall:
         self.subscription.watch(*tile.channels)
 
     def unwatch(self, camera: str) -> None:
-        """Show a camera no more."""
+        """Stop showing a camera."""
         tile = self.tiles.pop(camera, None)
         if tile is not None:
             self.subscription.unwatch(*tile.channels)
@@ -77,10 +77,10 @@ class Wall:
         self.reply(protocol.unreported_status(camera, state, time.time_ns(), detail))
 
     def acknowledge(self, camera: str, seq: int) -> None:
-        """The viewer has a frame."""
+        """The viewer has received a frame."""
         tile = self.tiles.get(camera)
         if tile is not None:
-            tile.credit.acknowledge(seq, time.monotonic())
+            tile.flow.acknowledge(seq, time.monotonic())
             if camera in self.waiting:
                 self.waiting[camera] = 0.0
                 self.subscription.wake()
@@ -92,7 +92,7 @@ class Wall:
         self.painting.painted(camera, seq, at)
 
     def reply(self, text: str) -> None:
-        """Queue a message of our own; of too many, the oldest are lost."""
+        """Queue a text message; when too many wait, the oldest is dropped."""
         self.replies.append(text)
         self.subscription.wake()
 
@@ -112,10 +112,10 @@ class Wall:
             await self.send_text(protocol.system(self.hub.kafka.reachable, self.hub.kafka.detail))
         fresh = _cameras_by_kind(self.subscription.take_fresh())
         now = time.monotonic()
-        await self._send_models(fresh[Kind.MODELS], now)
-        await self._send_states(fresh[Kind.STATUS], now)
-        await self._send_predictions(fresh[Kind.PREDICTIONS], now)
-        await self._send_frames(fresh[Kind.FRAMES], now)
+        await self._send_models(fresh[ChannelKind.MODELS], now)
+        await self._send_states(fresh[ChannelKind.STATUS], now)
+        await self._send_predictions(fresh[ChannelKind.PREDICTIONS], now)
+        await self._send_frames(fresh[ChannelKind.FRAMES], now)
 
     def _pause(self) -> float:
         now = time.monotonic()
@@ -123,7 +123,7 @@ class Wall:
 
     async def _send_models(self, cameras: set[str], now: float) -> None:
         if now >= self.next_round and self.hub.kafka.reachable:
-            # A worker that died says nothing: its silence is noticed here.
+            # A dead worker sends nothing; this round notices its silence.
             cameras |= self.tiles.keys()
         if not cameras:
             return
@@ -173,29 +173,29 @@ class Wall:
             if (tile := self.tiles.get(camera)) is not None and self._may_go(tile, now)
         ]
         for tile in ready:
-            # All renditions are begun before the first is waited for.
-            if (picture := self.hub.frame(tile.frames)) is not None:
-                picture.start(tile.size_of(picture.frame))
+            # Start scaling every frame before waiting for the first.
+            if (live := self.hub.frame(tile.frames)) is not None:
+                live.start(tile.size_of(live.frame))
         for tile in ready:
             await self._send_frame(tile)
 
     def _may_go(self, tile: Tile, now: float) -> bool:
-        picture = self.hub.frame(tile.frames)
+        live = self.hub.frame(tile.frames)
         self.waiting.pop(tile.camera, None)
-        if picture is None:
+        if live is None:
             return False
-        if (wait := tile.credit.wait(now)) > 0:
+        if (wait := tile.flow.wait(now)) > 0:
             self.waiting[tile.camera] = now + wait
             return False
-        return tile.offer(picture.frame)
+        return tile.offer(live.frame)
 
     async def _send_frame(self, tile: Tile) -> None:
-        picture = self.hub.frame(tile.frames)
-        if picture is None or self.tiles.get(tile.camera) is not tile:
+        live = self.hub.frame(tile.frames)
+        if live is None or self.tiles.get(tile.camera) is not tile:
             return
-        size = tile.size_of(picture.frame)
+        size = tile.size_of(live.frame)
         try:
-            scaled_frame = await picture.at(size)
+            scaled_frame = await live.at(size)
         except FrameError:
             return
         now = time.monotonic()
@@ -203,14 +203,14 @@ class Wall:
         data = scaled_frame.written(protocol.frame)
         await self.send_bytes(data)
         self.hub.deliveries.sent(Way.WALL, scaled_frame.frame, len(data))
-        if picture.frame.trace:
-            self.painting.sent(picture)
+        if live.frame.trace:
+            self.painting.sent(live)
         for text in tile.due((), now):
             await self.send_text(text)
 
 
-def _cameras_by_kind(channels: Iterable[Channel]) -> defaultdict[Kind, set[str]]:
-    cameras: defaultdict[Kind, set[str]] = defaultdict(set)
+def _cameras_by_kind(channels: Iterable[Channel]) -> defaultdict[ChannelKind, set[str]]:
+    cameras: defaultdict[ChannelKind, set[str]] = defaultdict(set)
     for camera, kind in channels:
         cameras[kind].add(camera)
     return cameras

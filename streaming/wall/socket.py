@@ -65,7 +65,7 @@ class WallConsumer(AsyncWebsocketConsumer):
         """Serve the socket until it is closed.
 
         Channels' own loop listens to a channel layer too, at the price of a task and a change of
-        thread for each message. Pictures never travel through a channel layer, and its failures
+        thread for each message. Frames never travel through a channel layer, and its failures
         do not concern us.
         """
         self.scope, self.base_send = scope, send
@@ -88,7 +88,7 @@ class WallConsumer(AsyncWebsocketConsumer):
                 raise StopConsumer
 
     async def connect(self) -> None:
-        """Accept whom we know, from our own pages, or with a token."""
+        """Accept logged-in users on our own pages, and clients with a token."""
         headers = self.scope["headers"]
         self.visitor = Visitor.of_headers(headers)
         by_token = origins.absent(headers) and self.visitor.token is not None
@@ -110,8 +110,8 @@ class WallConsumer(AsyncWebsocketConsumer):
         ]
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """Do what the client asks for; tell it when that is not understood, close when it is too
-        much.
+        """Serve a client's message. Answer one that is not understood with an error; close the
+        socket on too many or too large ones.
         """
         if self.wall is None:
             return
@@ -124,14 +124,14 @@ class WallConsumer(AsyncWebsocketConsumer):
             if await self._within(self.messages):
                 self.wall.reply(protocol.error(str(err), err.camera))
             return
-        allowance = (
+        limit = (
             self.acknowledgements if isinstance(request, Acknowledge | Painted) else self.messages
         )
-        if await self._within(allowance):
+        if await self._within(limit):
             await self._serve(self.wall, request)
 
-    async def _within(self, allowance: RateLimit) -> bool:
-        if allowance.take(time.monotonic()):
+    async def _within(self, limit: RateLimit) -> bool:
+        if limit.take(time.monotonic()):
             return True
         await self._quit(CLOSE_TOO_MUCH)
         return False
@@ -159,7 +159,7 @@ class WallConsumer(AsyncWebsocketConsumer):
             if camera not in enabled:
                 wall.reply(protocol.error(NOT_YOURS, camera))
                 wall.revoke(camera, "forbidden", NOT_YOURS)
-            elif not self._has_room(wall, camera, pictures=request.fps > 0):
+            elif not self._has_room(wall, camera, frames=request.fps > 0):
                 wall.reply(
                     protocol.error(
                         f"A wall has {MAX_TILES} tiles and follows {MAX_STATES} cameras at most.",
@@ -170,16 +170,16 @@ class WallConsumer(AsyncWebsocketConsumer):
             else:
                 wall.watch(camera, request.fps, request.width, enabled=enabled[camera])
 
-    def _has_room(self, wall: Wall, camera: str, *, pictures: bool) -> bool:
+    def _has_room(self, wall: Wall, camera: str, *, frames: bool) -> bool:
         tile = wall.tiles.get(camera)
         if tile is None and len(wall.tiles) >= MAX_STATES:
             return False
-        if not pictures or (tile is not None and tile.pace is not None):
+        if not frames or (tile is not None and tile.limiter is not None):
             return True
-        return sum(tile.pace is not None for tile in wall.tiles.values()) < MAX_TILES
+        return sum(tile.limiter is not None for tile in wall.tiles.values()) < MAX_TILES
 
     async def _recheck(self) -> None:
-        """Ask again and again whether the viewer may still see what it sees."""
+        """Check regularly whether the viewer may still see its cameras."""
         while True:
             await asyncio.sleep(settings.RECHECK_SECONDS)
             assert self.wall is not None

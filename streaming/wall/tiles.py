@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from sightline.base.frame_rate import FrameRateLimiter
 from sightline.messages import Frame
-from streaming.hub.channels import Channel, Kind
+from streaming.hub.channels import Channel, ChannelKind
 from streaming.hub.scaled_frame import narrower, sizes_below
 from streaming.hub.subscriptions import PREDICTIONS_PER_CAMERA, PredictionMessage
 from streaming.wall.flow_control import FlowControl
@@ -20,12 +20,12 @@ NOTHING = (-1, -1)
 class Tile:
     """What a viewer asked for and what was sent.
 
-    Without a pace it is no picture that the viewer follows, only states, each told once.
+    Without a limiter the viewer follows states only; each is sent once.
     """
 
     camera: str
     width: int
-    pace: FrameRateLimiter | None
+    limiter: FrameRateLimiter | None
     enabled: bool = True
     told: object = None
     offered: tuple[int, int] = NOTHING
@@ -33,83 +33,81 @@ class Tile:
     waiting: deque[PredictionMessage] = field(
         default_factory=lambda: deque(maxlen=PREDICTIONS_PER_CAMERA)
     )
-    credit: FlowControl = field(default_factory=FlowControl)
+    flow: FlowControl = field(default_factory=FlowControl)
 
     @property
     def frames(self) -> Channel:
-        """Where its pictures come from."""
-        return Channel(self.camera, Kind.FRAMES)
+        """Where its frames come from."""
+        return Channel(self.camera, ChannelKind.FRAMES)
 
     @property
     def predictions(self) -> Channel:
         """Where its predictions come from."""
-        return Channel(self.camera, Kind.PREDICTIONS)
+        return Channel(self.camera, ChannelKind.PREDICTIONS)
 
     @property
     def status(self) -> Channel:
         """Where its status comes from."""
-        return Channel(self.camera, Kind.STATUS)
+        return Channel(self.camera, ChannelKind.STATUS)
 
     @property
     def models(self) -> Channel:
         """Where the states of the models that look at it come from."""
-        return Channel(self.camera, Kind.MODELS)
+        return Channel(self.camera, ChannelKind.MODELS)
 
     @property
     def channels(self) -> tuple[Channel, ...]:
         """All of these that are followed."""
         return (
             (self.status, self.models)
-            if self.pace is None
+            if self.limiter is None
             else (self.frames, self.predictions, self.status, self.models)
         )
 
     def offer(self, frame: Frame) -> bool:
-        """Whether the viewer gets this frame: it has not had it, and did not ask for fewer. What
-        is left once is not offered again.
+        """Whether the viewer gets this frame: it is new to it and within its frame rate. A frame
+        that was skipped is not offered again.
         """
         identity = (frame.captured_at, frame.seq)
-        if self.pace is None or identity == self.offered:
+        if self.limiter is None or identity == self.offered:
             return False
         self.offered = identity
-        return self.pace.takes(frame.captured_at)
+        return self.limiter.takes(frame.captured_at)
 
     def reshape(self, fps: float, width: int) -> None:
-        """The viewer wants it otherwise, also a picture that stands still."""
+        """Change rate and width; the newest frame is offered again even if no other comes."""
         self.width = width
         self.offered = NOTHING
-        self.pace = FrameRateLimiter(fps) if fps else None
+        self.limiter = FrameRateLimiter(fps) if fps else None
         self.told = None
 
     def tells(self, said: object) -> bool:
-        """Whether a state is to be told: always beside pictures, else only what was not told
-        last.
-        """
-        news = self.pace is not None or said != self.told
+        """Whether to send a state: always beside frames, otherwise only when it changed."""
+        news = self.limiter is not None or said != self.told
         self.told = said
         return news
 
     def size_of(self, frame: Frame) -> int:
         """The width at which it gets this frame: what it asked for, or less on a slow line."""
-        steps = self.credit.steps
+        steps = self.flow.steps
         return narrower(min(self.width, frame.width), steps) if steps else self.width
 
     def went(self, frame: Frame, size: int, now: float) -> None:
         """A frame was sent at a size that it was to get; what libjpeg made of that may be wider."""
         self.sent = (frame.captured_at, frame.seq)
-        self.credit.went(frame.seq, now, smaller=sizes_below(min(size, frame.width)))
+        self.flow.went(frame.seq, now, smaller=sizes_below(min(size, frame.width)))
 
     def due(self, predictions: Iterable[PredictionMessage], now: float) -> list[str]:
         """What of these, and of those that wait, is to be sent now.
 
-        All of it, but on a slow line only what was predicted for the picture that was sent last.
-        What is for newer pictures waits for its own to be sent: ten small messages a second for
-        pictures that are left out would take up the line that the pictures need.
+        Everything, but on a slow line only predictions for the frame that was sent last. Those
+        for newer frames wait until their frame is sent: ten small messages a second for skipped
+        frames would take up the bandwidth that frames need.
         """
         self.waiting.extend(predictions)
         if not self.waiting:
             return []
-        slow = self.credit.is_slow(now)
+        slow = self.flow.is_slow(now)
         due = [item.text for item in self.waiting if item.frame == self.sent or not slow]
         newer = [item for item in self.waiting if slow and item.frame > self.sent]
         self.waiting.clear()

@@ -11,7 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from streaming.camera_page.cards import card_of, deployed_plans
-from streaming.wall import opening as wallpage
+from streaming.wall.opening import open_wall
 
 
 @require_safe
@@ -19,7 +19,7 @@ from streaming.wall import opening as wallpage
 @login_required
 def wall(request: HttpRequest) -> HttpResponse:
     """The cameras that the user may see, live, in the layout that the address names."""
-    opening = wallpage.open_wall(request)
+    opening = open_wall(request)
     plans = deployed_plans()
     cards = [
         replace(

@@ -8,13 +8,16 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import simplejpeg
+from django.contrib.auth.models import User
+from django.test import Client
 
+from cameras.models import Camera as CameraRow
 from sightline.kafka import Producer, topics
 from sightline.messages import CameraState, CameraStatus, Detection, Frame, Prediction, Timing
 from streaming.hub import hub as hub_module
@@ -22,6 +25,7 @@ from streaming.hub.hub import Hub
 from tests.servers.ports import free_port, is_listening
 from tests.servers.process import Child
 from tests.streaming.site import Site
+from tests.streaming.sockets import HOST, ORIGIN, Socket
 
 SECOND_NS = 1_000_000_000
 
@@ -235,3 +239,25 @@ def on_site(kafka: Broker, site: Site, settings: object) -> Site:
     """The site, with this process's cameras sending to it."""
     settings.TOPIC_PREFIX = site.environment["TOPIC_PREFIX"]  # type: ignore[attr-defined]
     return site
+
+
+@pytest.fixture
+def cameras(db: None) -> None:
+    for slug in ("gate", "yard"):
+        CameraRow.objects.create(slug=slug, name=slug.title(), kind="demo", url="demo:conveyor")
+
+
+@pytest.fixture
+def cookie(cameras: None) -> bytes:
+    client = Client()
+    client.force_login(User.objects.create_user("olga"))
+    return f"sessionid={client.cookies['sessionid'].value}".encode()
+
+
+@pytest.fixture
+async def socket(hub: Hub, cookie: bytes) -> AsyncIterator[Socket]:
+    socket = Socket(HOST, ORIGIN, (b"cookie", cookie))
+    assert await socket.open()
+    assert (await socket.next())["type"] == "hello"
+    yield socket
+    await socket.close()

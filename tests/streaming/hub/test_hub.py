@@ -9,14 +9,14 @@ import pytest
 
 from sightline.kafka import topics
 from sightline.messages import Detection
-from streaming.hub.channels import Channel, Kind
+from streaming.hub.channels import Channel, ChannelKind
 from streaming.hub.hub import Hub
 from streaming.hub.subscriptions import PREDICTIONS_PER_CAMERA, Subscription
 from tests.streaming.conftest import Broker, Camera, Rolling
 
-FRAMES = Channel("gate", Kind.FRAMES)
-PREDICTIONS = Channel("gate", Kind.PREDICTIONS)
-STATUS = Channel("gate", Kind.STATUS)
+FRAMES = Channel("gate", ChannelKind.FRAMES)
+PREDICTIONS = Channel("gate", ChannelKind.PREDICTIONS)
+STATUS = Channel("gate", ChannelKind.STATUS)
 
 
 async def until(

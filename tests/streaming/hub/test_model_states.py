@@ -11,15 +11,8 @@ from sightline.kafka import Producer, topics
 from sightline.messages import ModelState, ModelStatus, model_key
 from streaming.hub import model_states as modelstates
 from streaming.hub.hub import Hub
-from streaming.hub.model_states import ModelNews, ModelReports, ModelSummary
-from tests.streaming.wall.test_socket import (
-    Socket,
-    cameras,
-    cookie,
-    socket,
-)
-
-__all__ = ["cameras", "cookie", "socket"]
+from streaming.hub.model_states import ModelChanges, ModelReports, ModelSummary
+from tests.streaming.sockets import Socket
 
 AWAY = "The model server at 127.0.0.1:9 refuses the connection."
 Report = Callable[..., ModelStatus]
@@ -104,13 +97,13 @@ async def test_what_is_no_report_is_skipped(
     assert hub.malformed == 4
 
 
-def said(news: ModelNews, *cameras: str) -> list[tuple[str, list[str]]]:
+def said(news: ModelChanges, *cameras: str) -> list[tuple[str, list[str]]]:
     return [(item.state, where) for item, where in news.take(cameras).items()]
 
 
 def test_a_viewer_is_told_changes_only() -> None:
     reports = ModelReports()
-    news = ModelNews(reports)
+    news = ModelChanges(reports)
     first = status(cameras=("gate", "yard"))
     reports.add(first)
     assert said(news, "gate", "yard", "dock") == [("running", ["gate", "yard"])]
@@ -124,7 +117,7 @@ def test_a_viewer_is_told_changes_only() -> None:
 
 def test_a_camera_that_a_model_does_not_see_any_more_loses_it() -> None:
     reports = ModelReports()
-    news = ModelNews(reports)
+    news = ModelChanges(reports)
     first = status(cameras=("gate", "yard"))
     reports.add(first)
     said(news, "gate", "yard")
@@ -149,7 +142,7 @@ def test_each_camera_gets_the_state_of_the_worker_that_has_it() -> None:
 
 def test_a_worker_that_falls_silent_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     reports = ModelReports()
-    news = ModelNews(reports)
+    news = ModelChanges(reports)
     reports.add(status())
     said(news, "gate")
     monkeypatch.setattr(modelstates, "STALE_SECONDS", -1.0)

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from sightline.kafka import OFFSET_END, Admin, GroupConsumer, Producer, topics
-from streaming.hub.channels import Channel, Kind
+from streaming.hub.channels import Channel, ChannelKind
 from streaming.hub.hub import Hub
 from streaming.hub.subscriptions import Subscription
 from tests.servers.kafka import KafkaServer
@@ -20,7 +20,7 @@ from tests.streaming.hub.test_hub import newest, until
 
 pytestmark = pytest.mark.slow
 
-FRAMES = Channel("gate", Kind.FRAMES)
+FRAMES = Channel("gate", ChannelKind.FRAMES)
 
 
 @pytest.fixture

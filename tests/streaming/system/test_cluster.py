@@ -22,7 +22,7 @@ from streaming.system import report
 from streaming.system.cluster import ClusterWatch, _partition_findings
 from streaming.system.parts import Level
 from streaming.system.report import PAGE, Chosen, _topics
-from streaming.system.topicrows import TopicRow, TopicSampler, _records_group
+from streaming.system.topic_rows import TopicRow, TopicSampler, _records_group
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 from tests.streaming.conftest import Broker

@@ -11,7 +11,7 @@ from sightline.messages import WorkerStatus
 from sightline.messages.json import MessageError
 from streaming.hub.worker_states import WorkerReports, WorkerSummary
 from streaming.system.parts import Level, Part
-from streaming.system.workers import Heard, Needs, workers
+from streaming.system.workers import KnownWorkers, Needs, workers
 
 SECOND_NS = 1_000_000_000
 NOW = 1_800_000_000 * SECOND_NS
@@ -52,7 +52,7 @@ CREW = (
 def judged(
     *crew: WorkerSummary, wanted: Needs | None = EVERYTHING, **fields: object
 ) -> tuple[Part, dict[str, tuple[Level, str]]]:
-    part, rows = workers(Heard([*crew], HERE, **fields), wanted)  # type: ignore[arg-type]
+    part, rows = workers(KnownWorkers([*crew], HERE, **fields), wanted)  # type: ignore[arg-type]
     return part, {row.name: (row.level, row.words) for row in rows}
 
 
@@ -202,7 +202,8 @@ def test_a_clock_that_is_off_is_named_by_its_host() -> None:
 def test_a_row_tells_what_the_worker_does() -> None:
     busy = said("infer", models=2, rates={"predicted": 19.84, "skipped": 3.0, "failed": 0.0})
     _, rows = workers(
-        Heard([busy], HERE, runs={"infer-vm-1": [f"m{number} 1" for number in range(15)]}), None
+        KnownWorkers([busy], HERE, runs={"infer-vm-1": [f"m{number} 1" for number in range(15)]}),
+        None,
     )
     row = next(row for row in rows if row.role == "infer")
 

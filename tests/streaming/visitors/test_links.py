@@ -14,7 +14,7 @@ from pytest_django import Settings
 
 from cameras.models import Camera as CameraRow
 from streaming.hub.hub import Hub
-from streaming.mjpeg.request import Asked, Options
+from streaming.mjpeg.request import StreamOptions, StreamRequest
 from streaming.visitors import links
 from streaming.visitors import visitor as visitors
 from streaming.visitors.links import (
@@ -142,17 +142,19 @@ def _change_password(user: User) -> None:
 
 
 @pytest.fixture
-def opened(make: Callable[..., str]) -> Asked:
+def opened(make: Callable[..., str]) -> StreamRequest:
     """A stream that was opened by a link."""
-    holder = open_link(Link(LinkKind.STREAM, "gate", Options(fps=5).query), key_of(make(fps="5")))
-    asked = Asked(Visitor(link=holder), "gate", Options(fps=5))
+    holder = open_link(
+        Link(LinkKind.STREAM, "gate", StreamOptions(fps=5).query), key_of(make(fps="5"))
+    )
+    asked = StreamRequest(Visitor(link=holder), "gate", StreamOptions(fps=5))
     assert asked.allowed()
     return asked
 
 
 @pytest.mark.parametrize("change", [_deactivate, _change_password])
 def test_it_ends_with_what_its_user_loses(
-    make: Callable[..., str], opened: Asked, olga: User, change: Callable[[User], None]
+    make: Callable[..., str], opened: StreamRequest, olga: User, change: Callable[[User], None]
 ) -> None:
     address = make()
     change(olga)
@@ -161,7 +163,7 @@ def test_it_ends_with_what_its_user_loses(
     assert not opened.allowed()
 
 
-def test_it_ends_with_its_user(make: Callable[..., str], opened: Asked, olga: User) -> None:
+def test_it_ends_with_its_user(make: Callable[..., str], opened: StreamRequest, olga: User) -> None:
     address = make()
     olga.delete()
     assert Client().head(address).status_code == 403
@@ -169,7 +171,7 @@ def test_it_ends_with_its_user(make: Callable[..., str], opened: Asked, olga: Us
 
 
 def test_it_ends_with_the_permission_to_see_the_camera(
-    make: Callable[..., str], opened: Asked, monkeypatch: pytest.MonkeyPatch
+    make: Callable[..., str], opened: StreamRequest, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     address = make()
     monkeypatch.setattr(
@@ -179,13 +181,13 @@ def test_it_ends_with_the_permission_to_see_the_camera(
     assert not opened.allowed()
 
 
-def test_logging_out_does_not_end_it(page: Client, opened: Asked) -> None:
+def test_logging_out_does_not_end_it(page: Client, opened: StreamRequest) -> None:
     page.post("/accounts/logout/")
     assert opened.allowed()
 
 
 def test_what_it_opened_does_not_last_for_ever(
-    opened: Asked, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    opened: StreamRequest, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = time.time()
     monkeypatch.setattr(time, "time", lambda: now + settings.STREAM_LINK_HOURS * 3600 + 1)

@@ -21,7 +21,7 @@ class Viewer:
     """
 
     def __init__(self, *, sizes: int = 100) -> None:
-        self.credit = FlowControl()
+        self.flow = FlowControl()
         self.now = 1000.0
         self.seq = 0
         self.sizes = sizes
@@ -30,48 +30,48 @@ class Viewer:
         """How many steps smaller the next picture will be."""
         for _ in range(count):
             self.seq += 1
-            self.credit.went(self.seq, self.now, smaller=self.sizes - 1 - self.credit.steps)
+            self.flow.went(self.seq, self.now, smaller=self.sizes - 1 - self.flow.steps)
             self.now += delay
-            self.credit.acknowledge(self.seq, self.now)
-        return self.credit.steps
+            self.flow.acknowledge(self.seq, self.now)
+        return self.flow.steps
 
 
 def sent(*seqs: int, at: float = 100.0) -> FlowControl:
-    credit = FlowControl()
+    flow = FlowControl()
     for seq in seqs:
-        credit.went(seq, at, smaller=9)
+        flow.went(seq, at, smaller=9)
         at += 0.1
-    return credit
+    return flow
 
 
 def test_two_pictures_may_be_on_their_way() -> None:
-    credit = sent(1)
-    assert credit.wait(100.1) == 0
-    credit.went(2, 100.1, smaller=9)
-    assert credit.wait(100.2) > 0
-    credit.acknowledge(1, 100.3)
-    assert credit.wait(100.3) == 0
+    flow = sent(1)
+    assert flow.wait(100.1) == 0
+    flow.went(2, 100.1, smaller=9)
+    assert flow.wait(100.2) > 0
+    flow.acknowledge(1, 100.3)
+    assert flow.wait(100.3) == 0
 
 
 def test_an_acknowledgement_covers_the_pictures_before_it() -> None:
-    credit = sent(8, 3)  # the capture worker began to count anew
-    credit.acknowledge(3, 100.2)
-    credit.went(4, 100.3, smaller=9)
-    assert credit.wait(100.3) == 0
+    flow = sent(8, 3)  # the capture worker restarted its count
+    flow.acknowledge(3, 100.2)
+    flow.went(4, 100.3, smaller=9)
+    assert flow.wait(100.3) == 0
 
 
 def test_an_unknown_acknowledgement_changes_nothing() -> None:
-    credit = sent(1, 2)
-    credit.acknowledge(77, 100.2)
-    assert credit.wait(100.2) > 0
+    flow = sent(1, 2)
+    flow.acknowledge(77, 100.2)
+    assert flow.wait(100.2) > 0
 
 
 def test_a_late_viewer_gets_one_picture_at_a_time_then_smaller_ones() -> None:
     viewer = Viewer()
     assert viewer.sees(1, LATE) == 0
-    viewer.credit.went(100, viewer.now, smaller=9)
-    assert viewer.credit.wait(viewer.now) > 0
-    viewer.credit.acknowledge(100, viewer.now)
+    viewer.flow.went(100, viewer.now, smaller=9)
+    assert viewer.flow.wait(viewer.now) > 0
+    viewer.flow.acknowledge(100, viewer.now)
     assert [viewer.sees(1, LATE) for _ in range(3)] == [1, 2, 3]
 
 
@@ -82,11 +82,11 @@ def test_the_later_the_smaller() -> None:
 
 
 def test_pictures_that_were_under_way_when_it_changed_do_not_count_again() -> None:
-    credit = sent(1, 2)
-    credit.acknowledge(1, 105.0)
-    hardship = credit.hardship
-    credit.acknowledge(2, 105.1)
-    assert credit.hardship == hardship > 0
+    flow = sent(1, 2)
+    flow.acknowledge(1, 105.0)
+    level = flow.level
+    flow.acknowledge(2, 105.1)
+    assert flow.level == level > 0
 
 
 def test_below_the_smallest_picture_nothing_is_left_to_take() -> None:
@@ -99,7 +99,7 @@ def test_pictures_in_time_bring_back_what_was_asked_for() -> None:
     assert viewer.sees(3, LATE) == 2
     assert viewer.sees(IN_TIME, 0.1) == 1
     assert viewer.sees(2 * IN_TIME, 0.1) == 0
-    assert viewer.credit.hardship == 0
+    assert viewer.flow.level == 0
 
 
 def test_what_failed_is_tried_less_and_less_often() -> None:
@@ -109,7 +109,7 @@ def test_what_failed_is_tried_less_and_less_often() -> None:
     viewer = Viewer()
     tries = []
     for number in range(2000):
-        before = viewer.credit.steps
+        before = viewer.flow.steps
         if viewer.sees(1, 0.1 if before else LATE) < before:
             tries.append(number)
     pauses = [later - sooner for sooner, later in itertools.pairwise(tries)]
@@ -118,20 +118,20 @@ def test_what_failed_is_tried_less_and_less_often() -> None:
 
 
 def test_who_never_acknowledges_is_tried_again_after_a_while_and_then_rarely() -> None:
-    credit = sent(1, 2)
+    flow = sent(1, 2)
     now, pauses = 100.1, []
     for seq in range(3, 9):
-        pause = credit.wait(now)
+        pause = flow.wait(now)
         pauses.append(pause)
         now += pause
-        assert credit.wait(now) == 0
-        credit.went(seq, now, smaller=9)
+        assert flow.wait(now) == 0
+        flow.went(seq, now, smaller=9)
     assert [round(pause) for pause in pauses] == [
         PATIENCE_SECONDS,
         20,
         40,
         *[MAX_PATIENCE_SECONDS] * 3,
     ]
-    credit.acknowledge(8, now)
-    credit.went(9, now, smaller=9)
-    assert credit.wait(now) == PATIENCE_SECONDS
+    flow.acknowledge(8, now)
+    flow.went(9, now, smaller=9)
+    assert flow.wait(now) == PATIENCE_SECONDS

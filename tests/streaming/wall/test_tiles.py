@@ -48,7 +48,7 @@ def late(it: Tile, camera: Frame, count: int) -> list[int]:
         it.went(
             Frame("gate", seq, seq, camera.width, camera.height, b""), sizes[-1], 100.0 + 10 * seq
         )
-        it.credit.acknowledge(seq, 100.0 + 10 * seq + 1.5 * LATE_SECONDS)
+        it.flow.acknowledge(seq, 100.0 + 10 * seq + 1.5 * LATE_SECONDS)
     return sizes
 
 
@@ -71,7 +71,7 @@ def test_below_the_smallest_size_nothing_is_taken_that_must_be_given_back() -> N
     """libjpeg makes 240 pixels of 1920, not 160."""
     it = Tile("gate", 1920, FrameRateLimiter(1000))
     assert late(it, Frame("gate", 1, 1, 1920, 1080, b""), 50)[-1] == 160
-    assert it.credit.steps == 6
+    assert it.flow.steps == 6
 
 
 def predicted(*seqs: int) -> list[PredictionMessage]:
@@ -111,7 +111,7 @@ def test_what_waits_goes_out_when_the_line_is_good_again() -> None:
     it = slow_tile()
     assert it.due(predicted(500), 102.1) == []
     for seq in range(1, 1 + IN_TIME):
-        it.credit.acknowledge(seq, 102.2)
+        it.flow.acknowledge(seq, 102.2)
         it.went(frame(seq + 1), 640, 102.2)
     assert it.due(predicted(501), 102.3) == ["for 500", "for 501"]
 

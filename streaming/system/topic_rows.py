@@ -17,7 +17,7 @@ from django.conf import settings
 
 from sightline.kafka import Admin, Partition, bootstrap_servers, topics
 from streaming.cluster import cluster_admin
-from streaming.system.recordsizes import RecordSizes
+from streaming.system.record_sizes import RecordSizes
 
 ASK_SECONDS: Final = 10.0
 GROUPS_SECONDS: Final = 1.5
@@ -71,10 +71,10 @@ class TopicSampler:
 
     def __init__(self) -> None:
         self.sizes = RecordSizes()
-        self._begin(("", ""))
+        self._reset(("", ""))
 
-    def _begin(self, key: tuple[str, str]) -> None:
-        """Another address is another cluster: nothing of the old one counts."""
+    def _reset(self, key: tuple[str, str]) -> None:
+        """Start over: another address is another cluster."""
         self._key = key
         self._rows: tuple[TopicRow, ...] = ()
         self._seen: deque[tuple[float, Ends]] = deque(maxlen=SAMPLES)
@@ -90,7 +90,7 @@ class TopicSampler:
         """The topics now, by name; KafkaUnavailable when it does not answer."""
         key = bootstrap_servers(), settings.TOPIC_PREFIX
         if key != self._key:
-            self._begin(key)
+            self._reset(key)
         started = time.monotonic()
         if started >= self._due:
             with cluster_admin() as admin:
@@ -168,7 +168,7 @@ def _ranges(
 
 def _rate(name: str, seen: Sequence[tuple[float, Ends]]) -> float | None:
     """Records a second over the samples that know the topic; None when there are not two, or the
-    topic was made anew between them.
+    topic was recreated between them.
     """
     known = [(at, ends[name]) for at, ends in seen if name in ends]
     (first_at, first), (last_at, last) = known[0], known[-1]
