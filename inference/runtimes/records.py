@@ -124,6 +124,9 @@ class RecordModel:
     def _field_columns(self, batch: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
         if not self.inputs:
             # The model does not say what it takes: every field is an input, as it is.
+            if any(record.keys() != batch[0].keys() for record in batch):
+                # The fields of the first record must not decide which of the others' count.
+                raise InferenceError("The records differ in their fields.", permanent=False)
             return {
                 name: _guessed(name, [_field(record, name) for record in batch])
                 for name in batch[0]

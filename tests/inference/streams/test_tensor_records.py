@@ -118,6 +118,12 @@ def test_a_result_does_not_depend_on_the_neighbours(datatype: str) -> None:
     assert [repr(result) for result in together] == [repr(result) for result in alone]
 
 
+def test_fields_do_not_depend_on_the_neighbours() -> None:
+    records: list[dict[str, Any]] = [{"x": 1}, {"x": 2, "y": 3}, {"y": 4}, {"x": 5}]
+
+    assert results_of(model(Echo()).predict_records, records, "records") == records
+
+
 def test_features_are_stacked_in_their_order() -> None:
     echo = Echo(
         TensorSpec("input", "FP32", (-1, 4)),
