@@ -196,21 +196,21 @@ def running(
 ) -> Iterator[FramePipeline]:
     """A pipeline that has predicted for a while already."""
     from inference.frames.pipeline import FramePipeline
-    from inference.plans import FramePlan, View
+    from inference.plans import CameraDeployment, FramePlan
     from sightline.kafka import Admin, Producer, topics
 
     names = camera_names(cameras)
     Admin().ensure(
         topic for camera in names for topic in topics.camera_topics(camera, imprint=False)
     )
-    views = tuple((camera, View("live", 0.0)) for camera in names)
+    deployments = tuple((camera, CameraDeployment("live", 0.0)) for camera in names)
     pipeline = FramePipeline(
         FramePlan(
             model=f"model-{time.monotonic_ns()}",
             version="1",
             runtime=runtime,
             options=json.dumps(options),
-            views=views,
+            deployments=deployments,
             file=file,
             batch=batch,
         ),

@@ -37,7 +37,7 @@ class ModelPlan:
 
     @classmethod
     def of_version(cls, version: ModelVersion, **fields: Any) -> Self:
-        """The plan of a version in the database, with the ``fields`` that its kind adds."""
+        """The plan of a version in the database; ``fields`` are what frames or records add."""
         return cls(
             model=version.model.slug,
             version=version.version,
@@ -55,13 +55,11 @@ class ModelPlan:
 
     @property
     def option_values(self) -> dict[str, Any]:
-        """The runtime's options."""
         values: dict[str, Any] = json.loads(self.options)
         return values
 
     @property
     def path(self) -> Path | None:
-        """The model's file."""
         return Path(self.file) if self.file else None
 
     def create(self) -> Runtime:
@@ -77,8 +75,8 @@ class ModelPlan:
 
 
 @dataclass(frozen=True, slots=True)
-class View:
-    """How one model version sees one camera.
+class CameraDeployment:
+    """How one model version is deployed on one camera.
 
     ``crops_of``: the ``model@version`` whose boxes it sees, "" = the whole frame.
     ``crop_label``: only boxes with this label, "" = all.
@@ -97,28 +95,27 @@ class FramePlan(ModelPlan):
     The first frame of a batch waits at most ``batch_ms`` milliseconds for the others.
     """
 
-    views: tuple[tuple[str, View], ...]
+    deployments: tuple[tuple[str, CameraDeployment], ...]
     batch_ms: int = DEFAULT_BATCH_MS
 
     @property
     def cameras(self) -> frozenset[str]:
-        """The cameras' slugs."""
-        return frozenset(camera for camera, _ in self.views)
+        return frozenset(camera for camera, _ in self.deployments)
 
     @property
-    def view_of(self) -> dict[str, View]:
-        """The views by camera."""
-        return dict(self.views)
+    def by_camera(self) -> dict[str, CameraDeployment]:
+        """The deployments by camera."""
+        return dict(self.deployments)
 
     def runs_as(self, other: FramePlan) -> bool:
-        """Whether a model that runs by this plan can go on by the other one without a reload."""
-        bare = {"views": (), "batch": 1, "batch_ms": 0}
+        """Whether a model loaded for this plan can go on with the other without a reload."""
+        bare = {"deployments": (), "batch": 1, "batch_ms": 0}
         return replace(self, **bare) == replace(other, **bare)  # type: ignore[arg-type]
 
 
 def frame_plans(*, disabled_cameras: bool = False) -> dict[str, FramePlan]:
-    """A plan, by its key, for each model version with an enabled deployment on a camera's frames;
-    disabled cameras on request.
+    """The plans, by key, of the model versions with an enabled deployment on an enabled camera, or
+    on ``disabled_cameras``, too.
     """
     deployments = (
         Deployment.objects.filter(enabled=True, kind=InputKind.PICTURES)
@@ -129,13 +126,13 @@ def frame_plans(*, disabled_cameras: bool = False) -> dict[str, FramePlan]:
     plans = (
         FramePlan.of_version(
             group[0].version,
-            views=tuple(sorted(_views(group, by_pk, disabled_cameras).items())),
+            deployments=tuple(sorted(_by_camera(group, by_pk, disabled_cameras).items())),
             batch=max(deployment.batch for deployment in group),
             batch_ms=max(deployment.batch_ms for deployment in group),
         )
         for group in _by_version(by_pk.values())
     )
-    return {plan.key: plan for plan in plans if plan.views}
+    return {plan.key: plan for plan in plans if plan.deployments}
 
 
 def _by_version(deployments: Iterable[Deployment]) -> Iterable[list[Deployment]]:
@@ -145,38 +142,38 @@ def _by_version(deployments: Iterable[Deployment]) -> Iterable[list[Deployment]]
     return grouped.values()
 
 
-def _views(
+def _by_camera(
     deployments: Iterable[Deployment], by_pk: Mapping[int, Deployment], disabled_cameras: bool
-) -> dict[str, View]:
+) -> dict[str, CameraDeployment]:
     """Of several deployments of one version on one camera, a live one counts."""
-    views: dict[str, View] = {}
+    by_camera: dict[str, CameraDeployment] = {}
     for deployment in sorted(deployments, key=lambda item: item.role == Role.LIVE):
         first = by_pk.get(deployment.crops_of_id or 0)
-        view = View(
+        on_camera = CameraDeployment(
             deployment.role,
             deployment.threshold,
             f"{first.version.model.slug}@{first.version.version}" if first else "",
             deployment.crop_label if first else "",
         )
-        views |= {
-            slug: view
+        by_camera |= {
+            slug: on_camera
             for slug, enabled in _cameras(deployment, by_pk).items()
             if enabled or disabled_cameras
         }
-    return views
+    return by_camera
 
 
 def _cameras(
     deployment: Deployment, by_pk: Mapping[int, Deployment], depth: int = 0
 ) -> dict[str, bool]:
     """The cameras that a deployment sees, and whether each is enabled. A second stage sees its
-    first stage's; of these, its own if it has any.
+    first stage's cameras, or those of them that it lists itself.
     """
     own = {camera.slug: camera.enabled for camera in deployment.cameras.all()}
     if deployment.crops_of_id is None:
         return own
     first = by_pk.get(deployment.crops_of_id)
-    # A disabled first stage finds nothing; one that leads back here would be followed for ever.
+    # A disabled first stage finds nothing; a circle of stages would be followed for ever.
     if first is None or depth > len(by_pk):
         return {}
     seen = _cameras(first, by_pk, depth + 1)
@@ -188,7 +185,7 @@ def _cameras(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordPlan(ModelPlan):
-    """A model version between its topics. ``partitions``: of its topics of inputs and outputs."""
+    """A model version on records. ``partitions``: those of its inputs and outputs topics."""
 
     input_schema: str = "{}"
     exactly_once: bool = False
@@ -196,12 +193,12 @@ class RecordPlan(ModelPlan):
 
     @property
     def objection(self) -> str:
-        """Why it cannot run as it is asked to, in one plain sentence; "" when it can."""
+        """Why it cannot run with its delivery, in one plain sentence; "" when it can."""
         return objection(self.runtime, self.exactly_once)
 
 
 def objection(runtime: str, exactly_once: bool) -> str:
-    """Why a runtime cannot be had with ``exactly-once``; "" when it can. For forms, too."""
+    """Why a runtime cannot deliver ``exactly-once``; "" when it can. Forms use it, too."""
     if exactly_once and runtime in RUNTIMES and RUNTIMES[runtime].remote:
         return (
             "Exactly once is for models that run in the worker itself: what a server does cannot be"
@@ -211,7 +208,7 @@ def objection(runtime: str, exactly_once: bool) -> str:
 
 
 def record_plans() -> dict[str, RecordPlan]:
-    """A plan, by its key, for each model version with an enabled deployment on records.
+    """The plans, by key, of the model versions with an enabled deployment on records.
 
     Several deployments of one version share its topics: the strictest delivery counts.
     """

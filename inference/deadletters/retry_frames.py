@@ -15,7 +15,7 @@ from inference.frames.crops import MAX_CROPS, boxed
 from inference.frames.latest import WaitingFrame
 from inference.frames.predict import predict, prepare
 from inference.models import ModelVersion, Role
-from inference.plans import FramePlan, View, frame_plans
+from inference.plans import CameraDeployment, FramePlan, frame_plans
 from inference.runner.loading import LoadError, loaded
 from inference.runtimes.base import Runtime
 from inference.runtimes.errors import InferenceError, ServerUnavailable
@@ -56,11 +56,11 @@ class FrameRetry:
             raise RetryError(f"It cannot be given to a model: {err}.") from err
         runtime = self._loaded()
         plan = self._plan
-        view = plan.view_of.get(letter.camera, View(Role.SHADOW, 0.0))
-        found = _first_stage(frame, view) if view.crops_of else ()
+        deployment = plan.by_camera.get(letter.camera, CameraDeployment(Role.SHADOW, 0.0))
+        found = _first_stage(frame, deployment) if deployment.crops_of else ()
         waiting = WaitingFrame(frame, record, time.time_ns(), found)
         try:
-            prepared = prepare(waiting, view)
+            prepared = prepare(waiting, deployment)
         except InferenceError as err:
             raise RetryError(str(err)) from err
         [prediction] = predict(runtime, [prepared], plan.model, plan.version, MAX_CROPS)
@@ -81,7 +81,7 @@ class FrameRetry:
     @cached_property
     def _plan(self) -> FramePlan:
         """The version as it is deployed; one that is not deployed sees no camera."""
-        plan = FramePlan.of_version(self.target, views=())
+        plan = FramePlan.of_version(self.target, deployments=())
         return frame_plans(disabled_cameras=True).get(plan.key, plan)
 
     def _publish(self, prediction: Prediction) -> str:
@@ -98,18 +98,18 @@ class FrameRetry:
         return f"Published to {topic.name}."
 
 
-def _first_stage(frame: Frame, view: View) -> tuple[Detection, ...]:
+def _first_stage(frame: Frame, deployment: CameraDeployment) -> tuple[Detection, ...]:
     """The boxes that the first stage found in the frame; RetryError when its prediction is not kept
     any more.
     """
-    key = view.crops_of
+    key = deployment.crops_of
     with TopicReader(topics.predictions(frame.camera)) as reader:
         left = SEARCHED_PREDICTIONS
         for _, records in reader.backwards():
             for record in records:
                 left -= 1
                 if record.key == key.encode() and (found := _prediction_of(frame, record.value)):
-                    return tuple(boxed(found.predictions, view.crop_label))
+                    return tuple(boxed(found.predictions, deployment.crop_label))
                 too_old = record.timestamp < frame.captured_at // MILLISECOND
             if left <= 0 or too_old:
                 break

@@ -1,4 +1,4 @@
-"""Joins a camera's frames with the predictions made on them; both come from Kafka in any order."""
+"""Joins a camera's frames with the predictions on them; both come from Kafka in any order."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Item = TypeVar("Item")
 
 @dataclass(slots=True)
 class JoinedFrame(Generic[Item]):
-    """What stands for a frame, since when it waits (monotonic seconds), and the predictions that
-    have come for it, by ``model@version``.
+    """An item for a frame, since when it waits (monotonic seconds), and the frame's predictions so
+    far, by ``model@version``.
     """
 
     item: Item
@@ -28,12 +28,11 @@ class JoinedFrame(Generic[Item]):
 
 
 class FrameJoiner(Generic[Item]):
-    """One camera's frames that wait for predictions: the newest 32.
+    """The newest 32 frames of a camera that wait for predictions.
 
     A frame leaves when every model in ``models`` has predicted on it, or after ``wait`` seconds
-    with the predictions that have come. When a frame is complete, older ones that are not are
-    dropped: models take a camera's frames in order and skip some, and pictures with and without
-    boxes in turn would flicker.
+    with the predictions so far. A complete frame drops older, incomplete ones: models take a
+    camera's frames in order and skip some, and boxes would flicker if those were shown, too.
     """
 
     def __init__(self, models: Iterable[str] = (), wait: float = math.inf) -> None:
@@ -43,27 +42,27 @@ class FrameJoiner(Generic[Item]):
         self._early: OrderedDict[Identity, dict[str, Prediction]] = OrderedDict()
 
     def add_frame(self, frame: Frame, item: Item, now: float) -> None:
-        """Let ``item`` wait for the predictions on ``frame``. The oldest of too many is dropped."""
+        """Let ``item`` wait for the predictions on ``frame``; the oldest of too many is dropped."""
         identity = _identity(frame)
         self._frames[identity] = JoinedFrame(item, now, self._early.pop(identity, {}))
         if len(self._frames) > MAX_FRAMES:
             self._frames.popitem(last=False)
 
     def add_prediction(self, prediction: Prediction) -> None:
-        """Add a prediction. It may overtake its frame, and then waits for it; one of a model that
-        is not awaited is ignored.
+        """Add a prediction. One that overtakes its frame waits for it; one of a model that is not
+        in ``models`` is ignored.
         """
         if prediction.key not in self.models:
             return
         identity = _identity(prediction.frame)
         waiting = self._frames.get(identity)
-        place = waiting.predictions if waiting else self._early.setdefault(identity, {})
-        place[prediction.key] = prediction
+        predictions = waiting.predictions if waiting else self._early.setdefault(identity, {})
+        predictions[prediction.key] = prediction
         if len(self._early) > MAX_FRAMES:
             self._early.popitem(last=False)
 
     def ready(self, now: float) -> list[JoinedFrame[Item]]:
-        """Take the frames that need not wait any longer, oldest first."""
+        """Take the frames that need not wait longer, oldest first."""
         complete = [identity for identity in self._frames if self._is_complete(identity)]
         if complete:
             self._drop_incomplete_before(complete[-1])

@@ -1,5 +1,5 @@
-"""The latest frame of each camera, waiting for a model: a slow model skips frames instead of
-falling behind.
+"""Keeps the latest frame of each camera, so that a slow model skips frames instead of falling
+behind.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from sightline.messages import Detection, Frame
 
 @dataclass(frozen=True, slots=True)
 class WaitingFrame:
-    """A frame, the record that it came in, and when that was read from Kafka (ns).
+    """A frame that waits for its model, its record, and when that was read from Kafka (ns).
 
-    ``found``: what a first stage found in it, for a second stage.
+    ``found``: the detections of a first stage, for a second stage.
     """
 
     frame: Frame
@@ -45,8 +45,8 @@ class LatestFrames:
             self._filled.notify()
 
     def take(self, limit: int, timeout: float, patience: float = 0.0) -> list[WaitingFrame]:
-        """At most ``limit`` frames of different cameras, the camera that waits longest first;
-        empty after ``timeout`` seconds. The first frame waits ``patience`` seconds for the others.
+        """At most ``limit`` frames of different cameras, oldest first; empty after ``timeout``
+        seconds. The first frame waits at most ``patience`` seconds for the others.
         """
         with self._filled:
             if self._filled.wait_for(lambda: bool(self._frames), timeout) and limit > 1:
@@ -55,12 +55,12 @@ class LatestFrames:
             return [self._frames.pop(camera) for camera in cameras]
 
     def cameras(self) -> frozenset[str]:
-        """The cameras whose frames wait."""
+        """The cameras with a waiting frame."""
         with self._filled:
             return frozenset(self._frames)
 
     def skip(self, cameras: Iterable[str]) -> None:
-        """Count a frame of each camera that was taken, but dropped because a newer one came."""
+        """Count a frame of each camera as skipped: it was taken, but dropped for a newer one."""
         with self._filled:
             self._skips.update(cameras)
 

@@ -1,5 +1,5 @@
-"""One model version on cameras: one thread keeps the latest frames, one prepares them, and one runs
-the model on them.
+"""Runs one model version on cameras: one thread reads the latest frames, one prepares them, and one
+runs the model.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ class FramePipeline(ModelRunner[FramePlan]):
             thread.start()
 
     def update(self, plan: FramePlan) -> None:
-        """Go on with other cameras or roles, without loading the model again."""
+        """Follow other cameras or roles without loading the model again."""
         self.plan = plan
         self.reader.update(plan)
         self.history.keep(plan.cameras)
@@ -118,7 +118,6 @@ class FramePipeline(ModelRunner[FramePlan]):
         )
 
     def publish_history(self) -> None:
-        """Publish what was done since the last call, by camera and in all."""
         cameras, in_all = self.history.take(
             self.reader.cameras & self.plan.cameras, self.latest.skips()
         )
@@ -157,18 +156,18 @@ class FramePipeline(ModelRunner[FramePlan]):
         if published:
             timing = next(item.timing for item in results if isinstance(item, Prediction))
             seconds = (timing.finished_at - timing.started_at) / 1e9
-            self.state.predict(published, seconds if pictures else None)
+            self.state.add_predicted(published, seconds if pictures else None)
         is_away = any(isinstance(result, ServerUnavailable) for result in results)
         if pictures and not is_away:
             self.prefetch.decodings = pictures[-1].decodings
         return not is_away
 
     def _publish(self, frame: PreparedFrame, result: Result[Prediction]) -> bool:
-        """Produce a prediction, or say why there is none; returns whether it was produced."""
+        """Produce a prediction or send a dead letter; returns whether it was a prediction."""
         waiting = frame.waiting
         if isinstance(result, ServerUnavailable):
-            self.state.unavailable(1, redact_url(str(result)))
-            self.history.unavailable(waiting.frame.camera)
+            self.state.add_unavailable(1, redact_url(str(result)))
+            self.history.add_unavailable(waiting.frame.camera)
             return False
         try:
             if isinstance(result, BaseException):
@@ -184,7 +183,7 @@ class FramePipeline(ModelRunner[FramePlan]):
         )
         if parent:
             _trace(parent, result)
-        self.history.predict(result, asked=bool(frame.pictures))
+        self.history.add_prediction(result, model_called=bool(frame.pictures))
         return True
 
     def _dead_letter(self, record: Record, err: BaseException) -> None:
@@ -202,13 +201,13 @@ class FramePipeline(ModelRunner[FramePlan]):
         ):
             self._dead_letter_due = time.monotonic() + DEAD_LETTER_SECONDS
             if not send_dead_letter(self.producer, record, letter, self._note_delivery):
-                self.state.unwritten()
-        self.state.fail(letter.message or letter.error)
-        self.history.fail(topics.camera_of(record.topic))
+                self.state.add_unwritten()
+        self.state.add_failed(letter.message or letter.error)
+        self.history.add_failed(topics.camera_of(record.topic))
 
     def _note_delivery(self, error: str) -> None:
         if error:
-            self.state.unwritten()
+            self.state.add_unwritten()
 
 
 def _trace(parent: str, prediction: Prediction) -> None:
@@ -232,7 +231,7 @@ def _trace(parent: str, prediction: Prediction) -> None:
 def run_guarded(
     run: Callable[[threading.Event], None], stopping: threading.Event, key: str
 ) -> None:
-    """Run a pipeline's thread again, after a pause, when something unforeseen ends it."""
+    """Restart a pipeline's thread, after a pause, when an unexpected error ends it."""
     backoff = Backoff()
     while not stopping.is_set():
         try:

@@ -1,4 +1,4 @@
-"""The one way from a frame to its prediction, for live frames and for retried ones."""
+"""Predicts on frames: live ones and retried dead letters take the same way."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from itertools import islice
 
 from inference.frames.crops import Crop, cut, placed
 from inference.frames.latest import WaitingFrame
-from inference.plans import View
+from inference.plans import CameraDeployment
 from inference.runtimes.base import Decoding, Picture, Runtime
 from inference.runtimes.batching import Result, detections_of
 from sightline.messages import Detection, FrameRef, Prediction, Timing
@@ -17,40 +17,40 @@ from sightline.messages import Detection, FrameRef, Prediction, Timing
 
 @dataclass(frozen=True, slots=True)
 class PreparedFrame:
-    """A frame as the model is given it: its picture, or the crops that a second stage sees.
+    """A frame ready for the model: its picture, or the crops that a second stage sees.
 
-    ``ref`` has the picture's own size, whatever the record's headers say.
+    ``ref`` has the picture's own size, which the record's headers may get wrong.
     """
 
     waiting: WaitingFrame
     ref: FrameRef
-    view: View
+    deployment: CameraDeployment
     pictures: tuple[Picture, ...]
     crops: tuple[Crop, ...] = ()
 
 
 def prepare(
-    waiting: WaitingFrame, view: View, decodings: tuple[Decoding, ...] = ()
+    waiting: WaitingFrame, deployment: CameraDeployment, decodings: tuple[Decoding, ...] = ()
 ) -> PreparedFrame:
-    """Decode a frame in advance as the model asked for the last one, or cut out what a first stage
-    found; InferenceError when it cannot be cut up.
+    """Decode a frame in advance, as the model wanted the last one, or cut out what a first stage
+    found; InferenceError when it cannot be cut.
     """
     picture = Picture(waiting.frame)
     ref = picture.sized(waiting.frame.ref)
-    if not view.crops_of:
+    if not deployment.crops_of:
         picture.prepare(decodings)
-        return PreparedFrame(waiting, ref, view, (picture,))
+        return PreparedFrame(waiting, ref, deployment, (picture,))
     crops = tuple(cut(picture, ref, waiting.found))
-    return PreparedFrame(waiting, ref, view, tuple(crop.picture for crop in crops), crops)
+    return PreparedFrame(waiting, ref, deployment, tuple(crop.picture for crop in crops), crops)
 
 
 def predict(
     runtime: Runtime, frames: Sequence[PreparedFrame], model: str, version: str, limit: int
 ) -> list[Result[Prediction]]:
-    """The prediction on each frame, in order, or why there is none.
+    """The prediction on each frame, in order, or the error that there is instead.
 
     At most ``limit`` pictures go into one call. A frame without pictures, in which a first stage
-    found nothing, has a prediction without detections.
+    found nothing, gets a prediction without detections.
     """
     started_at = time.time_ns()
     pictures = [picture for frame in frames for picture in frame.pictures]
@@ -80,12 +80,12 @@ def _prediction(
     for result in results:
         if isinstance(result, BaseException):
             return result
-    threshold = frame.view.threshold
+    threshold = frame.deployment.threshold
     return Prediction(
         camera=frame.waiting.frame.camera,
         model=model,
         version=version,
-        role=frame.view.role,
+        role=frame.deployment.role,
         frame=frame.ref,
         predictions=tuple(item for item in _detections(frame, results) if item.score >= threshold),
         timing=Timing(frame.waiting.consumed_at, started_at, finished_at),

@@ -1,4 +1,4 @@
-"""Prepares the next frames while the model is busy with the ones before."""
+"""Prepares the next frames while the model is busy with the last ones."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ Refuse = Callable[[Record, BaseException], None]
 
 
 @dataclass(frozen=True, slots=True)
-class _Ready:
-    """The frames of one call, and since when they are ready (monotonic seconds)."""
+class _ReadyBatch:
+    """The frames of one call of the model, and since when they are ready (monotonic seconds)."""
 
     frames: list[PreparedFrame]
     since: float
@@ -41,11 +41,11 @@ class _Ready:
 
 
 class Prefetch:
-    """Takes the latest frames and prepares them just before the model is free: no earlier, because
-    newer ones may come.
+    """Takes the latest frames and prepares them just before the model is free, no earlier: newer
+    ones may come.
 
-    How a model wants its pictures decoded (colours, size) is learned from the last one.
-    ``cameras`` says how many cameras there are: a batch does not wait for more frames than that.
+    It learns from the last picture how the model wants pictures decoded (colours, size).
+    ``cameras`` gives the number of cameras: a batch does not wait for more frames than that.
     """
 
     def __init__(
@@ -61,18 +61,18 @@ class Prefetch:
         self.refuse = refuse
         self.decodings: tuple[Decoding, ...] = ()
         self._turn = threading.Condition()
-        self._ready: deque[_Ready] = deque()
+        self._ready: deque[_ReadyBatch] = deque()
         self._taken_at = self._due = 0.0
-        self._works: deque[float] = deque(maxlen=REMEMBERED)
-        self._costs: deque[float] = deque(maxlen=REMEMBERED)
+        self._busy_seconds: deque[float] = deque(maxlen=REMEMBERED)
+        self._prepare_seconds: deque[float] = deque(maxlen=REMEMBERED)
 
     def next(self, timeout: float) -> list[PreparedFrame]:
-        """For the model's thread: the next frames; empty after ``timeout`` seconds."""
+        """The next frames, for the model's thread; empty after ``timeout`` seconds."""
         with self._turn:
             if self._taken_at:
-                self._works.append(time.monotonic() - self._taken_at)
+                self._busy_seconds.append(time.monotonic() - self._taken_at)
                 self._taken_at = 0.0
-            self._drop_the_old()
+            self._drop_old()
             if not self._turn.wait_for(lambda: bool(self._ready), timeout):
                 return []
             frames = self._ready.popleft().frames
@@ -81,11 +81,9 @@ class Prefetch:
             self._turn.notify_all()
             return frames
 
-    def _drop_the_old(self) -> None:
-        """The model took longer than usual: what is ready was taken too early, and newer frames
-        may have come.
-        """
-        kept: deque[_Ready] = deque()
+    def _drop_old(self) -> None:
+        """Drop prepared frames for newer ones when the model took longer than expected."""
+        kept: deque[_ReadyBatch] = deque()
         newer = self.latest.cameras()
         for item in reversed(self._ready):
             if item.is_old() and item.cameras & newer:
@@ -98,19 +96,21 @@ class Prefetch:
             self._turn.notify_all()
 
     def _has_room(self) -> bool:
-        """One batch is made ready, and of a quick model more, so that a moment's delay does not
-        keep it waiting.
+        """Whether to prepare another batch: one for a slow model, more for a quick one, which a
+        moment's delay would leave idle.
         """
-        quickest = min(self._works, default=AHEAD_SECONDS)
+        quickest = min(self._busy_seconds, default=AHEAD_SECONDS)
         return len(self._ready) < max(1, min(MAX_READY, int(AHEAD_SECONDS / max(quickest, 1e-4))))
 
     def _lead(self) -> float:
-        """Seconds that the model will be busy, less what it takes to prepare frames: careful
-        estimates, because a model must not wait.
+        """Seconds from now until frames must be prepared: how long the model will be busy, less
+        what preparing takes. Both are careful estimates, because the model must not wait.
         """
-        if not (self._works and self._costs):
+        if not (self._busy_seconds and self._prepare_seconds):
             return 0.0
-        return min(self._works) - 2 * max(self._costs) - self.plan().batch_ms / 1000
+        return (
+            min(self._busy_seconds) - 2 * max(self._prepare_seconds) - self.plan().batch_ms / 1000
+        )
 
     def run(self, stopping: threading.Event) -> None:
         """Prepare frames until told to stop."""
@@ -121,9 +121,9 @@ class Prefetch:
             if stopping.wait(max(0.0, self._due - time.monotonic())):
                 return
             if taken := self._take():
-                frames = self._prepared(taken)
+                frames = self._prepare(taken)
                 with self._turn:
-                    self._ready += [_Ready(frames, time.monotonic())] if frames else []
+                    self._ready += [_ReadyBatch(frames, time.monotonic())] if frames else []
                     self._turn.notify_all()
 
     def _take(self) -> list[WaitingFrame]:
@@ -131,18 +131,18 @@ class Prefetch:
         limit = max(1, min(plan.batch, self.cameras()))
         return self.latest.take(limit, WAIT_SECONDS, plan.batch_ms / 1000)
 
-    def _prepared(self, taken: Sequence[WaitingFrame]) -> list[PreparedFrame]:
-        """The frames, ready for the model, without those of cameras that it does not see any more
-        and those that cannot be cut up.
+    def _prepare(self, taken: Sequence[WaitingFrame]) -> list[PreparedFrame]:
+        """Prepare frames for the model; those of cameras that it does not see any more are dropped,
+        those that cannot be cut are refused.
         """
         started = time.monotonic()
-        views = self.plan().view_of
+        deployments = self.plan().by_camera
         frames = []
         for waiting in taken:
-            if (view := views.get(waiting.frame.camera)) is not None:
+            if (deployment := deployments.get(waiting.frame.camera)) is not None:
                 try:
-                    frames.append(prepare(waiting, view, self.decodings))
+                    frames.append(prepare(waiting, deployment, self.decodings))
                 except InferenceError as err:
                     self.refuse(waiting.record, err)
-        self._costs.append(time.monotonic() - started)
+        self._prepare_seconds.append(time.monotonic() - started)
         return frames

@@ -1,6 +1,4 @@
-"""The polling thread of a frame pipeline: reads its cameras' frames and keeps the latest of
-each.
-"""
+"""The polling thread of a frame pipeline: reads cameras' frames and keeps the latest of each."""
 
 from __future__ import annotations
 
@@ -39,17 +37,16 @@ Refuse = Callable[[Record, BaseException], None]
 
 
 class FrameReader:
-    """Polls whatever the model does, so that the group never takes a slow model for dead.
+    """Polls Kafka whatever the model does, so that the group does not take a slow model for dead.
 
-    The frames that a second stage sees wait for the first stage's predictions on them, which are
-    read beside the group. ``cameras``: those that the group assigned to this worker. ``lag``: how
-    many of their frames were not read, some seconds ago. ``refuse`` is called with records that
-    are not frames.
+    Frames for a second stage wait for the first stage's predictions on them, which are read beside
+    the group. ``cameras``: those that the group assigned to this worker. ``lag``: how many of their
+    frames were unread at the last look. ``refuse`` is called with records that are not frames.
     """
 
     def __init__(self, plan: FramePlan, latest: LatestFrames, refuse: Refuse) -> None:
         self.plan = plan
-        self.views = plan.view_of
+        self.deployments = plan.by_camera
         self.latest = latest
         self.refuse = refuse
         self.group = topics.inference_group(plan.model, plan.version)
@@ -60,19 +57,17 @@ class FrameReader:
         self._heard: dict[str, float] = {}
 
     def update(self, plan: FramePlan) -> None:
-        """Follow another plan from now on. For any thread."""
-        self.plan, self.views = plan, plan.view_of
+        """Follow another plan from now on. Thread-safe."""
+        self.plan, self.deployments = plan, plan.by_camera
         self.latest.keep(plan.cameras)
         self.plan_changed.set()
 
     def run(self, stopping: threading.Event) -> None:
-        """Read until told to stop."""
         frames, found, admin = LatestConsumer(self.group), PartitionReader(), Admin()
         topics_due = lag_due = 0.0
         try:
             while not stopping.is_set():
-                # Cleared before the plan is read: a change that comes in between is seen in the
-                # next round.
+                # Clear before reading the plan: a change in between is seen in the next round.
                 changed = self.plan_changed.is_set()
                 self.plan_changed.clear()
                 if changed or time.monotonic() >= topics_due:
@@ -102,7 +97,7 @@ class FrameReader:
     def _ensure(self, admin: Admin) -> None:
         wanted = [
             topic
-            for camera in sorted(self.views)
+            for camera in sorted(self.deployments)
             for topic in topics.camera_topics(camera, imprint=False)
         ]
         admin.forget()
@@ -115,7 +110,7 @@ class FrameReader:
     # The group
 
     def _subscribe(self, frames: LatestConsumer) -> None:
-        wanted = [topics.frames(camera) for camera in sorted(self.views)]
+        wanted = [topics.frames(camera) for camera in sorted(self.deployments)]
         frames.follow(wanted, on_assign=self._assigned, on_revoke=self._revoked)
 
     def _assigned(self, partitions: Sequence[Partition]) -> None:
@@ -127,11 +122,11 @@ class FrameReader:
     # Frames
 
     def take_frame(self, record: Record) -> None:
-        """Offer a frame to the model, or let it wait for the first stage; refuse what is not a
-        frame.
+        """Offer a frame to the model, or let it wait for the first stage. A record that is not a
+        frame is refused.
         """
         camera = topics.camera_of(record.topic)
-        if camera not in self.views:
+        if camera not in self.deployments:
             return
         try:
             frame = Frame.from_record(camera, record.value, record.header_map, record.offset)
@@ -139,19 +134,19 @@ class FrameReader:
             self.refuse(record, err)
             return
         waiting = WaitingFrame(frame, record, time.time_ns())
-        if not self.views[camera].crops_of:
+        if not self.deployments[camera].crops_of:
             self.latest.put(waiting)
         elif (joiner := self._joiners.get(camera)) is not None:
             joiner.add_frame(frame, waiting, time.monotonic())
             self._put_joined(camera, joiner)
 
-    # What first stages find
+    # First stages
 
     def _follow_first_stages(self, found: PartitionReader) -> None:
         wanted = {
             camera
             for camera in self.cameras
-            if camera in self.views and self.views[camera].crops_of
+            if camera in self.deployments and self.deployments[camera].crops_of
         }
         for camera in self._joiners.keys() - wanted:
             found.unwatch(topics.predictions(camera))
@@ -160,16 +155,16 @@ class FrameReader:
             found.close()
         for camera in wanted - self._joiners.keys():
             found.watch(topics.predictions(camera), offset=OFFSET_END)
-            self._joiners[camera] = FrameJoiner([self.views[camera].crops_of])
+            self._joiners[camera] = FrameJoiner([self.deployments[camera].crops_of])
             self._heard[camera] = time.monotonic()
 
     def _take_first_stage(self, record: Record) -> None:
         camera = topics.camera_of(record.topic)
-        joiner, view = self._joiners.get(camera), self.views.get(camera)
-        if joiner is None or view is None:
+        joiner, deployment = self._joiners.get(camera), self.deployments.get(camera)
+        if joiner is None or deployment is None:
             return
         self._heard[camera] = time.monotonic()
-        if record.key != view.crops_of.encode():
+        if record.key != deployment.crops_of.encode():
             return
         try:
             joiner.add_prediction(Prediction.from_json(record.value))
@@ -181,16 +176,16 @@ class FrameReader:
         self._put_joined(camera, joiner)
 
     def _put_joined(self, camera: str, joiner: FrameJoiner[WaitingFrame]) -> None:
-        """Offer the frames that the first stage has predicted on, with what it found in them."""
-        view = self.views[camera]
-        joiner.models = frozenset([view.crops_of])
+        """Offer frames that the first stage has predicted on, with its detections."""
+        deployment = self.deployments[camera]
+        joiner.models = frozenset([deployment.crops_of])
         for joined in joiner.ready(time.monotonic()):
-            found = joined.predictions[view.crops_of].predictions
-            self.latest.put(replace(joined.item, found=tuple(boxed(found, view.crop_label))))
+            found = joined.predictions[deployment.crops_of].predictions
+            self.latest.put(replace(joined.item, found=tuple(boxed(found, deployment.crop_label))))
 
     def _rewatch_silent(self, found: PartitionReader) -> None:
-        """Watch silent predictions again: when a broker comes back without a topic, the client
-        gives that topic up, even if it is created again.
+        """Watch silent predictions again: the client drops a topic that a restarted broker lacks,
+        and does not return when the topic is recreated.
         """
         now = time.monotonic()
         for camera in [
@@ -202,7 +197,5 @@ class FrameReader:
 
 
 def _cameras(partitions: Sequence[Partition]) -> frozenset[str]:
-    """The cameras whose frames are in these partitions; frames go to partition 0, however many
-    the broker gave the topic.
-    """
+    """The cameras of these partitions. Frames go to partition 0, however many the topic has."""
     return frozenset(topics.camera_of(topic) for topic, number in partitions if number == 0)

@@ -14,17 +14,17 @@ SWITCH_SECONDS = 0.0005
 
 
 class InferWorker(RunnerWorker[FramePlan, FramePipeline]):
-    """Follows the deployments on cameras. Several such workers share the cameras of each model
-    version through its consumer group.
+    """Follows the deployments on cameras. Several such workers share a model version's cameras
+    through its consumer group.
     """
 
     role = "infer"
 
     def open(self) -> None:
-        # Pipelines are the parallelism; OpenCV's own threads would only compete for the cores.
+        # Pipelines run in parallel already; OpenCV's own threads would compete for the cores.
         cv2.setNumThreads(1)
-        # A model that computes in Python would keep the threads that read and prepare waiting for
-        # 5 ms at a time.
+        # With the default of 5 ms, a model that computes in Python blocks the threads that read and
+        # prepare frames.
         sys.setswitchinterval(SWITCH_SECONDS)
 
     def plans(self) -> dict[str, FramePlan]:

@@ -1,4 +1,4 @@
-"""Predictions drawn into a picture."""
+"""Draws predictions into a picture."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from sightline.messages import Box, Detection, Prediction
 
 Colour = tuple[int, int, int]
 
-# The browser draws with the same colours and the same hash, so that a label has one colour
-# everywhere.
+# The browser uses the same palette and hash, so that a label has one colour everywhere.
 PALETTE: Final = (
     *("#35d0ba", "#f5b544", "#7aa2ff", "#ff8fb1", "#b5e655", "#b79bff"),
     *("#ff9f66", "#5cc8f5", "#f4e04d", "#e58bff", "#6fe3a0", "#e0c097"),
@@ -35,7 +34,7 @@ MAX_BOXES: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class _Style:
-    """Sizes in pixels that follow the picture's."""
+    """Sizes in pixels, in proportion to the picture."""
 
     scale: float
     stroke: int
@@ -50,7 +49,7 @@ class _Style:
         )
 
     def measure(self, text: str) -> tuple[int, int]:
-        """Width and height of the plate that the text is written on."""
+        """Width and height of the plate behind the text."""
         (width, height), baseline = cv2.getTextSize(text, FONT, self.scale, self.stroke)
         return width + 2 * self.padding, height + baseline + self.padding
 
@@ -78,8 +77,8 @@ def draw(jpeg: bytes, predictions: Sequence[Prediction], quality: int = 80) -> b
 
 @lru_cache(maxsize=1024)
 def colour(label: str) -> Colour:
-    """The label's steady colour (blue, green, red): FNV-1a, 32 bits, over its letters picks it
-    from the palette, as in colours.js.
+    """The label's colour (blue, green, red): the 32-bit FNV-1a hash of its letters picks it from
+    the palette, as in colours.js.
     """
     word = label.lower()
     digest = FNV_START
@@ -90,13 +89,13 @@ def colour(label: str) -> Colour:
 
 
 def caption(detection: Detection) -> str:
-    """What is written at a box: its text or else its label, and its score."""
+    """The caption of a box: its text or else its label, and its score."""
     return f"{plain(detection.text or detection.label)} {_score(detection)}"
 
 
 def plain(text: str) -> str:
-    """At most MAX_LABEL characters that OpenCV's fonts have: accents are dropped, others become
-    question marks.
+    """At most MAX_LABEL characters that OpenCV's fonts have: accents are dropped, other characters
+    become question marks.
     """
     decomposed = unicodedata.normalize("NFKD", text[: 2 * MAX_LABEL])
     kept = "".join(char for char in decomposed if not unicodedata.combining(char))
@@ -109,9 +108,7 @@ def _score(detection: Detection) -> str:
 
 
 def _boxes(predictions: Sequence[Prediction]) -> Iterator[tuple[Detection, Box]]:
-    """The detections to be drawn as boxes, clipped: a record of a foreign model may hold
-    anything.
-    """
+    """The detections with a box, clipped: records of foreign models may hold anything."""
     found = (item for prediction in predictions for item in prediction.predictions)
     pairs = ((item, clipped(item.box)) for item in found if item.box is not None)
     return islice(((item, box) for item, box in pairs if box is not None), MAX_BOXES)
@@ -126,7 +123,7 @@ def _corners(image: Image, box: Box) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _draw_label(image: Image, detection: Detection, box: Box, style: _Style) -> None:
-    """The caption above the box, inside it where there is no room above, and never beyond the
+    """Write the caption above the box, or inside it where there is no room above; never beyond the
     picture's sides.
     """
     (left, top), _ = _corners(image, box)
@@ -138,7 +135,7 @@ def _draw_label(image: Image, detection: Detection, box: Box, style: _Style) -> 
 
 
 def _draw_list(image: Image, predictions: Sequence[Prediction], style: _Style) -> None:
-    """Detections without a box, one below the other."""
+    """List detections without a box, one below the other."""
     found = (
         (prediction.model, item) for prediction in predictions for item in prediction.predictions
     )
@@ -152,7 +149,7 @@ def _draw_list(image: Image, predictions: Sequence[Prediction], style: _Style) -
 def _write(
     image: Image, text: str, corner: tuple[int, int], ink: Colour, plate: Colour, style: _Style
 ) -> None:
-    """Text on a filled plate whose top left corner is given."""
+    """Write text on a filled plate with this top left corner."""
     x, y = corner
     across, down = style.measure(text)
     cv2.rectangle(image, (x, y), (x + across, y + down), plate, cv2.FILLED)

@@ -1,6 +1,4 @@
-"""The imprint worker: draws the live predictions into the frames, for viewers that cannot draw
-themselves.
-"""
+"""The imprint worker: draws live predictions into frames, for viewers that cannot draw."""
 
 from __future__ import annotations
 
@@ -41,8 +39,8 @@ MILLISECOND = 1_000_000
 
 
 class ImprintWorker(Worker):
-    """Which cameras are this worker's is decided by its group's share of the frames topics;
-    their predictions are read beside it.
+    """Draws for the cameras whose frames topics its group assigns to it; their predictions are read
+    beside the group.
     """
 
     role = "imprint"
@@ -59,7 +57,7 @@ class ImprintWorker(Worker):
         self.reconcile_due = self.topics_due = 0.0
 
     def step(self) -> None:
-        """Read what has come, send what is complete; look at the database now and then."""
+        """Read frames and predictions, imprint what is complete, follow the database."""
         if time.monotonic() >= self.reconcile_due:
             self.reconcile_due = time.monotonic() + RECONCILE_SECONDS
             self._reconcile()
@@ -93,7 +91,7 @@ class ImprintWorker(Worker):
             )
             self.models = _live_models() if wanted else {}
         except DatabaseError as err:
-            log.warning("database unavailable, imprinting goes on as it is error=%s", err)
+            log.warning("database unavailable, imprint keeps its cameras error=%s", err)
             return
         for camera, joiner in self.joiners.items():
             joiner.models = self.models.get(camera, frozenset())
@@ -164,22 +162,21 @@ class ImprintWorker(Worker):
             self.failed += 1
             log.debug("frame not drawn camera=%s seq=%s error=%s", camera, frame.seq, err)
             return
-        headers = frame.headers()
         self.producer.send(
             topics.annotated(camera),
             jpeg,
             key=camera,
-            headers=headers,
+            headers=frame.headers(),
             timestamp=frame.captured_at // MILLISECOND,
         )
         self.drawn += 1
 
 
 def _live_models() -> dict[str, frozenset[str]]:
-    """For each camera the models, as ``model@version``, whose predictions are drawn."""
+    """The models whose predictions are drawn, as ``model@version``, by camera."""
     models: dict[str, set[str]] = {}
     for plan in frame_plans().values():
-        for camera, view in plan.views:
-            if view.role == "live":
+        for camera, deployment in plan.deployments:
+            if deployment.role == "live":
                 models.setdefault(camera, set()).add(plan.key)
     return {camera: frozenset(keys) for camera, keys in models.items()}

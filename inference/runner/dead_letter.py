@@ -14,7 +14,7 @@ from sightline.kafka import Headers, Outgoing, Producer, Record, topics
 from sightline.messages import DeadLetter
 from sightline.messages.dead_letter import own_headers
 
-# The most that Kafka's format (v2) adds to a record that is alone in its batch, and to each header.
+# At most this is added by Kafka's format (v2) to a record alone in its batch, and to each header.
 RECORD_OVERHEAD: Final = 100
 HEADER_OVERHEAD: Final = 10
 
@@ -22,7 +22,7 @@ HEADER_OVERHEAD: Final = 10
 def dead_letter(
     record: Record, err: BaseException, *, group: str, plan: ModelPlan, attempt: int = 1
 ) -> DeadLetter:
-    """Where the record came from and what went wrong, without credentials."""
+    """The dead letter of a record: its origin and the error, without credentials."""
     # Its text is safe, whatever the exception's own __str__ does.
     summary = traceback.TracebackException.from_exception(err)
     return DeadLetter(
@@ -41,10 +41,10 @@ def dead_letter(
 
 
 def outgoing_dead_letter(record: Record, letter: DeadLetter) -> Outgoing:
-    """The record for the errors topic: as it came, with the ``dlt-*`` headers after its own.
+    """The record for the errors topic: unchanged, with the ``dlt-*`` headers after its own.
 
-    Key, headers and value that do not fit are left out. A topic that was created by hand may take
-    larger records than ours do: the dead letter says where the whole record is.
+    Key, headers and value that do not fit are left out: a topic that was created by hand may take
+    larger records than the errors topic. The headers say where the whole record is.
     """
     reasons = tuple(letter.headers().items())
     room = settings.KAFKA_MAX_MESSAGE_BYTES + topics.HEADER_ROOM

@@ -1,6 +1,4 @@
-"""The ledger of what a runner did: counts and durations by camera, for its history and
-Prometheus.
-"""
+"""The ledger of a runner: counts and durations by camera, for its history and Prometheus."""
 
 from __future__ import annotations
 
@@ -30,7 +28,6 @@ class Stage:
         self.recent: deque[float] = deque(maxlen=MAX_RECENT)
 
     def add(self, seconds: float) -> None:
-        """Note a duration."""
         self.total.add(seconds)
         self.recent.append(max(0.0, seconds))  # two machines' clocks may differ
 
@@ -62,13 +59,15 @@ class CameraLedger:
     reported: Counts = field(default_factory=Counts)
     """The counts at the last history record."""
 
-    def predict(self, prediction: Prediction, *, asked: bool) -> None:
-        """Note a prediction; not ``asked``: made without the model, which had nothing to see."""
+    def add_prediction(self, prediction: Prediction, *, model_called: bool) -> None:
+        """Note a prediction. Without ``model_called`` it was made without the model, because a
+        first stage found nothing for it: then only its transport and age are durations.
+        """
         timing, captured_at = prediction.timing, prediction.frame.captured_at
         self.counts.predicted += 1
         self.transport.add((timing.consumed_at - captured_at) / 1e9)
         self.age.add((timing.finished_at - captured_at) / 1e9)
-        if asked:
+        if model_called:
             self.waiting.add((timing.started_at - timing.consumed_at) / 1e9)
             self.model.add((timing.finished_at - timing.started_at) / 1e9)
         for item in prediction.predictions:
@@ -77,7 +76,9 @@ class CameraLedger:
 
 
 class FrameHistory:
-    """Written by the runner's threads, read by the worker every ten seconds and by Prometheus."""
+    """The ledgers of all cameras: the runner's threads write them, the worker reads them every ten
+    seconds, and Prometheus when it scrapes.
+    """
 
     def __init__(self) -> None:
         self.cameras: dict[str, CameraLedger] = {}
@@ -85,17 +86,17 @@ class FrameHistory:
         self._skips: Counter[str] = Counter()
         self._since = time.monotonic()
 
-    def predict(self, prediction: Prediction, *, asked: bool) -> None:
-        """Note a prediction, see ``CameraLedger.predict``."""
+    def add_prediction(self, prediction: Prediction, *, model_called: bool) -> None:
+        """Note a prediction; see ``CameraLedger.add_prediction``."""
         with self._lock:
-            self._ledger(prediction.camera).predict(prediction, asked=asked)
+            self._ledger(prediction.camera).add_prediction(prediction, model_called=model_called)
 
-    def fail(self, camera: str) -> None:
+    def add_failed(self, camera: str) -> None:
         """Note a frame that became a dead letter."""
         with self._lock:
             self._ledger(camera).counts.failed += 1
 
-    def unavailable(self, camera: str) -> None:
+    def add_unavailable(self, camera: str) -> None:
         """Note a frame without a prediction because the model's server is away."""
         with self._lock:
             self._ledger(camera).counts.errors += 1
@@ -111,7 +112,7 @@ class FrameHistory:
     def take(
         self, cameras: Iterable[str], skips: Mapping[str, int]
     ) -> tuple[dict[str, ModelHistory], ModelHistory]:
-        """What was done since the last call, by camera and in all.
+        """The history since the last call, by camera and in all.
 
         ``skips``: the frames of each camera that were skipped since the start.
         """
@@ -162,7 +163,7 @@ def _history(
 
 
 class RecordHistory:
-    """The history of a record stream, from what its state counts anyway."""
+    """The history of a record stream, from the counts of its state."""
 
     def __init__(self, state: RunnerState) -> None:
         self._state = state
@@ -170,7 +171,7 @@ class RecordHistory:
         self._since = time.monotonic()
 
     def take(self) -> ModelHistory:
-        """What was done since the last call."""
+        """The history since the last call."""
         now, status, before = time.monotonic(), self._state.status(), self._before
         seconds, self._since, self._before = now - self._since, now, status
         predicted = status.predicted - before.predicted

@@ -1,4 +1,4 @@
-"""Loading a model, and trying again until it works, because what it lacks may come."""
+"""Loads a model, and tries again until it works: what is missing may come."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class LoadError(InferenceError):
 
 
 class Loadable(Protocol):
-    """A model that is loaded before it is used, and closed afterwards."""
+    """Something that is loaded before use, and closed afterwards."""
 
     def load(self) -> None: ...
 
@@ -68,8 +68,8 @@ def load_until_stopped(
 ) -> LoadableT | None:
     """The model that ``create`` makes, loaded; None when the runner is stopped first.
 
-    After a failure the runner's state says why, and the next attempt waits, at most ``max_pause``
-    seconds.
+    After a failure the runner's state says why, and the next attempt waits for ``max_pause``
+    seconds at most.
     """
     backoff = Backoff(most=max_pause)
     while not stopping.is_set():

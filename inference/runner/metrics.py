@@ -87,7 +87,7 @@ class RunnerSample:
 
     @property
     def names(self) -> tuple[str, str]:
-        """The labels that say which model version it is."""
+        """The labels of the model version."""
         return self.status.model, self.status.version
 
 

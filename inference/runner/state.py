@@ -1,5 +1,5 @@
-"""Keeps the state of one model version in one worker: written by the threads that run it, read
-by the worker that reports it.
+"""The state of one model version in one worker: the threads that run it write the state, the worker
+reads and reports it.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ FAILURES_IN_A_ROW: Final = 3
 class RunnerState:
     """State, since when, why, and the counts of one model version. Thread-safe.
 
-    A model fails when its server is away, when it does not load, and when it has failed on
-    several frames in a row; one broken frame says nothing about it. It runs again when it has
-    answered and nothing has failed for a second, so that a server that answers now and then does
-    not flicker. ``on_change`` is told, with the new status, whenever the state or the reason
-    changes.
+    A model is failing when its server is away, when it does not load, and when it has failed on
+    several frames in a row; one broken frame says nothing about it. It is running again once it
+    has predicted and nothing has failed for a second, so that the state does not flicker while a
+    server works on and off. ``on_change`` is called with the new status whenever the state or the
+    reason changes.
     """
 
     def __init__(
@@ -41,17 +41,15 @@ class RunnerState:
     ) -> None:
         self.on_change = on_change
         self.calls = Durations()
-        """Of the calls of the model that were answered."""
+        """Durations of the model's successful calls."""
         self.dead_letters_unwritten = 0
         """Dead letters that Kafka did not take."""
         self.repeated = 0
-        """Rounds of records that are done again because Kafka did not take their answers or dead
-        letters.
-        """
+        """Rounds of records repeated because Kafka did not take their results or dead letters."""
         self._lock = threading.Lock()
         self._latencies: deque[tuple[float, float]] = deque(maxlen=MAX_LATENCIES)
         self._in_a_row = 0
-        self._answered_at = self._failed_at = float("-inf")
+        self._predicted_at = self._failed_at = float("-inf")
         now = time.time_ns()
         self._status = ModelStatus(
             model, version, ModelState.LOADING, since=now, at=now, detail=LOADING, worker=worker
@@ -59,40 +57,40 @@ class RunnerState:
 
     @property
     def predicted(self) -> int:
-        """Frames (or records) that got an answer."""
+        """Frames (or records) with a prediction."""
         return self._status.predicted
 
     @property
     def failed(self) -> int:
-        """Those that became dead letters."""
+        """Frames (or records) that became dead letters."""
         return self._status.failed
 
     @property
     def errors(self) -> int:
-        """Those that got no answer through no fault of their own."""
+        """Frames (or records) without a prediction because the model's server was away."""
         return self._status.errors
 
     @property
     def in_a_row(self) -> int:
-        """Failures since the last answer."""
+        """Failures since the last prediction."""
         return self._in_a_row
 
     def loading(self) -> None:
-        """The model is being loaded. Why that failed before stays in view until it succeeds."""
+        """The model is being loaded. The reason of an earlier failure stays until it succeeds."""
         if self._status.state is not ModelState.FAILING:
             self._enter(ModelState.LOADING, LOADING)
 
     def unloadable(self, reason: str) -> None:
-        """It did not load; ``reason`` is a plain sentence."""
+        """The model did not load; ``reason`` is a plain sentence."""
         self._enter(ModelState.FAILING, reason)
 
     def loaded(self) -> None:
-        """It is ready."""
+        """The model is ready."""
         self._enter(ModelState.RUNNING, "")
 
-    def predict(self, count: int, seconds: float | None) -> None:
-        """``count`` frames were answered by a call that took so long; None: they could be
-        answered without asking the model, which proves nothing.
+    def add_predicted(self, count: int, seconds: float | None) -> None:
+        """The model predicted on ``count`` frames in a call of ``seconds``; None: it was not
+        called, so that nothing follows for its state.
         """
         now = time.monotonic()
         with self._lock:
@@ -102,16 +100,16 @@ class RunnerState:
             self.calls.add(seconds)
             self._latencies.append((now, seconds))
             self._in_a_row = 0
-            self._answered_at = now
+            self._predicted_at = now
         self._heal(now)
 
-    def fail(self, reason: str, *, says_nothing: bool = False) -> None:
-        """A frame failed, for a ``reason`` that may be its own; ``says_nothing``: it surely is,
-        so nothing follows for the model.
+    def add_failed(self, reason: str, *, inputs_fault: bool = False) -> None:
+        """A frame failed. The fault may be the model's, unless it is the ``inputs_fault``: then
+        nothing follows for the model's state.
         """
         with self._lock:
             self._status = replace(self._status, failed=self._status.failed + 1)
-            if says_nothing:
+            if inputs_fault:
                 return
             self._in_a_row += 1
             self._failed_at = time.monotonic()
@@ -119,13 +117,13 @@ class RunnerState:
         if broken or self._status.state is ModelState.FAILING:
             self._enter(ModelState.FAILING, reason)
 
-    def unwritten(self) -> None:
+    def add_unwritten(self) -> None:
         """Kafka did not take a dead letter."""
         with self._lock:
             self.dead_letters_unwritten += 1
 
-    def unavailable(self, count: int, reason: str) -> None:
-        """``count`` frames got no answer because the model's server is away."""
+    def add_unavailable(self, count: int, reason: str) -> None:
+        """``count`` frames have no prediction because the model's server is away."""
         with self._lock:
             self._status = replace(self._status, errors=self._status.errors + count)
             self._failed_at = time.monotonic()
@@ -149,7 +147,9 @@ class RunnerState:
 
     def _heal(self, now: float) -> None:
         with self._lock:
-            healed = self._answered_at > self._failed_at and now - self._failed_at >= HEALED_SECONDS
+            healed = (
+                self._predicted_at > self._failed_at and now - self._failed_at >= HEALED_SECONDS
+            )
         if healed and self._status.state is ModelState.FAILING:
             self._enter(ModelState.RUNNING, "")
 

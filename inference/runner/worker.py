@@ -29,7 +29,7 @@ PlanT = TypeVar("PlanT", bound=ModelPlan)
 
 
 class ModelRunner(ABC, Generic[PlanT]):
-    """One model version at work, in threads of its own; ``worker`` is the name of its worker."""
+    """Runs one model version in threads of its own; ``worker`` is the name of its worker."""
 
     def __init__(self, plan: PlanT, producer: Producer, worker: str = "") -> None:
         self.plan = plan
@@ -41,22 +41,19 @@ class ModelRunner(ABC, Generic[PlanT]):
 
     @abstractmethod
     def start(self) -> None:
-        """Begin to load, read and predict."""
+        """Start to load, read and predict."""
 
     def stop(self) -> None:
-        """Ask all threads to end."""
         self.stopping.set()
 
     @abstractmethod
     def join(self, timeout: float) -> bool:
-        """Whether all have ended within ``timeout`` seconds."""
+        """Whether all threads have ended within ``timeout`` seconds."""
 
     def status(self) -> ModelStatus:
-        """The model's status now."""
         return self.state.status()
 
     def report(self) -> None:
-        """Publish the status."""
         if not self.stopping.is_set():
             status = self.status()
             self.producer.send(topics.status(), status.to_json(), key=status.key)
@@ -67,7 +64,7 @@ class ModelRunner(ABC, Generic[PlanT]):
 
     @abstractmethod
     def publish_history(self) -> None:
-        """Publish what was done since the last call."""
+        """Publish the history since the last call."""
 
     def _changed(self, status: ModelStatus) -> None:
         if status.state is not self._logged:
@@ -83,7 +80,7 @@ RunnerT = TypeVar("RunnerT", bound=ModelRunner[Any])
 
 
 class RunnerWorker(Worker, ABC, Generic[PlanT, RunnerT]):
-    """Follows the deployments in the database. On close all runners together get
+    """Follows the deployments in the database. On close all runners together have
     ``stop_seconds`` to end.
     """
 
@@ -97,14 +94,14 @@ class RunnerWorker(Worker, ABC, Generic[PlanT, RunnerT]):
 
     @abstractmethod
     def plans(self) -> Mapping[str, PlanT]:
-        """What should run, by key; called once a second."""
+        """The plans that should run, by key; called once a second."""
 
     @abstractmethod
     def create_runner(self, plan: PlanT) -> RunnerT:
         """A runner for the plan, not yet started."""
 
     def takes_over(self, runner: RunnerT, plan: PlanT) -> bool:
-        """Let a runner go on with another plan; False when a new one must replace it."""
+        """Hand another plan to a runner; False when a new runner must replace it."""
         return False
 
     def step(self) -> None:
@@ -112,7 +109,7 @@ class RunnerWorker(Worker, ABC, Generic[PlanT, RunnerT]):
         try:
             plans = self.plans()
         except DatabaseError as err:
-            log.warning("database unavailable, models go on as they are error=%s", err)
+            log.warning("database unavailable, runners keep their plans error=%s", err)
         else:
             self.follow(plans)
         for runner in self.runners.values():
@@ -123,7 +120,7 @@ class RunnerWorker(Worker, ABC, Generic[PlanT, RunnerT]):
         self.stopping.wait(RECONCILE_SECONDS)
 
     def follow(self, plans: Mapping[str, PlanT]) -> None:
-        """Start, update and stop runners until they are those that should run."""
+        """Start, update and stop runners as the plans say."""
         for key, runner in list(self.runners.items()):
             plan = plans.get(key)
             if plan is None:

@@ -1,4 +1,4 @@
-"""Predicting on several items so that a bad one costs only itself."""
+"""Predicts on several items, so that a bad one costs only itself."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def results_of(
     limit: int = 0,
     again: Callable[[int], Item] | None = None,
 ) -> list[Result[Value]]:
-    """The result of each item, in order: what ``predict`` gives, or the error that it costs.
+    """The result of each item, in order: what ``predict`` gives for it, or an error.
 
-    At most ``limit`` items go into one call (0 = all); ``what`` they are is said in errors. Each
-    item of a batch that fails is tried alone, so that its result does not depend on its
-    neighbours. A server that is away is not called again: the remaining items share its error.
-    ``again`` gives the item of an index as it was, for models that change what they are given.
+    At most ``limit`` items go into one call (0 = all); errors name them as ``what``. When a batch
+    fails, each of its items is tried alone, so that its result does not depend on its neighbours.
+    A server that is away is not called again: the remaining items share its error. ``again`` gives
+    the item of an index unchanged, for models that change their input.
     """
     results: list[Result[Value]] = []
     size = limit or max(len(items), 1)
@@ -67,14 +67,14 @@ def _batch_results(
 
 
 def _filled(results: list[Any], count: int) -> list[Any]:
-    """As many results as items: the last one, a server's absence, stands for the rest."""
+    """As many results as items: the last one, that the server is away, stands for the rest."""
     return results + results[-1:] * (count - len(results))
 
 
 def detections_of(
     runtime: Runtime, pictures: Sequence[Picture], limit: int
 ) -> list[Result[tuple[Detection, ...]]]:
-    """What a model sees in each picture, in order, or why it does not; see ``results_of``."""
+    """The detections in each picture, in order, or an error; see ``results_of``."""
 
     def predict(batch: Sequence[Picture]) -> list[Result[tuple[Detection, ...]]]:
         return [_finite(detections) for detections in runtime.predict(batch)]

@@ -73,7 +73,7 @@ class RecordPublisher:
     def count(self) -> None:
         """Tell the state of the results since the last time."""
         if self._predicted:
-            self.state.predict(self._predicted, self._call_seconds)
+            self.state.add_predicted(self._predicted, self._call_seconds)
         self._predicted = 0
 
     def _dead_letter(self, record: Record, failure: RecordFailure) -> Outgoing:
@@ -86,8 +86,8 @@ class RecordPublisher:
             attempt=attempt_of(record.header_map) + failure.attempt - 1,
         )
         self.count()
-        self.state.fail(
-            letter.message or letter.error, says_nothing=isinstance(failure.error, RecordError)
+        self.state.add_failed(
+            letter.message or letter.error, inputs_fault=isinstance(failure.error, RecordError)
         )
         log.debug(
             "record failed model=%s partition=%s offset=%s error=%s",

@@ -107,7 +107,7 @@ class RecordStream:
             return
         if unavailable is not None:
             # That is not the records' fault: retry them later, forever.
-            self.state.unavailable(0, redact_url(str(unavailable)))
+            self.state.add_unavailable(0, redact_url(str(unavailable)))
             self.inputs.pause(max(self._server_backoff.next(), unavailable.retry_after))
 
     def close(self) -> None:
@@ -181,7 +181,7 @@ class RecordStream:
         overdue = self.delivery.pending_seconds > OVERDUE_SECONDS
         if overdue:
             names = f"{self.topics.outputs.name} and {self.topics.errors.name}"
-            self.state.unavailable(
+            self.state.add_unavailable(
                 0,
                 f"Kafka does not take the results. Do the brokers work, and are the topics {names}"
                 " in order?",
@@ -198,7 +198,7 @@ class RecordStream:
         made.
         """
         log.warning("records are read again model=%s reason=%s", self.plan.key, err)
-        self.state.unavailable(0, f"Kafka does not take the results: {err}")
+        self.state.add_unavailable(0, f"Kafka does not take the results: {err}")
         self.state.repeated += 1
         self.inputs.rewind()
         self.topics.expire()

@@ -52,7 +52,6 @@ class StreamRunner(ModelRunner[RecordPlan]):
         )
 
     def publish_history(self) -> None:
-        """Publish what was done since the last call."""
         self.producer.send(
             topics.model_history(self.plan.model, self.plan.version),
             self.history.take().to_json(),

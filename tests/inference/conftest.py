@@ -11,6 +11,6 @@ from tests.inference.pipelines import Bench, bench_of
 
 @pytest.fixture
 def bench(embedded: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """Lanes on the embedded broker."""
+    """Pipelines on the embedded broker."""
     with bench_of(monkeypatch) as bench:
         yield bench

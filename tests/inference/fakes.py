@@ -5,34 +5,34 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
-from inference.plans import FramePlan, View
+from inference.plans import CameraDeployment, FramePlan
 from inference.runtimes.base import Picture
 from sightline.messages import Detection
 
-Answer = Callable[[Picture], tuple[Detection, ...]]
-SEEN = (
+Detect = Callable[[Picture], tuple[Detection, ...]]
+DETECTIONS = (
     Detection("person", 0.9, (0.1, 0.2, 0.3, 0.4), track=3),
     Detection("person", 0.3, (0.5, 0.5, 0.6, 0.6)),
 )
 
 
 class FakeRuntime:
-    """Answers with ``answer``; waits while ``held``, and notes what it saw."""
+    """Gives what ``detect`` gives, but waits until ``free`` is set; keeps its pictures."""
 
-    def __init__(self, answer: Answer = lambda _: SEEN) -> None:
-        self.answer = answer
+    def __init__(self, detect: Detect = lambda _: DETECTIONS) -> None:
+        self.detect = detect
         self.free = threading.Event()
         self.free.set()
-        self.seen: list[Picture] = []
+        self.pictures: list[Picture] = []
         self.loads = self.closes = 0
 
     def load(self) -> None:
         self.loads += 1
 
     def predict(self, batch: Sequence[Picture]) -> list[tuple[Detection, ...]]:
-        self.seen += batch
+        self.pictures += batch
         self.free.wait(30)
-        return [self.answer(picture) for picture in batch]
+        return [self.detect(picture) for picture in batch]
 
     def close(self) -> None:
         self.closes += 1
@@ -51,5 +51,7 @@ def plan(
         version="1",
         runtime="builtin-motion",
         options=options,
-        views=tuple((camera, View(role, threshold)) for camera in sorted(cameras)),
+        deployments=tuple(
+            (camera, CameraDeployment(role, threshold)) for camera in sorted(cameras)
+        ),
     )

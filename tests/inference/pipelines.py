@@ -1,6 +1,4 @@
-"""Lanes at work on the embedded broker, with frames from the test and models that do as the test
-says.
-"""
+"""Pipelines on the embedded broker, with frames from the test and models that follow it."""
 
 from __future__ import annotations
 
@@ -15,7 +13,7 @@ import pytest
 
 from inference import runtimes
 from inference.frames.pipeline import FramePipeline
-from inference.plans import FramePlan, View
+from inference.plans import CameraDeployment, FramePlan
 from sightline.kafka import Admin, PartitionReader, Producer, Record, topics
 from sightline.kafka.topics import Topic
 from sightline.messages import Frame, ModelState, ModelStatus, Prediction
@@ -24,7 +22,7 @@ from tests.inference.stub import KIND, Mind, Stub
 from tests.servers.waiting import wait_until
 from tests.support import MILLISECOND, send_frame
 
-LIVE = View("live", 0.0)
+LIVE = CameraDeployment("live", 0.0)
 PICTURE = encode(noise())
 SECONDS = 20.0
 
@@ -47,7 +45,7 @@ class Reader:
 
 
 class Bench:
-    """Cameras, runners and what comes out of them."""
+    """Cameras, pipelines and what comes out of them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, stack: ExitStack) -> None:
         monkeypatch.setitem(runtimes.RUNTIMES, "stub", KIND)
@@ -58,7 +56,9 @@ class Bench:
         self.readers: dict[str, Reader] = {}
         self.fed: list[FramePipeline] = []
 
-    def plan(self, model: str, views: Mapping[str, View], **fields: Any) -> FramePlan:
+    def plan(
+        self, model: str, deployments: Mapping[str, CameraDeployment], **fields: Any
+    ) -> FramePlan:
         """A plan for a stub with the mind of that name."""
         Stub.minds.setdefault(model, Mind())
         return FramePlan(
@@ -66,7 +66,7 @@ class Bench:
             version="1",
             runtime="stub",
             options=json.dumps({"name": model}),
-            views=tuple(sorted(views.items())),
+            deployments=tuple(sorted(deployments.items())),
             **fields,
         )
 
@@ -88,25 +88,25 @@ class Bench:
         return pipeline
 
     def start_on_kafka(self, *plans: FramePlan) -> list[FramePipeline]:
-        """Lanes that read Kafka themselves, once their groups have given them all cameras."""
+        """Pipelines that read Kafka themselves, once their groups have assigned all cameras."""
         Admin().ensure(
             topic
             for plan in plans
             for camera in plan.cameras
             for topic in topics.camera_topics(camera, imprint=False)
         )
-        runners = [FramePipeline(plan, self.producer, "worker-1") for plan in plans]
-        for pipeline in runners:
+        pipelines = [FramePipeline(plan, self.producer, "worker-1") for plan in plans]
+        for pipeline in pipelines:
             pipeline.start()
             self.stack.callback(pipeline.join, 10)
-        for pipeline in runners:
+        for pipeline in pipelines:
             self.stack.callback(pipeline.stop)
         wait_until(
-            lambda: all(pipeline.reader.cameras == pipeline.plan.cameras for pipeline in runners),
+            lambda: all(pipeline.reader.cameras == pipeline.plan.cameras for pipeline in pipelines),
             SECONDS,
             "the groups to give all cameras",
         )
-        return runners
+        return pipelines
 
     def show(self, camera: str, jpeg: bytes = PICTURE) -> Frame:
         """A frame of the camera."""
@@ -136,7 +136,7 @@ class Bench:
         return self.readers[topic.name]
 
     def predictions(self, camera: str, model: str) -> list[Prediction]:
-        """What the model has said of the camera so far."""
+        """The model's predictions on the camera so far."""
         said = [
             Prediction.from_json(record.value)
             for record in self.reader(topics.predictions(camera)).read()
@@ -157,12 +157,12 @@ class Bench:
         ]
 
     def predict(self, camera: str, model: str, jpeg: bytes = PICTURE) -> Prediction:
-        """What the model says of a frame of the camera; frames are shown until it says
-        something.
+        """The model's prediction on a frame of the camera; frames are shown until there is
+        one.
         """
         shown: list[Frame] = []
 
-        def answer() -> Prediction | None:
+        def predicted() -> Prediction | None:
             shown.append(self.show(camera, jpeg))
             ours = {(frame.seq, frame.captured_at) for frame in shown}
             return next(
@@ -174,7 +174,7 @@ class Bench:
                 None,
             )
 
-        found = wait_until(answer, SECONDS, f"a prediction of {model}", interval=0.1)
+        found = wait_until(predicted, SECONDS, f"a prediction of {model}", interval=0.1)
         assert found
         return found
 

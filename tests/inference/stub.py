@@ -1,4 +1,4 @@
-"""A runtime whose answers the tests decide: ``stub`` with the option ``name``."""
+"""A runtime whose predictions the tests decide: ``stub`` with the option ``name``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from sightline.messages import Detection
 
 KIND = RuntimeKind("Stub", "tests.inference.stub", "Stub")
 
-Seen = tuple[Detection, ...]
+Detections = tuple[Detection, ...]
 
 
-def one_thing(picture: Picture) -> Seen:
-    """What a model says that sees the same in every picture."""
+def one_thing(picture: Picture) -> Detections:
+    """One detection, the same in every picture."""
     return (Detection("thing", 0.9, (0.25, 0.25, 0.75, 0.75)),)
 
 
@@ -27,7 +27,7 @@ class Mind:
     call.
     """
 
-    see: Callable[[Picture], Seen] = one_thing
+    see: Callable[[Picture], Detections] = one_thing
     on_load: Callable[[], object] = lambda: None
     on_call: Callable[[], object] = lambda: None
     calls: list[list[Picture]] = field(default_factory=list)
@@ -51,7 +51,7 @@ class Stub:
     def load(self) -> None:
         self.mind.on_load()
 
-    def predict(self, batch: Sequence[Picture]) -> list[Seen]:
+    def predict(self, batch: Sequence[Picture]) -> list[Detections]:
         self.mind.calls.append(list(batch))
         self.mind.on_call()
         return [self.mind.see(picture) for picture in batch]

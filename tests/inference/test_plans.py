@@ -11,7 +11,7 @@ from pytest_django import Settings
 
 from cameras.models import Camera
 from inference.models import Deployment, InputKind, Model, ModelVersion, Role
-from inference.plans import View, frame_plans
+from inference.plans import CameraDeployment, frame_plans
 
 pytestmark = pytest.mark.django_db
 
@@ -45,7 +45,10 @@ def test_a_deployed_version_has_a_plan() -> None:
         {"width": 640},
     )
     assert plan.cameras == {"dock", "gate"}
-    assert dict(plan.views) == {"dock": View("live", 0.5), "gate": View("live", 0.5)}
+    assert dict(plan.deployments) == {
+        "dock": CameraDeployment("live", 0.5),
+        "gate": CameraDeployment("live", 0.5),
+    }
 
 
 def test_what_is_switched_off_has_none() -> None:
@@ -67,9 +70,9 @@ def test_several_deployments_of_a_version_make_one_plan() -> None:
     deploy(qr, dock, threshold=0.2)
     deploy(qr, gate, role="shadow", threshold=0.7)
 
-    assert dict(frame_plans()["qr@1"].views) == {
-        "dock": View("live", 0.2),
-        "gate": View("shadow", 0.7),
+    assert dict(frame_plans()["qr@1"].deployments) == {
+        "dock": CameraDeployment("live", 0.2),
+        "gate": CameraDeployment("shadow", 0.7),
     }
 
 
@@ -78,7 +81,7 @@ def test_of_two_roles_on_one_camera_live_counts() -> None:
     deploy(qr, dock, role="live", threshold=0.2)
     deploy(qr, dock, role="shadow", threshold=0.7)
 
-    assert dict(frame_plans()["qr@1"].views) == {"dock": View("live", 0.2)}
+    assert dict(frame_plans()["qr@1"].deployments) == {"dock": CameraDeployment("live", 0.2)}
 
 
 def test_versions_of_one_model_have_plans_of_their_own() -> None:
@@ -97,13 +100,13 @@ def test_a_model_is_loaded_again_for_what_runs_it_only() -> None:
     deployment.cameras.add(gate)
     deployment.threshold = 0.9
     deployment.save()
-    other_views = frame_plans()["qr@1"]
+    other_deployments = frame_plans()["qr@1"]
     qr.options = {"width": 320}
     qr.save()
     other_options = frame_plans()["qr@1"]
 
-    assert other_views != before
-    assert before.runs_as(other_views)
+    assert other_deployments != before
+    assert before.runs_as(other_deployments)
     assert not before.runs_as(other_options)
 
 
@@ -137,7 +140,7 @@ def test_a_plan_is_a_value() -> None:
 def test_other_cameras_and_batches_do_not_load_the_model_again_but_options_and_files_do() -> None:
     deploy(version("motion"), camera("gate"))
     plan = frame_plans()["motion@1"]
-    assert plan.runs_as(replace(plan, views=(), batch=8, batch_ms=50))
+    assert plan.runs_as(replace(plan, deployments=(), batch=8, batch_ms=50))
     assert not plan.runs_as(replace(plan, options='{"width": 320}'))
     assert not plan.runs_as(replace(plan, sha256="0" * 64))
 
@@ -146,8 +149,8 @@ def test_a_second_stage_sees_the_cameras_of_its_first_stage() -> None:
     gate, yard = camera("gate"), camera("yard")
     faces = deploy(version("faces"), gate, yard)
     deploy(version("mood"), crops_of=faces, crop_label="face", role=Role.SHADOW)
-    assert frame_plans()["mood@1"].view_of == dict.fromkeys(
-        ("gate", "yard"), View("shadow", 0.0, "faces@1", "face")
+    assert frame_plans()["mood@1"].by_camera == dict.fromkeys(
+        ("gate", "yard"), CameraDeployment("shadow", 0.0, "faces@1", "face")
     )
 
 
@@ -160,7 +163,7 @@ def test_a_second_stage_with_cameras_of_its_own_sees_only_these_of_the_first_sta
 def test_a_third_stage_follows_the_second() -> None:
     second = deploy(version("mood"), crops_of=deploy(version("faces"), camera("gate")))
     deploy(version("words"), crops_of=second)
-    assert frame_plans()["words@1"].view_of["gate"].crops_of == "mood@1"
+    assert frame_plans()["words@1"].by_camera["gate"].crops_of == "mood@1"
 
 
 def test_a_second_stage_whose_first_is_switched_off_has_nothing_to_do() -> None:

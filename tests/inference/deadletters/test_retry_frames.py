@@ -10,7 +10,7 @@ from inference.runtimes.errors import InferenceError, ServerUnavailable
 from sightline.kafka import Record, topics
 from sightline.messages import Detection, FrameRef, Prediction, Timing
 from tests.inference.deadletters.conftest import PICTURE, Graveyard
-from tests.inference.stub import Mind, Seen, Stub
+from tests.inference.stub import Detections, Mind, Stub
 from tests.support import reading
 
 pytestmark = pytest.mark.django_db
@@ -77,7 +77,7 @@ def test_a_model_may_raise_anything(
     dock: Camera,
     err: BaseException,
 ) -> None:
-    def fail(picture: Picture) -> Seen:
+    def fail(picture: Picture) -> Detections:
         raise err
 
     Stub.minds["eye"] = Mind(see=fail)
@@ -133,7 +133,7 @@ def test_a_frame_cannot_be_edited(
 def test_a_server_that_is_away_ends_the_retry_of_many(
     graveyard: Graveyard, admin_client: Client, pages: str, iris: ModelVersion, dock: Camera
 ) -> None:
-    def away(picture: Picture) -> Seen:
+    def away(picture: Picture) -> Detections:
         if picture.seq >= 2:
             raise ServerUnavailable("The model server at 10.0.0.5:8500 refuses the connection.")
         return ()

@@ -15,7 +15,7 @@ from inference.runtimes.base import Picture
 from tests.inference.deadletters.conftest import Graveyard
 from tests.inference.pipelines import Bench
 from tests.inference.streams.flows import IRIS, Flow
-from tests.inference.stub import Mind, Seen, Stub, one_thing
+from tests.inference.stub import Detections, Mind, Stub, one_thing
 from tests.servers.waiting import wait_until
 
 pytestmark = pytest.mark.django_db
@@ -53,10 +53,10 @@ def test_attempts_are_counted_over_all_retries(
     assert [letter.why.attempt for letter in graveyard.letters()] == [4, 3, 2, 1]
 
 
-def test_a_frame_that_a_lane_gave_up_is_seen_by_the_mended_model(
+def test_a_frame_that_a_pipeline_gave_up_is_predicted_on_by_the_mended_model(
     bench: Bench, admin_client: Client, dock: Camera
 ) -> None:
-    def broken(picture: Picture) -> Seen:
+    def broken(picture: Picture) -> Detections:
         raise ValueError("not today")
 
     Stub.minds["eye"] = Mind(see=broken)

@@ -3,16 +3,16 @@ from __future__ import annotations
 from inference.runtimes.base import Picture
 from sightline.messages import Detection, Frame, ModelState
 from tests.inference.pipelines import SECONDS, Bench
-from tests.inference.stub import Mind, Seen, Stub, one_thing
+from tests.inference.stub import Detections, Mind, Stub, one_thing
 from tests.servers.waiting import wait_until
 
 
-def answered(bench: Bench, frame: Frame) -> bool:
+def predicted(bench: Bench, frame: Frame) -> bool:
     return frame.seq in {item.frame.seq for item in bench.predictions(frame.camera, "eye")}
 
 
 def test_a_broken_frame_costs_only_itself_in_a_batch(bench: Bench) -> None:
-    def see(picture: Picture) -> Seen:
+    def see(picture: Picture) -> Detections:
         picture.gray(320)
         return one_thing(picture)
 
@@ -23,11 +23,11 @@ def test_a_broken_frame_costs_only_itself_in_a_batch(bench: Bench) -> None:
         bench.predict(camera, "eye")
     broken = bench.show("gate", b"\xff\xd8 no picture")
     good = [bench.show("dock"), bench.show("yard")]
-    wait_until(lambda: all(answered(bench, frame) for frame in good), SECONDS, "the good frames")
-    (letter,) = wait_until(lambda: bench.errors("eye"), SECONDS, "a dead letter")
-    assert letter.value == broken.jpeg
-    assert letter.header_map["seq"] == str(broken.seq).encode()
-    assert b"JPEG" in letter.header_map["dlt-exception-message"]
+    wait_until(lambda: all(predicted(bench, frame) for frame in good), SECONDS, "the good frames")
+    (dead_letter,) = wait_until(lambda: bench.errors("eye"), SECONDS, "a dead letter")
+    assert dead_letter.value == broken.jpeg
+    assert dead_letter.header_map["seq"] == str(broken.seq).encode()
+    assert b"JPEG" in dead_letter.header_map["dlt-exception-message"]
     assert pipeline.failed == 1
     assert pipeline.status().state is ModelState.RUNNING, (
         "one broken frame says nothing about the model"
@@ -51,7 +51,7 @@ def test_frames_of_several_cameras_go_into_one_call(bench: Bench) -> None:
     for camera in cameras:
         for said in bench.predictions(camera, "eye"):
             assert [item.label for item in said.predictions] == [f"{camera} {said.frame.seq}"], (
-                "each answer went to its own camera"
+                "each prediction belongs to its own camera"
             )
 
 

@@ -19,92 +19,92 @@ def names(items: list[WaitingFrame]) -> list[tuple[str, int]]:
     return [(item.frame.camera, item.frame.seq) for item in items]
 
 
-def taken(slots: LatestFrames, most: int = 1, timeout: float = 0) -> list[tuple[str, int]]:
-    return names(slots.take(most, timeout))
+def taken(latest: LatestFrames, limit: int = 1, timeout: float = 0) -> list[tuple[str, int]]:
+    return names(latest.take(limit, timeout))
 
 
 def test_only_the_newest_frame_waits_and_the_rest_are_counted() -> None:
-    slots = LatestFrames()
+    latest = LatestFrames()
     for seq in range(5):
-        slots.put(waiting("dock", seq))
+        latest.put(waiting("dock", seq))
 
-    assert taken(slots) == [("dock", 4)]
-    assert slots.skipped == 4
-    assert taken(slots) == []
+    assert taken(latest) == [("dock", 4)]
+    assert latest.skipped == 4
+    assert taken(latest) == []
 
 
 def test_cameras_take_turns_whatever_their_rate() -> None:
-    slots = LatestFrames()
+    latest = LatestFrames()
     for camera in ("fast", "slow", "third"):
-        slots.put(waiting(camera, 0))
+        latest.put(waiting(camera, 0))
     turns = []
     for seq in range(1, 7):
-        turns += taken(slots)
+        turns += taken(latest)
         for _ in range(10):
-            slots.put(waiting("fast", seq))
-        slots.put(waiting("slow", seq))
-        slots.put(waiting("third", seq))
+            latest.put(waiting("fast", seq))
+        latest.put(waiting("slow", seq))
+        latest.put(waiting("third", seq))
 
     assert [camera for camera, _ in turns] == ["fast", "slow", "third"] * 2
     assert turns[3] == ("fast", 3)
 
 
 def test_a_batch_holds_one_frame_a_camera() -> None:
-    slots = LatestFrames()
+    latest = LatestFrames()
     for camera in ("a", "b", "c"):
-        slots.put(waiting(camera, 1))
+        latest.put(waiting(camera, 1))
 
-    assert taken(slots, most=2) == [("a", 1), ("b", 1)]
-    assert taken(slots, most=2) == [("c", 1)]
+    assert taken(latest, limit=2) == [("a", 1), ("b", 1)]
+    assert taken(latest, limit=2) == [("c", 1)]
 
 
 def test_taking_waits_for_a_frame() -> None:
-    slots = LatestFrames()
-    threading.Timer(0.05, slots.put, [waiting("dock", 1)]).start()
+    latest = LatestFrames()
+    threading.Timer(0.05, latest.put, [waiting("dock", 1)]).start()
 
-    assert taken(slots, timeout=10) == [("dock", 1)]
+    assert taken(latest, timeout=10) == [("dock", 1)]
 
 
 def test_frames_of_other_cameras_are_forgotten() -> None:
-    slots = LatestFrames()
-    slots.put(waiting("dock", 1))
-    slots.put(waiting("gate", 1))
+    latest = LatestFrames()
+    latest.put(waiting("dock", 1))
+    latest.put(waiting("gate", 1))
 
-    slots.keep(frozenset({"gate"}))
+    latest.keep(frozenset({"gate"}))
 
-    assert taken(slots, most=5) == [("gate", 1)]
-    assert slots.skipped == 0
+    assert taken(latest, limit=5) == [("gate", 1)]
+    assert latest.skipped == 0
 
 
 def test_a_full_batch_is_not_kept_waiting() -> None:
-    slots = LatestFrames()
+    latest = LatestFrames()
     for camera in ("gate", "yard"):
-        slots.put(waiting(camera, 1))
+        latest.put(waiting(camera, 1))
     started = time.monotonic()
-    assert len(slots.take(2, 5, patience=60)) == 2
+    assert len(latest.take(2, 5, patience=60)) == 2
     assert time.monotonic() - started < 30
 
 
 def test_the_first_waits_for_the_others_but_not_longer_than_its_patience() -> None:
-    slots = LatestFrames()
-    slots.put(waiting("gate", 1))
-    timer = threading.Timer(0.05, slots.put, [waiting("yard", 1)])
+    latest = LatestFrames()
+    latest.put(waiting("gate", 1))
+    timer = threading.Timer(0.05, latest.put, [waiting("yard", 1)])
     timer.start()
-    assert names(slots.take(2, 5, patience=30)) == [("gate", 1), ("yard", 1)]
+    assert names(latest.take(2, 5, patience=30)) == [("gate", 1), ("yard", 1)]
     timer.join()
-    slots.put(waiting("gate", 1))
-    assert names(slots.take(2, 5, patience=0.01)) == [("gate", 1)]
+    latest.put(waiting("gate", 1))
+    assert names(latest.take(2, 5, patience=0.01)) == [("gate", 1)]
 
 
 def test_nothing_comes_of_nothing() -> None:
     assert LatestFrames().take(3, 0.01, patience=5) == []
 
 
-def test_it_knows_who_waits_and_counts_what_others_left_out() -> None:
-    slots = LatestFrames()
-    slots.put(waiting("dock", 1))
-    assert slots.cameras() == {"dock"}
-    slots.put(waiting("dock", 2))
-    slots.skip(["dock", "gate"])
-    assert slots.skipped == 3
-    assert slots.skips() == {"dock": 2, "gate": 1}
+def test_it_knows_the_waiting_cameras_and_counts_frames_dropped_elsewhere() -> None:
+    latest = LatestFrames()
+    latest.put(waiting("dock", 1))
+    assert latest.cameras() == {"dock"}
+    latest.put(waiting("dock", 2))
+    latest.skip(["dock", "gate"])
+    assert latest.skipped == 3
+    assert latest.skips() == {"dock": 2, "gate": 1}

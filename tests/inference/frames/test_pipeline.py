@@ -17,12 +17,12 @@ import pytest
 from inference import runtimes
 from inference.frames import pipeline as pipeline_module
 from inference.frames.pipeline import FramePipeline
-from inference.plans import View
+from inference.plans import CameraDeployment
 from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError
 from sightline.kafka import Producer, Record, topics
 from sightline.messages import Detection, Frame, ModelState
-from tests.inference.fakes import SEEN, FakeRuntime, plan
+from tests.inference.fakes import DETECTIONS, FakeRuntime, plan
 from tests.inference.pictures import blank, encode
 from tests.servers.waiting import wait_until
 from tests.support import frame, own_topics, reading, send_frame
@@ -53,7 +53,7 @@ def pipeline(embedded_address: str, runtime: FakeRuntime) -> Iterator[FramePipel
 
 @pytest.fixture(autouse=True)
 def as_new(pipeline: FramePipeline, runtime: FakeRuntime) -> None:
-    runtime.answer = lambda _: SEEN
+    runtime.detect = lambda _: DETECTIONS
     pipeline.update(plan(*CAMERAS))
 
 
@@ -67,7 +67,7 @@ def send(pipeline: FramePipeline, camera: str = "dock", jpeg: bytes = JPEG) -> F
 
 
 def prediction_of(sent: Frame) -> Record:
-    """The record about a frame, once it is there."""
+    """The record of the prediction on a frame, once it is there."""
 
     def about(record: Record) -> bool:
         return bool(json.loads(record.value or b"")["frame"]["seq"] == sent.seq)
@@ -76,7 +76,7 @@ def prediction_of(sent: Frame) -> Record:
         return wait_until(lambda: list(filter(about, reader.read())), 15, "the prediction")[0]
 
 
-def letter_of(sent: Frame) -> Record:
+def dead_letter_of(sent: Frame) -> Record:
     """The dead letter of a frame, once it is there."""
 
     def about(record: Record) -> bool:
@@ -131,8 +131,8 @@ def test_the_model_is_given_the_picture(pipeline: FramePipeline, runtime: FakeRu
     sent = send(pipeline)
     prediction_of(sent)
 
-    seen = next(picture for picture in runtime.seen if picture.seq == sent.seq)
-    assert (seen.camera, seen.captured_at, seen.jpeg) == ("dock", sent.captured_at, JPEG)
+    given = next(picture for picture in runtime.pictures if picture.seq == sent.seq)
+    assert (given.camera, given.captured_at, given.jpeg) == ("dock", sent.captured_at, JPEG)
 
 
 def test_threshold_and_role_are_those_of_the_deployment(
@@ -140,10 +140,10 @@ def test_threshold_and_role_are_those_of_the_deployment(
 ) -> None:
     changed = replace(
         plan(*CAMERAS),
-        views=(
-            ("dock", View("shadow", 0.5)),
-            ("gate", View("live", 0.0)),
-            ("roof", View("live", 0.95)),
+        deployments=(
+            ("dock", CameraDeployment("shadow", 0.5)),
+            ("gate", CameraDeployment("live", 0.0)),
+            ("roof", CameraDeployment("live", 0.95)),
         ),
     )
     pipeline.update(changed)
@@ -163,14 +163,14 @@ def test_a_corrupt_frame_goes_to_the_errors_unchanged_and_the_next_is_processed(
 ) -> None:
     def decode(picture: Picture) -> tuple[Detection, ...]:
         picture.gray()
-        return SEEN
+        return DETECTIONS
 
-    runtime.answer = decode
+    runtime.detect = decode
     sent = send(pipeline, jpeg=jpeg)
-    letter = letter_of(sent)
+    dead_letter = dead_letter_of(sent)
 
-    assert (letter.key, letter.value) == (b"dock", jpeg)
-    headers = letter.header_map
+    assert (dead_letter.key, dead_letter.value) == (b"dock", jpeg)
+    headers = dead_letter.header_map
     assert sent.headers().items() <= headers.items()
     assert headers["dlt-original-topic"].decode() == topics.frames("dock").name
     assert (headers["dlt-original-partition"], headers["dlt-delivery-attempt"]) == (b"0", b"1")
@@ -193,10 +193,10 @@ def test_a_record_without_a_picture_goes_to_the_errors(
     sent = frame("dock", seq=next(_numbers))
     pipeline.producer.send(topics.frames("dock"), value, key="dock", headers=sent.headers())
 
-    letter = letter_of(sent)
+    dead_letter = dead_letter_of(sent)
 
-    assert letter.value == value
-    assert letter.header_map["dlt-exception-message"] == b"the record has no picture"
+    assert dead_letter.value == value
+    assert dead_letter.header_map["dlt-exception-message"] == b"the record has no picture"
     prediction_of(send(pipeline))
 
 
@@ -204,10 +204,10 @@ def test_a_record_without_headers_goes_to_the_errors(pipeline: FramePipeline) ->
     seq = b"%d" % next(_numbers)
     pipeline.producer.send(topics.frames("dock"), JPEG, key="dock", headers={"seq": seq})
 
-    letter = letter_of(frame("dock", seq=int(seq)))
+    dead_letter = dead_letter_of(frame("dock", seq=int(seq)))
 
-    assert letter.value == JPEG
-    assert b"headers are incomplete" in letter.header_map["dlt-exception-message"]
+    assert dead_letter.value == JPEG
+    assert b"headers are incomplete" in dead_letter.header_map["dlt-exception-message"]
 
 
 class OddError(Exception):
@@ -218,10 +218,10 @@ class OddError(Exception):
 
 
 def raising(error: BaseException) -> Callable[[Picture], tuple[Detection, ...]]:
-    def answer(_: Picture) -> tuple[Detection, ...]:
+    def detect(_: Picture) -> tuple[Detection, ...]:
         raise error
 
-    return answer
+    return detect
 
 
 @pytest.mark.parametrize(
@@ -242,12 +242,12 @@ def raising(error: BaseException) -> Callable[[Picture], tuple[Detection, ...]]:
 def test_whatever_a_model_raises_costs_one_frame(
     pipeline: FramePipeline, runtime: FakeRuntime, error: BaseException, name: bytes
 ) -> None:
-    runtime.answer = raising(error)
-    letter = letter_of(send(pipeline))
-    runtime.answer = lambda _: SEEN
+    runtime.detect = raising(error)
+    dead_letter = dead_letter_of(send(pipeline))
+    runtime.detect = lambda _: DETECTIONS
 
-    assert letter.value == JPEG
-    assert letter.header_map["dlt-exception-fqcn"].endswith(name)
+    assert dead_letter.value == JPEG
+    assert dead_letter.header_map["dlt-exception-fqcn"].endswith(name)
     prediction_of(send(pipeline))
 
 
@@ -260,13 +260,13 @@ def test_a_model_that_fails_on_every_frame_does_not_flood_the_dead_letters(
 ) -> None:
     monkeypatch.setattr(pipeline_module, "MAX_DEAD_LETTERS_IN_A_ROW", 3)
     monkeypatch.setattr(pipeline_module, "DEAD_LETTER_SECONDS", 1000.0)
-    runtime.answer = raising(ValueError("always"))
+    runtime.detect = raising(ValueError("always"))
     with reading(topics.errors("fake", "1")) as reader:
         before = pipeline.failed
         for number in range(1, 7):
             send(pipeline)
             wait_until(partial(has_failed, pipeline, before + number), 15, "the failure")
-        runtime.answer = lambda _: SEEN
+        runtime.detect = lambda _: DETECTIONS
         prediction_of(send(pipeline))
         assert (
             1
@@ -280,10 +280,10 @@ def test_a_model_that_fails_on_every_frame_does_not_flood_the_dead_letters(
 def test_secrets_do_not_travel_with_dead_letters(
     pipeline: FramePipeline, runtime: FakeRuntime
 ) -> None:
-    runtime.answer = raising(
+    runtime.detect = raising(
         ConnectionError("cannot reach https://operator:s3cret@models.example/v1?token=s3cret")
     )
-    headers = letter_of(send(pipeline)).header_map
+    headers = dead_letter_of(send(pipeline)).header_map
 
     assert b"models.example" in headers["dlt-exception-message"]
     assert b"models.example" in headers["dlt-exception-stacktrace"]
@@ -294,29 +294,31 @@ def test_secrets_do_not_travel_with_dead_letters(
 def test_a_score_that_is_no_number_is_an_error(
     pipeline: FramePipeline, runtime: FakeRuntime, score: float
 ) -> None:
-    runtime.answer = lambda _: (Detection("person", score),)
+    runtime.detect = lambda _: (Detection("person", score),)
 
-    assert b"score" in letter_of(send(pipeline)).header_map["dlt-exception-message"]
+    assert b"score" in dead_letter_of(send(pipeline)).header_map["dlt-exception-message"]
 
 
 def test_a_box_that_is_no_number_is_an_error(pipeline: FramePipeline, runtime: FakeRuntime) -> None:
-    runtime.answer = lambda _: (Detection("person", 0.5, (0.0, math.nan, 1.0, 1.0)),)
+    runtime.detect = lambda _: (Detection("person", 0.5, (0.0, math.nan, 1.0, 1.0)),)
 
-    assert b"box" in letter_of(send(pipeline)).header_map["dlt-exception-message"]
+    assert b"box" in dead_letter_of(send(pipeline)).header_map["dlt-exception-message"]
 
 
 def test_a_label_that_is_no_text_is_an_error(pipeline: FramePipeline, runtime: FakeRuntime) -> None:
-    runtime.answer = lambda _: (Detection(object(), 0.5),)  # type: ignore[arg-type]
+    runtime.detect = lambda _: (Detection(object(), 0.5),)  # type: ignore[arg-type]
 
-    assert letter_of(send(pipeline)).value == JPEG
-    runtime.answer = lambda _: SEEN
+    assert dead_letter_of(send(pipeline)).value == JPEG
+    runtime.detect = lambda _: DETECTIONS
     prediction_of(send(pipeline))
 
 
-def test_an_answer_that_is_none_is_an_error(pipeline: FramePipeline, runtime: FakeRuntime) -> None:
-    runtime.answer = lambda _: None  # type: ignore[assignment,return-value]
+def test_none_in_place_of_detections_is_an_error(
+    pipeline: FramePipeline, runtime: FakeRuntime
+) -> None:
+    runtime.detect = lambda _: None  # type: ignore[assignment,return-value]
 
-    assert letter_of(send(pipeline)).value == JPEG
+    assert dead_letter_of(send(pipeline)).value == JPEG
 
 
 def test_a_slow_model_skips_frames_and_goes_on_with_the_newest(
@@ -326,7 +328,7 @@ def test_a_slow_model_skips_frames_and_goes_on_with_the_newest(
     skipped = pipeline.skipped
     runtime.free.clear()
     first = send(pipeline)
-    wait_until(lambda: runtime.seen[-1].seq == first.seq, what="the model to be busy")
+    wait_until(lambda: runtime.pictures[-1].seq == first.seq, what="the model to be busy")
     frames = [send(pipeline, camera) for _ in range(20) for camera in ("dock", "gate")]
     wait_until(
         lambda: (
@@ -347,7 +349,7 @@ def test_a_slow_model_skips_frames_and_goes_on_with_the_newest(
     prediction_of(frames[-2])
     prediction_of(send(pipeline))
     assert pipeline.skipped - skipped == 38
-    tail = [picture.seq for picture in runtime.seen][-4:-1]
+    tail = [picture.seq for picture in runtime.pictures][-4:-1]
     assert tail[0] == first.seq
     assert sorted(tail[1:]) == [frames[-2].seq, frames[-1].seq]
 
@@ -359,7 +361,7 @@ def test_frames_of_a_camera_that_is_taken_away_are_left_alone(
     away = send(pipeline, "gate")
     prediction_of(send(pipeline, "dock"))
 
-    assert away.seq not in {picture.seq for picture in runtime.seen}
+    assert away.seq not in {picture.seq for picture in runtime.pictures}
 
 
 def test_a_model_that_does_not_load_is_tried_again(

@@ -9,7 +9,7 @@ import pytest
 from inference.frames.latest import LatestFrames
 from inference.frames.predict import PreparedFrame
 from inference.frames.prefetch import MAX_READY, OLD_SECONDS, Prefetch
-from inference.plans import FramePlan, View
+from inference.plans import CameraDeployment, FramePlan
 from sightline.kafka import Record
 from tests.inference.fakes import plan
 from tests.inference.frames.test_latest import waiting
@@ -20,9 +20,7 @@ JPEG = encode(blank(64, 36))
 
 
 class Rig:
-    """A prefetch with its thread, cameras that show when told to, and a model that takes as long
-    as told to.
-    """
+    """A prefetch with its thread; the test shows frames and takes them as a model does."""
 
     def __init__(self, plan: FramePlan) -> None:
         self.latest = LatestFrames()
@@ -40,10 +38,10 @@ class Rig:
         self.latest.put(waiting(camera, seq))
 
     def next(self) -> list[int]:
-        """The numbers of the frames that the model is given."""
-        return [job.waiting.frame.seq for job in self.prefetch.next(10)]
+        """The numbers of the next frames for the model."""
+        return [prepared.waiting.frame.seq for prepared in self.prefetch.next(10)]
 
-    def jobs(self) -> list[PreparedFrame]:
+    def frames(self) -> list[PreparedFrame]:
         return self.prefetch.next(10)
 
 
@@ -117,13 +115,13 @@ def test_of_a_quick_model_several_are_made_ready(rig: Rig) -> None:
 
 def test_what_the_model_asked_of_pictures_is_decoded_beforehand(rig: Rig) -> None:
     rig.show("dock", 1)
-    (job,) = rig.jobs()
-    assert job.pictures[0].decodings == ()
+    (prepared,) = rig.frames()
+    assert prepared.pictures[0].decodings == ()
     rig.prefetch.decodings = (("GRAY", 32),)
     rig.latest.put(waiting("dock", 2, JPEG))
-    (job,) = rig.jobs()
-    assert ("GRAY", 32) in job.pictures[0]._decoded
-    assert job.pictures[0].decodings == (), "what was prepared is not what the model asked for"
+    (prepared,) = rig.frames()
+    assert ("GRAY", 32) in prepared.pictures[0]._decoded
+    assert prepared.pictures[0].decodings == (), "what was prepared is not what the model asked for"
 
 
 def test_a_broken_picture_is_left_to_the_model_to_find(rig: Rig) -> None:
@@ -140,13 +138,13 @@ def test_frames_of_cameras_that_are_not_seen_are_dropped(rig: Rig) -> None:
 
 
 def test_a_frame_that_cannot_be_cut_up_is_refused() -> None:
-    views = (("dock", View("live", 0.0, crops_of="faces@1")),)
-    rig = Rig(FramePlan(model="mood", version="1", runtime="stub", views=views))
+    deployments = (("dock", CameraDeployment("live", 0.0, crops_of="faces@1")),)
+    rig = Rig(FramePlan(model="mood", version="1", runtime="stub", deployments=deployments))
     rig.thread.start()
     rig.latest.put(waiting("dock", 1, b"broken", found=True))
     wait_until(lambda: rig.refused, what="the frame to be refused")
     rig.latest.put(waiting("dock", 2, JPEG, found=True))
-    (job,) = rig.jobs()
-    assert len(job.pictures) == len(job.crops) == 1
+    (prepared,) = rig.frames()
+    assert len(prepared.pictures) == len(prepared.crops) == 1
     rig.stopping.set()
     rig.thread.join(10)

@@ -6,14 +6,14 @@ from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError, ServerUnavailable
 from sightline.messages import ModelState
 from tests.inference.pipelines import SECONDS, Bench
-from tests.inference.stub import Mind, Seen, Stub, one_thing
+from tests.inference.stub import Detections, Mind, Stub, one_thing
 from tests.servers.waiting import wait_until
 
 
 def test_a_server_that_is_away_is_no_fault_of_the_frames(bench: Bench) -> None:
     away = threading.Event()
 
-    def see(picture: Picture) -> Seen:
+    def see(picture: Picture) -> Detections:
         if away.is_set():
             raise ServerUnavailable("The model server at 127.0.0.1:9 refuses the connection.")
         return one_thing(picture)
@@ -80,7 +80,7 @@ def test_a_status_names_the_cameras_and_the_worker(bench: Bench) -> None:
 
 
 def test_a_model_that_fails_on_frame_after_frame_is_failing_and_says_why(bench: Bench) -> None:
-    def see(picture: Picture) -> Seen:
+    def see(picture: Picture) -> Detections:
         raise InferenceError("The model has no input named 'image'.", permanent=True)
 
     Stub.minds["eye"] = Mind(see=see)

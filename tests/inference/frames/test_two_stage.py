@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from inference.frames.crops import boxed, cut, placed
-from inference.plans import View
+from inference.plans import CameraDeployment
 from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError
 from sightline.messages import Detection, FrameRef, ModelState
 from tests.inference.pictures import blank, encode, picture
 from tests.inference.pipelines import LIVE, SECONDS, Bench
-from tests.inference.stub import Mind, Seen, Stub
+from tests.inference.stub import Detections, Mind, Stub
 from tests.servers.waiting import wait_until
 
 LEFT, RIGHT = (0.1, 0.2, 0.3, 0.6), (0.6, 0.2, 0.8, 0.6)
@@ -25,7 +25,7 @@ def scene() -> bytes:
     return encode(image, quality=95)
 
 
-def find(picture: Picture) -> Seen:
+def find(picture: Picture) -> Detections:
     """The first stage: knows where things are."""
     return (
         Detection("face", 0.9, LEFT, track=7),
@@ -34,7 +34,7 @@ def find(picture: Picture) -> Seen:
     )
 
 
-def judge(picture: Picture) -> Seen:
+def judge(picture: Picture) -> Detections:
     """The second stage: bright or dark?"""
     return (Detection("bright" if picture.gray().mean() > 120 else "dark", 0.6),)
 
@@ -42,9 +42,11 @@ def judge(picture: Picture) -> Seen:
 def test_two_models_and_a_second_stage_on_one_camera(bench: Bench) -> None:
     Stub.minds |= {"faces": Mind(see=find), "mood": Mind(see=judge), "third": Mind()}
     second = bench.plan(
-        "mood", {"gate": View("live", 0.0, crops_of="faces@1", crop_label="face")}, batch=8
+        "mood",
+        {"gate": CameraDeployment("live", 0.0, crops_of="faces@1", crop_label="face")},
+        batch=8,
     )
-    runners = bench.start_on_kafka(
+    pipelines = bench.start_on_kafka(
         bench.plan("faces", {"gate": LIVE}), second, bench.plan("third", {"gate": LIVE})
     )
     said = bench.predict("gate", "mood", scene())
@@ -72,16 +74,16 @@ def test_two_models_and_a_second_stage_on_one_camera(bench: Bench) -> None:
     )
     assert all(
         pipeline.failed == 0 and pipeline.status().state is ModelState.RUNNING
-        for pipeline in runners
+        for pipeline in pipelines
     )
 
-    def refuse(picture: Picture) -> Seen:
+    def refuse(picture: Picture) -> Detections:
         raise InferenceError("No.", permanent=True)
 
     Stub.minds["faces"].see = refuse
     before = len(bench.predictions("gate", "mood"))
     wait_until(
-        lambda: bench.show("gate", scene()) and runners[0].status().state is ModelState.FAILING,
+        lambda: bench.show("gate", scene()) and pipelines[0].status().state is ModelState.FAILING,
         SECONDS,
         "the first stage to be failing",
         interval=0.1,

@@ -13,7 +13,7 @@ from inference.frames import worker as infer
 from inference.frames.worker import InferWorker
 from inference.models import Deployment, Model, ModelVersion
 from inference.plans import FramePlan
-from inference.runner import worker as lane_worker
+from inference.runner import worker as runner_worker
 from sightline.kafka import topics
 from sightline.messages import ModelState, ModelStatus
 from tests.inference.fakes import FakeRuntime, plan
@@ -56,7 +56,7 @@ def loaded(made: list[FakeRuntime], count: int) -> None:
     )
 
 
-def test_each_model_version_gets_a_lane(worker: InferWorker, made: list[FakeRuntime]) -> None:
+def test_each_model_version_gets_a_pipeline(worker: InferWorker, made: list[FakeRuntime]) -> None:
     worker.follow(plans(plan("dock", model="a"), plan("dock", model="b")))
 
     loaded(made, 2)
@@ -104,7 +104,7 @@ def test_other_options_load_it_again_once_the_old_one_has_ended(
 def test_each_model_is_reported_and_its_end_too(
     worker: InferWorker, made: list[FakeRuntime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane_worker, "RECONCILE_SECONDS", 0.05)
+    monkeypatch.setattr(runner_worker, "RECONCILE_SECONDS", 0.05)
     monkeypatch.setattr(infer, "frame_plans", lambda: plans(plan("dock")))
 
     def stepped() -> list[ModelStatus | None]:
@@ -150,7 +150,7 @@ def test_what_is_not_wanted_any_more_ends(worker: InferWorker, made: list[FakeRu
 def test_a_step_follows_the_database(
     worker: InferWorker, made: list[FakeRuntime], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(lane_worker, "RECONCILE_SECONDS", 0.01)
+    monkeypatch.setattr(runner_worker, "RECONCILE_SECONDS", 0.01)
     version = ModelVersion.objects.create(
         model=Model.objects.create(slug="qr", name="QR"), version="1", runtime="builtin-qr"
     )

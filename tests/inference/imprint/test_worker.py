@@ -102,13 +102,13 @@ def imprinted(worker: ImprintWorker, annotated: Reader, sent: Frame) -> Record:
     """The annotated record of a frame, once it is there."""
     found: list[Record] = []
 
-    def look() -> bool:
+    def found_it() -> bool:
         found[:] = [
             record for record in annotated.read() if record.header_map["seq"] == b"%d" % sent.seq
         ]
         return bool(found)
 
-    until(worker, look, "the annotated frame")
+    until(worker, found_it, "the annotated frame")
     return found[0]
 
 
@@ -136,7 +136,7 @@ def test_boxes_are_drawn_into_the_frame_that_they_belong_to(
     assert not marks[190:260, 330:470].any()
 
 
-def test_a_frame_that_no_model_spoke_of_passes_as_it_is(
+def test_a_frame_that_no_model_predicted_on_passes_as_it_is(
     worker: ImprintWorker, annotated: Reader
 ) -> None:
     assert imprinted(worker, annotated, send(worker)).value == JPEG

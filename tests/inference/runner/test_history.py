@@ -1,4 +1,4 @@
-"""What runners tell of themselves for the history."""
+"""The history that runners publish."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ def prediction(camera: str, *labels: str) -> Prediction:
 
 
 def test_each_camera_has_its_own_and_all_are_added_up() -> None:
-    summary = FrameHistory()
-    summary.predict(prediction("dock", "face", "face"), asked=True)
-    summary.predict(prediction("gate", "face"), asked=True)
-    summary.fail("gate")
-    summary.unavailable("dock")
+    history = FrameHistory()
+    history.add_prediction(prediction("dock", "face", "face"), model_called=True)
+    history.add_prediction(prediction("gate", "face"), model_called=True)
+    history.add_failed("gate")
+    history.add_unavailable("dock")
 
-    cameras, in_all = summary.take(["dock", "gate", "yard"], Counter(dock=3))
+    cameras, in_all = history.take(["dock", "gate", "yard"], Counter(dock=3))
 
     dock, gate, yard = (cameras[name] for name in ("dock", "gate", "yard"))
     assert (dock.predicted, dock.failed, dock.errors, dock.skipped, dock.labels) == (
@@ -67,12 +67,12 @@ def test_each_camera_has_its_own_and_all_are_added_up() -> None:
     )
 
 
-def test_each_event_is_told_once() -> None:
-    summary = FrameHistory()
-    summary.predict(prediction("dock"), asked=True)
-    summary.take(["dock"], Counter(dock=3))
+def test_each_event_is_in_one_interval() -> None:
+    history = FrameHistory()
+    history.add_prediction(prediction("dock"), model_called=True)
+    history.take(["dock"], Counter(dock=3))
 
-    cameras, in_all = summary.take(["dock"], Counter(dock=4, gate=1))
+    cameras, in_all = history.take(["dock"], Counter(dock=4, gate=1))
 
     assert (cameras["dock"].predicted, cameras["dock"].skipped, cameras["gate"].skipped) == (
         0,
@@ -83,10 +83,10 @@ def test_each_event_is_told_once() -> None:
 
 
 def test_a_frame_without_boxes_for_a_second_stage_says_nothing_of_the_model() -> None:
-    summary = FrameHistory()
-    summary.predict(prediction("dock"), asked=False)
+    history = FrameHistory()
+    history.add_prediction(prediction("dock"), model_called=False)
 
-    cameras, _ = summary.take([], {})
+    cameras, _ = history.take([], {})
 
     assert (cameras["dock"].predicted, cameras["dock"].model, cameras["dock"].transport) == (
         1,
@@ -95,37 +95,37 @@ def test_a_frame_without_boxes_for_a_second_stage_says_nothing_of_the_model() ->
     )
 
 
-def test_labels_without_number_take_bounded_memory() -> None:
-    summary = FrameHistory()
+def test_any_number_of_labels_takes_bounded_memory() -> None:
+    history = FrameHistory()
     for number in range(3000):
-        summary.predict(prediction("dock", f"number-{number}"), asked=True)
+        history.add_prediction(prediction("dock", f"number-{number}"), model_called=True)
 
-    _, in_all = summary.take([], {})
+    _, in_all = history.take([], {})
 
     assert len(in_all.labels) == 21
     assert sum(in_all.labels.values()) == 3000
 
 
-def test_records_are_told_of_by_what_their_tracker_counts() -> None:
+def test_the_history_of_records_is_made_from_the_counts_of_their_state() -> None:
     state = RunnerState("iris", "1")
-    summary = RecordHistory(state)
-    state.predict(40, 0.02)
-    state.fail("No.")
-    state.unavailable(0, "Away.")
+    history = RecordHistory(state)
+    state.add_predicted(40, 0.02)
+    state.add_failed("No.")
+    state.add_unavailable(0, "Away.")
 
-    said = summary.take()
+    taken = history.take()
 
-    assert (said.predicted, said.failed, said.errors, said.skipped, said.model) == (
+    assert (taken.predicted, taken.failed, taken.errors, taken.skipped, taken.model) == (
         40,
         1,
         0,
         0,
         Quantiles(20, 20),
     )
-    assert (summary.take().predicted, summary.take().model) == (0, None)
+    assert (history.take().predicted, history.take().model) == (0, None)
 
 
-def test_a_lane_tells_its_history_by_camera_and_in_all(bench: Bench) -> None:
+def test_a_pipeline_publishes_its_history_by_camera_and_in_all(bench: Bench) -> None:
     pipeline = bench.pipeline("eye", "dock", "gate")
     bench.predict("dock", "eye")
     wait_until(lambda: pipeline.predicted, SECONDS)

@@ -1,4 +1,4 @@
-"""What runners on frames tell Prometheus. Of records: tests/inference/streams/test_worker.py."""
+"""The Prometheus metrics of frame pipelines. Of records: tests/inference/streams/test_worker.py."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from inference.runner.metrics import runner_metrics
 from inference.runtimes.base import Picture
 from inference.runtimes.errors import InferenceError
 from tests.inference.pipelines import LIVE, SECONDS, Bench
-from tests.inference.stub import Mind, Seen, Stub, one_thing
+from tests.inference.stub import Detections, Mind, Stub, one_thing
 from tests.servers.waiting import wait_until
 
-Told = dict[tuple[str, ...], float]
+Samples = dict[tuple[str, ...], float]
 
 
-def told(*runners: object) -> Told:
+def samples_of(*runners: object) -> Samples:
     metrics = runner_metrics("infer", [pipeline.metrics() for pipeline in runners])  # type: ignore[attr-defined]
     return {
         (sample.name, *sample.labels.values()): sample.value
@@ -22,7 +22,7 @@ def told(*runners: object) -> Told:
     }
 
 
-def sees_nothing_at_the_gate(picture: Picture) -> Seen:
+def sees_nothing_at_the_gate(picture: Picture) -> Detections:
     if picture.camera == "gate":
         raise InferenceError("The gate is shut.", permanent=True)
     return one_thing(picture)
@@ -35,7 +35,7 @@ def test_frames_are_counted_by_camera_and_by_what_became_of_them(bench: Bench) -
     bench.show("gate")
     wait_until(lambda: pipeline.failed, SECONDS, "the broken frame to fail")
 
-    values = told(pipeline)
+    values = samples_of(pipeline)
 
     assert values["sightline_model_frames_total", "eye", "1", "dock", "predicted"] >= 1
     assert values["sightline_model_frames_total", "eye", "1", "gate", "failed"] >= 1
@@ -53,9 +53,9 @@ def test_a_camera_that_the_model_sees_no_more_is_forgotten(bench: Bench) -> None
 
     pipeline.update(plan)
 
-    assert {name[3] for name in told(pipeline) if name[0] == "sightline_model_frames_total"} == {
-        "gate"
-    }
+    assert {
+        name[3] for name in samples_of(pipeline) if name[0] == "sightline_model_frames_total"
+    } == {"gate"}
     assert not pipeline.history.cameras
 
 
@@ -67,7 +67,7 @@ def test_a_dead_letter_that_kafka_does_not_take_is_counted(bench: Bench) -> None
     bench.show("gate")
 
     wait_until(
-        lambda: told(pipeline)["sightline_dead_letters_unwritten_total", "eye", "1"] >= 1,
+        lambda: samples_of(pipeline)["sightline_dead_letters_unwritten_total", "eye", "1"] >= 1,
         SECONDS,
         "it to be counted",
     )

@@ -39,11 +39,11 @@ def pictures(count: int) -> list[Picture]:
     return [picture(b"jpeg", seq=number) for number in range(count)]
 
 
-def words(answers: Sequence[object]) -> list[str]:
-    return [answer[0].label if isinstance(answer, tuple) else str(answer) for answer in answers]
+def words(results: Sequence[object]) -> list[str]:
+    return [result[0].label if isinstance(result, tuple) else str(result) for result in results]
 
 
-def test_every_picture_gets_its_own_answer() -> None:
+def test_every_picture_gets_its_own_result() -> None:
     model = Model()
     assert words(detections_of(model, pictures(5), limit=2)) == ["0", "1", "2", "3", "4"]
     assert model.calls == [[0, 1], [2, 3], [4]]
@@ -64,13 +64,13 @@ def test_a_bad_picture_costs_only_itself(bad: int) -> None:
     assert model.calls == [[0, 1, 2, 3], [0], [1], [2], [3]]
 
 
-def test_a_server_that_is_away_is_asked_once() -> None:
+def test_a_server_that_is_away_is_called_once() -> None:
     model = Model({1: AWAY})
     assert words(detections_of(model, pictures(5), limit=2)) == [str(AWAY)] * 5
     assert model.calls == [[0, 1]]
 
 
-def test_answers_before_a_server_went_away_are_kept() -> None:
+def test_results_before_a_server_went_away_are_kept() -> None:
     assert words(detections_of(Model({2: AWAY}), pictures(5), 2)) == ["0", "1", *[str(AWAY)] * 3]
     assert words(detections_of(Model({0: BROKEN, 2: AWAY}), pictures(4), limit=2)) == [
         "Broken.",
@@ -80,7 +80,7 @@ def test_answers_before_a_server_went_away_are_kept() -> None:
     ]
 
 
-def test_another_number_of_answers_is_an_error_of_the_model() -> None:
+def test_another_number_of_results_is_an_error_of_the_model() -> None:
     model = Model()
     model.predict = lambda batch: []  # type: ignore[method-assign]
     assert (
