@@ -48,5 +48,5 @@ def card_of(camera: Camera, plans: list[FramePlan]) -> CameraCard:
 
 
 def _is_live(plan: FramePlan, camera: str) -> bool:
-    view = plan.view_of.get(camera)
-    return view is not None and view.role == "live"
+    deployment = plan.by_camera.get(camera)
+    return deployment is not None and deployment.role == "live"

@@ -34,7 +34,7 @@ def camera(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("There is no such camera.")
     plans = deployed_plans()
     rows = [
-        DeploymentRow(plan.model, plan.version, plan.view_of[slug].role)
+        DeploymentRow(plan.model, plan.version, plan.by_camera[slug].role)
         for plan in plans
         if slug in plan.cameras
     ]

@@ -123,11 +123,11 @@ def _version(
     version: ModelVersion, plan: FramePlan | None, cameras: dict[str, Camera], enabled: set[str]
 ) -> DeployedVersion:
     active: list[Deployment] = [item for item in version.deployments.all() if item.enabled]
-    views = plan.view_of if plan else {}
+    deployments = plan.by_camera if plan else {}
     takes_records = any(item.kind == InputKind.RECORDS for item in active)
     seen = (
-        SeenCamera(slug, cameras[slug].name or slug, view.role, cameras[slug].enabled)
-        for slug, view in views.items()
+        SeenCamera(slug, cameras[slug].name or slug, deployment.role, cameras[slug].enabled)
+        for slug, deployment in deployments.items()
         if slug in cameras
     )
     return DeployedVersion(
@@ -137,9 +137,15 @@ def _version(
         cameras=tuple(sorted(seen, key=lambda camera: (camera.name.lower(), camera.slug))),
         takes_pictures=any(item.kind == InputKind.PICTURES for item in active),
         takes_records=takes_records,
-        runs=takes_records or bool(enabled & views.keys()),
+        runs=takes_records or bool(enabled & deployments.keys()),
         crops=tuple(
-            sorted({view.crops_of.replace("@", " ") for view in views.values() if view.crops_of})
+            sorted(
+                {
+                    deployment.crops_of.replace("@", " ")
+                    for deployment in deployments.values()
+                    if deployment.crops_of
+                }
+            )
         ),
     )
 
