@@ -50,13 +50,8 @@ class Reader:
     def wait(
         self, count: int = 1, timeout: float = 15, beside: Callable[[], object] = lambda: None
     ) -> list[Record]:
-        """At least ``count`` records, while ``beside`` is called again and again."""
-
-        def enough() -> bool:
-            beside()
-            return len(self.read()) >= count
-
-        wait_until(enough, timeout, f"{count} records, {len(self.records)} have come")
+        """At least ``count`` records; ``beside`` is called between the reads."""
+        wait_until(lambda: len(self.read()) >= count, timeout, f"{count} records", beside=beside)
         return self.records
 
     def close(self) -> None:

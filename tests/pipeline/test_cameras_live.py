@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from itertools import islice
 
+import pytest
 import simplejpeg
 
 from inference.runtimes.boxes import iou
@@ -20,6 +21,9 @@ from tests.servers.stack import Stack
 from tests.servers.video import FACE_BOX, scene
 
 AddCamera = Callable[..., str]
+
+# The way from the camera to Kafka is the same with each broker.
+pytestmark = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
 
 
 def states(eyes: Eyes, camera: str) -> Iterator[CameraStatus]:

@@ -44,6 +44,7 @@ def stopped(stack: Stack, broker: Embedded | Apache) -> Iterator[None]:
         os.kill(pid, signal.SIGCONT)
 
 
+@pytest.mark.parametrize("broker", ["embedded"], indirect=True, scope="session")
 def test_a_models_page_shows_what_it_does_and_sees(stack: Stack, page: Page) -> None:
     complaints = Complaints(page)
     log_in(page, stack, "/models/")

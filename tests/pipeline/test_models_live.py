@@ -26,6 +26,9 @@ from tests.pipeline.conftest import Eyes
 from tests.servers.browser import Complaints, chromium, log_in
 from tests.servers.stack import HOME, Stack
 
+# Which broker carries the frames makes no difference to models.
+pytestmark = pytest.mark.parametrize("broker", ["embedded"], indirect=True)
+
 SEEN = {"predictions": [{"classes": 2, "probabilities": [0.25, 0.75]}]}
 
 SETUP = """

@@ -18,8 +18,8 @@ from tests.servers.rtsp import RtspServer
 from tests.servers.stack import Stack
 from tests.servers.video import FACE_BOX
 
-# What is the page's own doing is tested on one broker.
-on_kafka = pytest.mark.parametrize("broker", ["kafka"], indirect=True, scope="session")
+# What is the page's own doing is tested on one broker, the real one.
+pytestmark = pytest.mark.parametrize("broker", ["kafka"], indirect=True)
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,6 @@ def test_a_face_over_rtsp_is_boxed_on_the_page(
     assert iou(tuple(box["box"]), FACE_BOX) > 0.5
 
 
-@on_kafka
 def test_a_camera_that_goes_says_so_on_its_tile(
     stack: Stack, page: Page, cameras: Callable[..., str], face_camera: RtspServer
 ) -> None:
@@ -93,7 +92,6 @@ def test_a_camera_that_goes_says_so_on_its_tile(
     expect(tile).to_have_attribute("data-state", "live", timeout=60_000)
 
 
-@on_kafka
 def test_the_page_goes_on_by_itself_when_the_web_process_is_restarted(
     stack: Stack, page: Page
 ) -> None:
@@ -107,7 +105,6 @@ def test_the_page_goes_on_by_itself_when_the_web_process_is_restarted(
     assert page.evaluate("window.sameDocument")
 
 
-@on_kafka
 def test_a_camera_deleted_while_it_is_watched_says_so(
     stack: Stack, page: Page, cameras: Callable[..., str]
 ) -> None:

@@ -26,10 +26,9 @@ def wait_for(
     """
 
     def newest() -> CameraStatus | None:
-        beside()
         said = statuses(reader, slug)
         return said[-1] if said and said[-1].state == state and detail in said[-1].detail else None
 
-    found = wait_until(newest, 20, f"{slug} to be {state}: {detail}")
+    found = wait_until(newest, 20, f"{slug} to be {state}: {detail}", beside=beside)
     assert found is not None
     return found

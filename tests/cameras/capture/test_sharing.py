@@ -4,8 +4,6 @@ group takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from cameras.capture.worker import CaptureWorker
@@ -16,15 +14,6 @@ from tests.servers.waiting import wait_until
 from tests.support import Reader, reading
 
 pytestmark = [pytest.mark.slow, pytest.mark.django_db]
-
-
-def until(workers: list[CaptureWorker], condition: Callable[[], object], what: str) -> None:
-    def step() -> object:
-        for worker in workers:
-            worker.step()
-        return condition()
-
-    wait_until(step, 40, what)
 
 
 def new_frame(reader: Reader, camera: str) -> bool:
@@ -47,20 +36,28 @@ def test_two_workers_share_the_cameras_and_one_takes_over() -> None:
         )
     first, second = CaptureWorker(), CaptureWorker()
 
-    until([first], lambda: first.readers.keys() == slugs, "the first to run all")
-    until(
-        [first, second],
+    wait_until(lambda: first.readers.keys() == slugs, 40, "the first to run all", beside=first.step)
+    wait_until(
         lambda: second.readers and first.readers.keys() | second.readers.keys() == slugs,
+        40,
         "the second to run some",
+        beside=lambda: (first.step(), second.step()),
     )
 
     assert not first.readers.keys() & second.readers.keys()
     assert first.readers
     moved = set(first.readers)
     first.close()
-    until([second], lambda: second.readers.keys() == slugs, "the second to take over")
+    wait_until(
+        lambda: second.readers.keys() == slugs, 40, "the second to take over", beside=second.step
+    )
     camera = min(moved)
     with reading(topics.frames(camera)) as reader:
         reader.read()
-        until([second], lambda: new_frame(reader, camera), "frames of a camera that moved")
+        wait_until(
+            lambda: new_frame(reader, camera),
+            40,
+            "frames of a camera that moved",
+            beside=second.step,
+        )
     second.close()

@@ -33,21 +33,6 @@ DEMO = "demo:conveyor?size=640x360"
 Commit = Callable[..., AbstractContextManager[Any]]
 
 
-def until(
-    worker: CaptureWorker,
-    condition: Callable[[], object],
-    what: str = "the condition",
-    timeout: float = 20,
-) -> None:
-    """Let the worker step until the condition holds."""
-
-    def step() -> object:
-        worker.step()
-        return condition()
-
-    wait_until(step, timeout, what)
-
-
 @pytest.fixture(scope="module")
 def only_worker(embedded_address: str) -> Iterator[CaptureWorker]:
     with own_topics(embedded_address):
@@ -60,7 +45,7 @@ def only_worker(embedded_address: str) -> Iterator[CaptureWorker]:
 
 @pytest.fixture
 def worker(only_worker: CaptureWorker, db: None) -> CaptureWorker:
-    until(only_worker, lambda: only_worker.assigned, "the worker to join")
+    wait_until(lambda: only_worker.assigned, 20, "the worker to join", beside=only_worker.step)
     return only_worker
 
 
@@ -142,7 +127,7 @@ def test_states_are_published(
     camera = add("demo", DEMO, fps=20)
 
     live = wait_for(status, camera.slug, CameraState.LIVE, worker.step)
-    until(worker, lambda: statuses(status, camera.slug)[-1].frames >= 20)
+    wait_until(lambda: statuses(status, camera.slug)[-1].frames >= 20, 20, beside=worker.step)
     later = statuses(status, camera.slug)[-1]
 
     assert (live.detail, live.codec, live.width, live.height, live.worker) == (
@@ -166,11 +151,11 @@ def test_a_change_takes_effect(
         camera.max_width = 320
         with commit():
             camera.save()
-        until(
-            worker,
+        wait_until(
             lambda: frame_of(reader.read()[-1], camera).width == 320,
+            5,
             "narrower frames",
-            timeout=5,
+            beside=worker.step,
         )
 
 
@@ -210,7 +195,7 @@ def test_a_deleted_camera_is_forgotten(
             record.value for record in status.read() if record.key == f"camera/{slug}".encode()
         ][-1]
 
-    until(worker, lambda: last_word() is None, "its status to be deleted")
+    wait_until(lambda: last_word() is None, 20, "its status to be deleted", beside=worker.step)
     assert slug not in worker.readers
     assert slug not in worker.disabled
 
@@ -302,8 +287,10 @@ def test_a_kind_that_is_no_longer_allowed_is_not_opened(
 
 def test_its_counters_add_up(worker: CaptureWorker, add: Callable[..., Camera]) -> None:
     camera = add("demo", DEMO, fps=20)
-    until(
-        worker, lambda: worker.readers.keys() == {camera.slug} and worker.counters()["frames"] > 3
+    wait_until(
+        lambda: worker.readers.keys() == {camera.slug} and worker.counters()["frames"] > 3,
+        20,
+        beside=worker.step,
     )
 
     assert worker.counters()["cameras"] == 1

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -33,14 +33,6 @@ def only_worker(embedded_address: str) -> Iterator[ImprintWorker]:
         worker.producer.flush(5)
 
 
-def until(worker: ImprintWorker, condition: Callable[[], object], what: str) -> None:
-    def step() -> object:
-        worker.step()
-        return condition()
-
-    wait_until(step, 20, what)
-
-
 @pytest.fixture
 def worker(only_worker: ImprintWorker, db: None) -> ImprintWorker:
     """The worker, with one imprinted camera that a live and a shadow model see."""
@@ -53,7 +45,7 @@ def worker(only_worker: ImprintWorker, db: None) -> ImprintWorker:
             model=Model.objects.create(slug=slug, name=slug), version="1", runtime="builtin-qr"
         )
         Deployment.objects.create(version=version, role=role).cameras.add(dock)
-    until(only_worker, lambda: only_worker.joiners, "the worker to join")
+    wait_until(lambda: only_worker.joiners, 20, "the worker to join", beside=only_worker.step)
     return only_worker
 
 
@@ -108,7 +100,7 @@ def imprinted(worker: ImprintWorker, annotated: Reader, sent: Frame) -> Record:
         ]
         return bool(found)
 
-    until(worker, found_it, "the annotated frame")
+    wait_until(found_it, 20, "the annotated frame", beside=worker.step)
     return found[0]
 
 
@@ -162,7 +154,9 @@ def test_a_broken_frame_and_a_broken_prediction_cost_nothing_else(
     predict(worker, sent)
 
     assert changed(imprinted(worker, annotated, sent)).any()
-    until(worker, lambda: worker.failed == failed + 4, "all failures to be counted")
+    wait_until(
+        lambda: worker.failed == failed + 4, 20, "all failures to be counted", beside=worker.step
+    )
     assert b"%d" % broken.seq not in {record.header_map["seq"] for record in annotated.read()}
 
 
@@ -182,7 +176,7 @@ def test_only_imprinted_cameras_are_its_work(worker: ImprintWorker) -> None:
 def test_switching_it_off_ends_it(worker: ImprintWorker) -> None:
     Camera.objects.update(imprint=False)
     worker.reconcile_due = 0
-    until(worker, lambda: not worker.joiners, "the cameras to be given back")
+    wait_until(lambda: not worker.joiners, 20, "the cameras to be given back", beside=worker.step)
 
     assert worker.counters()["cameras"] == 0
     assert not worker.frames.subscribed

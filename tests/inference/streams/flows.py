@@ -124,12 +124,7 @@ class Flow:
 
     def work_until(self, condition: Callable[[], bool], what: str, timeout: float = 30) -> None:
         """Run rounds until the condition holds."""
-
-        def holds() -> bool:
-            self.step()
-            return condition()
-
-        wait_until(holds, timeout, what, interval=0)
+        wait_until(condition, timeout, what, interval=0, beside=self.step)
 
     def records(self, topic: Topic, count: int, timeout: float = 30) -> list[Record]:
         """At least ``count`` records of a topic, while the worker runs."""

@@ -56,14 +56,6 @@ def supervise() -> Iterator[Supervise]:
         supervisor.stop()
 
 
-def until(supervisor: Supervisor, condition: Callable[[], object], what: str) -> None:
-    def step() -> object:
-        supervisor.step(0.02)
-        return condition()
-
-    wait_until(step, 15, what)
-
-
 def pid_of(child: Child) -> int:
     return child.process.pid if child.process else 0
 
@@ -76,17 +68,17 @@ def test_it_is_ready_when_every_child_has_shown_a_sign_of_life(supervise: Superv
     supervisor = supervise(spec(STEADY), spec(STEADY))
 
     assert not supervisor.ready
-    until(supervisor, lambda: supervisor.ready, "all to be ready")
+    wait_until(lambda: supervisor.ready, 15, "all to be ready", beside=supervisor.step)
 
 
 def test_a_killed_child_is_started_again(supervise: Supervise) -> None:
     supervisor = supervise(spec(STEADY), spec(STEADY))
-    until(supervisor, lambda: supervisor.ready, "all to be ready")
+    wait_until(lambda: supervisor.ready, 15, "all to be ready", beside=supervisor.step)
     first, second = supervisor.children
     killed, kept = pid_of(first), pid_of(second)
 
     os.kill(killed, signal.SIGKILL)
-    until(supervisor, lambda: replaced(first, killed), "a new process")
+    wait_until(lambda: replaced(first, killed), 15, "a new process", beside=supervisor.step)
 
     assert first.restarts == 1
     assert pid_of(second) == kept
@@ -149,16 +141,21 @@ def test_a_child_that_hangs_is_replaced(
     supervisor = supervise(spec(code))
     child = supervisor.children[0]
     if code == FREEZING:
-        until(supervisor, lambda: child.ready, "a first sign of life")
+        wait_until(lambda: child.ready, 15, "a first sign of life", beside=supervisor.step)
     hanging = pid_of(child)
 
     monkeypatch.setattr(module, constant, 0.1)
-    until(
-        supervisor, lambda: not alive(hanging) and child.restarts, "the hanging process to be ended"
+    wait_until(
+        lambda: not alive(hanging) and child.restarts,
+        15,
+        "the hanging process to be ended",
+        beside=supervisor.step,
     )
     monkeypatch.setattr(module, constant, 30)
 
-    until(supervisor, lambda: pid_of(child) not in (0, hanging), "a new process")
+    wait_until(
+        lambda: pid_of(child) not in (0, hanging), 15, "a new process", beside=supervisor.step
+    )
 
 
 def test_a_hanging_child_that_ignores_sigterm_is_killed(
@@ -166,12 +163,12 @@ def test_a_hanging_child_that_ignores_sigterm_is_killed(
 ) -> None:
     supervisor = supervise(spec(DEAF))
     child = supervisor.children[0]
-    until(supervisor, lambda: child.ready, "a first sign of life")
+    wait_until(lambda: child.ready, 15, "a first sign of life", beside=supervisor.step)
     monkeypatch.setattr(module, "KILL_AFTER_HANG_SECONDS", 0.1)
     os.kill(pid_of(child), signal.SIGSTOP)
     monkeypatch.setattr(module, "HANG_SECONDS", 0.1)
 
-    until(supervisor, lambda: child.restarts == 1, "the process to be killed")
+    wait_until(lambda: child.restarts == 1, 15, "the process to be killed", beside=supervisor.step)
 
 
 def test_stopping_ends_all(supervise: Supervise) -> None:
@@ -194,7 +191,7 @@ def test_the_first_ends_last(supervise: Supervise, tmp_path: Path) -> None:
     supervisor = supervise(
         *(spec(note + STEADY, name, str(log), name=name) for name in ("broker", "web", "infer"))
     )
-    until(supervisor, lambda: supervisor.ready, "all to be ready")
+    wait_until(lambda: supervisor.ready, 15, "all to be ready", beside=supervisor.step)
 
     supervisor.stop()
 
@@ -208,7 +205,7 @@ def test_who_ignores_sigterm_is_killed(
     monkeypatch.setattr(module, "TERM_SECONDS", 0.3)
     supervisor = supervise(spec(DEAF))
     pid = pid_of(supervisor.children[0])
-    until(supervisor, lambda: supervisor.ready, "it to be deaf")
+    wait_until(lambda: supervisor.ready, 15, "it to be deaf", beside=supervisor.step)
 
     supervisor.stop()
 
@@ -219,10 +216,11 @@ def test_who_ignores_sigterm_is_killed(
 def test_what_a_child_started_ends_with_it(supervise: Supervise, tmp_path: Path, way: str) -> None:
     file = tmp_path / "pid"
     supervisor = supervise(spec(PARENT, str(file)))
-    until(
-        supervisor,
+    wait_until(
         lambda: file.exists() and file.read_text().endswith("\n"),
+        15,
         "the grandchild to be started",
+        beside=supervisor.step,
     )
     grandchild = int(file.read_text())
     assert alive(grandchild)
@@ -231,7 +229,12 @@ def test_what_a_child_started_ends_with_it(supervise: Supervise, tmp_path: Path,
         supervisor.stop()
     else:
         os.kill(pid_of(supervisor.children[0]), signal.SIGKILL)
-        until(supervisor, lambda: supervisor.children[0].restarts, "the death to be noticed")
+        wait_until(
+            lambda: supervisor.children[0].restarts,
+            15,
+            "the death to be noticed",
+            beside=supervisor.step,
+        )
 
     wait_until(lambda: not alive(grandchild), what="the grandchild to end")
 
