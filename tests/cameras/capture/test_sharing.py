@@ -36,12 +36,16 @@ def test_two_workers_share_the_cameras_and_one_takes_over() -> None:
         )
     first, second = CaptureWorker(), CaptureWorker()
 
+    def step_both() -> None:
+        first.step()
+        second.step()
+
     wait_until(lambda: first.readers.keys() == slugs, 40, "the first to run all", beside=first.step)
     wait_until(
         lambda: second.readers and first.readers.keys() | second.readers.keys() == slugs,
         40,
         "the second to run some",
-        beside=lambda: (first.step(), second.step()),
+        beside=step_both,
     )
 
     assert not first.readers.keys() & second.readers.keys()
