@@ -81,13 +81,17 @@ def _prediction(
         if isinstance(result, BaseException):
             return result
     threshold = frame.deployment.threshold
+    try:
+        detections = tuple(item for item in _detections(frame, results) if item.score >= threshold)
+    except Exception as err:  # noqa: BLE001 - a model may give anything
+        return err
     return Prediction(
         camera=frame.waiting.frame.camera,
         model=model,
         version=version,
         role=frame.deployment.role,
         frame=frame.ref,
-        predictions=tuple(item for item in _detections(frame, results) if item.score >= threshold),
+        predictions=detections,
         timing=Timing(frame.waiting.consumed_at, started_at, finished_at),
     )
 
