@@ -39,8 +39,8 @@ class Environment:
                 ) from err
         return self.variables.get(name, "").strip() or default
 
-    def number(self, name: str, default: int, *, least: int = 0, most: int = 2**31) -> int:
-        """A whole number within bounds."""
+    def number(self, name: str, default: int, *, minimum: int = 0, maximum: int = 2**31) -> int:
+        """A whole number from ``minimum`` to ``maximum``."""
         text = self.text(name)
         if not text:
             return default
@@ -48,8 +48,10 @@ class Environment:
             value = int(text)
         except ValueError as err:
             raise ImproperlyConfigured(f"{name} is {text!r}; it must be a whole number.") from err
-        if not least <= value <= most:
-            raise ImproperlyConfigured(f"{name} is {value}; it must be between {least} and {most}.")
+        if not minimum <= value <= maximum:
+            raise ImproperlyConfigured(
+                f"{name} is {value}; it must be between {minimum} and {maximum}."
+            )
         return value
 
     def flag(self, name: str, default: bool = False) -> bool:

@@ -62,17 +62,17 @@ CREDENTIAL_KEYS = env.checked_items(
     "CREDENTIAL_KEYS", Fernet, "keys of 32 bytes in URL-safe base64, separated by commas"
 ) or [_kept_secret("credential.key", Fernet.generate_key().decode())]
 
-PORT = env.number("PORT", 8000, least=1, most=65535)
+PORT = env.number("PORT", 8000, minimum=1, maximum=65535)
 ADMIN_PASSWORD = env.text("ADMIN_PASSWORD")  # of the first start
 BIND = env.text("BIND", "127.0.0.1")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 HTTPS: bool = env.flag("HTTPS")
 # Who serves TLS is one.
-PROXIES = max(env.number("PROXIES", 0, most=10), int(HTTPS))
+PROXIES = max(env.number("PROXIES", 0, maximum=10), int(HTTPS))
 # Where a process serves its health and metrics to the cluster; 0 = nowhere. What supervises several
 # gives them the ports that follow.
-METRICS_PORT = env.number("METRICS_PORT", 0, most=65_000)
+METRICS_PORT = env.number("METRICS_PORT", 0, maximum=65_000)
 # Where traces of frames are sent by OTLP over HTTP; none when it is empty. One frame in so many is
 # traced.
 OTEL_EXPORTER_OTLP_ENDPOINT = env.checked(
@@ -81,11 +81,11 @@ OTEL_EXPORTER_OTLP_ENDPOINT = env.checked(
     lambda text: _matches(r"|https?://\S+", text),
     "an address such as http://collector:4318",
 )
-TRACE_EVERY = env.number("TRACE_EVERY", 100, least=1)
+TRACE_EVERY = env.number("TRACE_EVERY", 100, minimum=1)
 # How often a stream or socket that goes on asks again whether its viewer may still see the camera.
-RECHECK_SECONDS = env.number("RECHECK_SECONDS", 15, least=1, most=3600)
+RECHECK_SECONDS = env.number("RECHECK_SECONDS", 15, minimum=1, maximum=3600)
 # How long a stream goes on that was opened by a signed link.
-STREAM_LINK_HOURS = env.number("STREAM_LINK_HOURS", 24, least=1, most=720)
+STREAM_LINK_HOURS = env.number("STREAM_LINK_HOURS", 24, minimum=1, maximum=720)
 
 # Kafka. Without KAFKA_BOOTSTRAP_SERVERS the embedded broker serves this machine; `manage.py up`
 # starts it and leaves its address in DATA_DIR.
@@ -95,9 +95,9 @@ env.choice(
     "KAFKA_SECURITY_PROTOCOL", ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"), "PLAINTEXT"
 )
 KAFKA_SECURITY = env.prefixed("KAFKA_SECURITY_")
-KAFKA_REPLICATION = env.number("KAFKA_REPLICATION", -1, least=-1, most=32)
+KAFKA_REPLICATION = env.number("KAFKA_REPLICATION", -1, minimum=-1, maximum=32)
 KAFKA_MAX_MESSAGE_BYTES = env.number(
-    "KAFKA_MAX_MESSAGE_BYTES", 8 * 1024 * 1024, least=64 * 1024, most=100 * 1024 * 1024
+    "KAFKA_MAX_MESSAGE_BYTES", 8 * 1024 * 1024, minimum=64 * 1024, maximum=100 * 1024 * 1024
 )
 TOPIC_PREFIX = env.checked(
     "TOPIC_PREFIX",
@@ -105,8 +105,8 @@ TOPIC_PREFIX = env.checked(
     lambda text: _matches(r"(?=.{1,100}$)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*", text),
     "letters, digits, hyphens and underscores, in parts separated by dots, 100 characters at most",
 )
-FRAMES_RETENTION = env.number("FRAMES_RETENTION", 60, least=10)
-CAPTURE_PARTITIONS = env.number("CAPTURE_PARTITIONS", 64, least=1, most=10_000)
+FRAMES_RETENTION = env.number("FRAMES_RETENTION", 60, minimum=10)
+CAPTURE_PARTITIONS = env.number("CAPTURE_PARTITIONS", 64, minimum=1, maximum=10_000)
 
 # Cameras.
 CAMERA_ALLOW_FILE = env.flag("CAMERA_ALLOW_FILE")
@@ -120,8 +120,8 @@ CAMERA_ALLOWED_NETWORKS = env.checked_items(
 )
 
 # How long a camera sends the same picture, or a black one, until that is said of it.
-FROZEN_SECONDS = env.number("FROZEN_SECONDS", 10, least=2, most=3600)
-BLACK_SECONDS = env.number("BLACK_SECONDS", 5, least=2, most=3600)
+FROZEN_SECONDS = env.number("FROZEN_SECONDS", 10, minimum=2, maximum=3600)
+BLACK_SECONDS = env.number("BLACK_SECONDS", 5, minimum=2, maximum=3600)
 
 # Model servers. Networks that one may be in although they are refused otherwise, as for cameras.
 MODEL_ALLOWED_NETWORKS = env.checked_items(

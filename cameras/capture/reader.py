@@ -93,7 +93,7 @@ class CameraReader:
         self.topic = topics.frames(config.camera)
         self.rate_limiter = FrameRateLimiter(config.source.fps)
         self.retry_backoff = Backoff(a_minute=ATTEMPTS_A_MINUTE)
-        self.connect_backoff = Backoff(most=MAX_CONNECT_DELAY)
+        self.connect_backoff = Backoff(maximum=MAX_CONNECT_DELAY)
         self.opened = False
         self.healthy_at = math.inf
         self.freeze_detector: FreezeDetector | None = None

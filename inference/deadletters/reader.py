@@ -23,8 +23,8 @@ class LetterPage:
     before: Cursor | None = None
 
 
-def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> LetterPage:
-    """The newest letters, or the newest before an offset in each partition; fewer than ``most``
+def newest(topic: Topic, before: Cursor | None = None, limit: int = WINDOW) -> LetterPage:
+    """The newest letters, or the newest before an offset in each partition; fewer than ``limit``
     when they are very large or Kafka is slow.
 
     KafkaUnavailable when it does not answer.
@@ -36,12 +36,12 @@ def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> Le
         found: list[LetterSummary] = []
         reached: dict[int, int] = {}
         for partition, start in starts.items():
-            letters, reached[partition] = _newest_of(reader, partition, start, most, deadline)
+            letters, reached[partition] = _newest_of(reader, partition, start, limit, deadline)
             found += letters
         found.sort(key=lambda letter: (letter.timestamp, letter.offset), reverse=True)
         lows = {partition: reader.range(partition)[0] for partition in ends}
-    kept = found[:most]
-    cursor = _cursor(found[most:], reached)
+    kept = found[:limit]
+    cursor = _cursor(found[limit:], reached)
     return LetterPage(
         tuple(kept),
         cursor if any(offset > lows[partition] for partition, offset in cursor.items()) else None,
@@ -49,7 +49,7 @@ def newest(topic: Topic, before: Cursor | None = None, most: int = WINDOW) -> Le
 
 
 def _newest_of(
-    reader: TopicReader, partition: int, before: int, most: int, deadline: float
+    reader: TopicReader, partition: int, before: int, limit: int, deadline: float
 ) -> tuple[list[LetterSummary], int]:
     """The newest letters of one partition before an offset, and where the older ones end."""
     letters: list[LetterSummary] = []
@@ -59,7 +59,7 @@ def _newest_of(
         letters += piece
         before = start
         size += sum(letter.content.size for letter in piece)
-        if len(letters) >= most or size > WINDOW_BYTES or time.monotonic() > deadline:
+        if len(letters) >= limit or size > WINDOW_BYTES or time.monotonic() > deadline:
             break
     return letters, before
 

@@ -135,7 +135,7 @@ class FramePipeline(ModelRunner[FramePlan]):
         runtime = load_until_stopped(self.plan.create, self.state, stopping, MAX_LOAD_PAUSE_SECONDS)
         if runtime is None:
             return
-        backoff = Backoff(first=0.1, most=UNAVAILABLE_SECONDS)
+        backoff = Backoff(first=0.1, maximum=UNAVAILABLE_SECONDS)
         try:
             while not stopping.is_set():
                 if not (frames := self.prefetch.next(POLL_SECONDS)):

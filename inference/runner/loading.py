@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 from inference.runner.state import RunnerState
 from inference.runtimes.errors import InferenceError
 from sightline.base.backoff import Backoff
-from sightline.base.process import settle
+from sightline.base.process import freeze_long_lived
 from sightline.base.redaction import redact_url
 
 log = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ def loaded(create: Callable[[], LoadableT]) -> LoadableT:
         lines = traceback.TracebackException.from_exception(err).format_exception_only()
         raise LoadError("".join(lines).strip(), foreign=True) from err
     # Freeze long-lived objects: collecting over them cost a fifth of the records a second.
-    settle()
+    freeze_long_lived()
     return model
 
 
@@ -71,7 +71,7 @@ def load_until_stopped(
     After a failure the runner's state says why, and the next attempt waits for ``max_pause``
     seconds at most.
     """
-    backoff = Backoff(most=max_pause)
+    backoff = Backoff(maximum=max_pause)
     while not stopping.is_set():
         state.loading()
         try:

@@ -20,7 +20,7 @@ from inference.streams.predict import RecordPredictor, StopRequested
 from inference.streams.publisher import RecordPublisher
 from inference.streams.record_topics import RecordTopics
 from sightline.base.backoff import Backoff
-from sightline.base.process import settle
+from sightline.base.process import freeze_long_lived
 from sightline.base.redaction import redact_url
 from sightline.kafka import (
     Admin,
@@ -90,7 +90,7 @@ class RecordStream:
         """
         self.topics.ensure()
         # Freeze long-lived objects: collecting over them for every few records cost a fifth.
-        settle()
+        freeze_long_lived()
         self.inputs.subscribe()
 
     def step(self, timeout: float = POLL_SECONDS) -> None:
@@ -123,7 +123,7 @@ class RecordStream:
         finally:
             self.inputs.consumer.close()
             self.producer.close(0)
-            settle()
+            freeze_long_lived()
 
     def lag(self) -> int | None:
         """How many records of its partitions have no result yet; None when the broker does not

@@ -35,22 +35,22 @@ def keep_django_logging(**_: object) -> None:
 @worker_init.connect
 @beat_init.connect
 def prepare_process(**_: object) -> None:
-    """As manage.py does it for its own processes."""
+    """Do what manage.py does for its own processes."""
     from sightline.base.process import prepare
 
     prepare()
 
 
 @worker_init.connect
-def hear_heartbeats(**_: object) -> None:
-    """Who wants the worker's heartbeats must be there before the worker is made."""
+def receive_heartbeats(**_: object) -> None:
+    """Celery sends heartbeats only to receivers that are connected before the worker is made."""
     import sightline.jobs.report  # noqa: F401
 
 
 @worker_ready.connect
 def report_jobs(**_: object) -> None:
-    """A process that runs jobs tells of itself as all workers do. Imported only there: the
-    application alone needs no Kafka.
+    """Publish a status as all workers do. Imported here, because a process that only sends jobs
+    needs no Kafka client.
     """
     from sightline.jobs.report import report
 
@@ -58,12 +58,12 @@ def report_jobs(**_: object) -> None:
 
 
 class Scheduler(PersistentScheduler):
-    """Celery's own, which shows that it looks at its schedule."""
+    """Celery's scheduler, with a pulse that shows that it is alive."""
 
     pulse: Pulse | None = None
 
     def tick(self, *args: Any, **options: Any) -> float:
-        """Send what is due; the seconds until there is more to do."""
+        """Send the jobs that are due; returns the seconds until the next one."""
         if self.pulse is not None:
             self.pulse.beat()
         return float(super().tick(*args, **options))

@@ -1,7 +1,7 @@
-"""Celery's queue in files, with one thing mended: a task is seen only when it is whole.
+"""Celery's queue in files, where a task becomes visible only when it is complete.
 
-Kombu writes a task into the file that the reader looks for, and a reader that is quick finds
-half of it and ends.
+Kombu writes a task straight into the file that readers look for, so a fast reader finds half of it
+and ends.
 """
 
 from __future__ import annotations

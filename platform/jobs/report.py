@@ -1,4 +1,4 @@
-"""What the process that runs the jobs reports of itself."""
+"""Status, health and metrics of the process that runs the jobs."""
 
 from __future__ import annotations
 
@@ -31,21 +31,18 @@ SCHEDULED_AT: Final = Family(
 FAMILIES: Final = (JOBS, RUNNING, SCHEDULED_AT)
 
 _last = {"scheduled": 0}
-# Celery looks for receivers of its heartbeats before it says that it is ready. It sends none while
-# it waits for Redis.
+# Celery sends no heartbeats while it waits for Redis; the check excuses that.
 _pulse = Pulse(redis_problem)
 
 
 @heartbeat_sent.connect
 def beat(**_: object) -> None:
-    """The worker's loop turns."""
+    """Record that the worker's loop is running."""
     _pulse.beat()
 
 
 def report() -> None:
-    """Report once a second, and serve health and metrics, until the Celery worker of this
-    process ends.
-    """
+    """Report once a second and serve health and metrics until this process's Celery worker ends."""
     reporter = Reporter("jobs", counters)
     logs.identify(reporter.name)
     checks = {"database": database_problem} | (
@@ -65,8 +62,8 @@ def report() -> None:
 
 
 def counters() -> dict[str, int]:
-    """Jobs taken since the start, jobs that run now, and when the scheduler last sent one:
-    seconds since the epoch, 0 = not yet.
+    """Jobs taken since the start, jobs running now, and when the scheduler last sent one, in
+    seconds since the epoch (0: not yet).
     """
     return {
         "jobs": sum(state.total_count.values()),
@@ -78,6 +75,6 @@ def counters() -> dict[str, int]:
 def metrics() -> Iterator[Metric]:
     """The same for Prometheus."""
     counts = counters()
-    yield JOBS.is_now(counts["jobs"])
-    yield RUNNING.is_now(counts["running"])
+    yield JOBS.single(counts["jobs"])
+    yield RUNNING.single(counts["running"])
     yield SCHEDULED_AT.of([((), counts["last_scheduled"])] if counts["last_scheduled"] else [])

@@ -1,8 +1,8 @@
-"""What a process says of itself over HTTP on METRICS_PORT, for probes and Prometheus: ``/healthz``,
-``/readyz`` and ``/metrics``.
+"""Each process's HTTP server on METRICS_PORT, for probes and Prometheus: ``/healthz``, ``/readyz``
+and ``/metrics``.
 
-The port is for the cluster, not for people: it asks for no login. The web answers the same on
-its own port, ``/metrics`` only to who may see the system page.
+The port is for the cluster and needs no login. The web process also serves these on its own port,
+with ``/metrics`` only for users who may see the system page.
 """
 
 from __future__ import annotations
@@ -25,7 +25,6 @@ from sightline.telemetry.metrics import Source, process_metrics, registry_of
 
 log = logging.getLogger(__name__)
 
-# As long as the supervisor waits for a sign of life.
 HANG_SECONDS: Final = 15.0
 REQUEST_SECONDS: Final = 10.0
 CHECK_SECONDS: Final = 3.0
@@ -34,8 +33,8 @@ Check = Callable[[], str]
 
 
 class Pulse:
-    """When the process was last known to do its work. ``excuse``: asked when it does none; not
-    "" while it has to wait for something else.
+    """When the process last did its work. ``excuse`` is called when it does none, and returns what
+    it is waiting for, or "".
     """
 
     def __init__(
@@ -46,18 +45,18 @@ class Pulse:
         self._beat_at = clock()
 
     def beat(self) -> None:
-        """I am well."""
+        """Record a heartbeat."""
         self._beat_at = self._clock()
 
     @property
     def alive(self) -> bool:
-        """Whether the last beat is not older than HANG_SECONDS, or could not be."""
+        """Whether the last heartbeat is newer than HANG_SECONDS, or there is an excuse."""
         return self._clock() - self._beat_at < HANG_SECONDS or bool(self._excuse())
 
 
 class Readiness:
-    """Asks each check in a thread of its own, so that one that hangs holds up nobody; it is not
-    asked a second time meanwhile.
+    """Runs each check in a thread of its own, so that one that hangs delays no other; it is not
+    started again until it is done.
     """
 
     def __init__(self, checks: Mapping[str, Check]) -> None:
@@ -66,7 +65,7 @@ class Readiness:
         self._asked: dict[str, Future[str]] = {}
 
     def problems(self, seconds: float = CHECK_SECONDS) -> dict[str, str]:
-        """What each check says, "" when nothing is missing."""
+        """The problem that each check found, or ""."""
         with self._lock:
             futures = {name: self._ask(name, check) for name, check in self._checks.items()}
         wait(futures.values(), seconds)
@@ -95,8 +94,8 @@ def _said(future: Future[str], seconds: float) -> str:
 
 
 class Operations:
-    """A process's health, readiness and metrics, and their server in a thread of its own.
-    ``sources`` give the metrics of its role.
+    """A process's health, readiness and metrics, and their server in a thread. ``sources`` return
+    the metrics of its role.
     """
 
     def __init__(
@@ -110,8 +109,8 @@ class Operations:
         self._server: _Server | None = None
 
     def start(self, port: int | None = None) -> Self:
-        """Listen on ``port`` (METRICS_PORT; 0 or none set: do not). A port that is taken costs
-        the metrics, not the work.
+        """Listen on ``port`` (METRICS_PORT by default; not at all when it is 0). When the port is
+        taken, log an error and go on without.
         """
         port = settings.METRICS_PORT if port is None else port
         if port:
@@ -126,13 +125,13 @@ class Operations:
         return self
 
     def stop(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         if self._server is not None:
             self._server.shutdown()
             self._server.server_close()
 
     def ready(self) -> tuple[HTTPStatus, dict[str, Any]]:
-        """200 when nothing is missing, 503 otherwise, and what each check says."""
+        """200 when no check found a problem, else 503; and the result of each check."""
         problems = self.readiness.problems()
         status = HTTPStatus.SERVICE_UNAVAILABLE if any(problems.values()) else HTTPStatus.OK
         return status, {
@@ -149,7 +148,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A probe that hangs up before it has its answer is no news."""
+        """A probe that disconnects early is not an error."""
         log.debug("a request for operations broke off", exc_info=True)
 
 

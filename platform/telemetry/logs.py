@@ -1,5 +1,5 @@
-"""How log lines look: for people, or as JSON for machines. Credentials in URLs are masked in
-both, also in tracebacks.
+"""Log formatters: lines for people, JSON for machines. Both mask credentials in URLs, also in
+tracebacks.
 """
 
 from __future__ import annotations
@@ -13,8 +13,7 @@ from pythonjsonlogger.json import JsonFormatter
 
 from sightline.base.redaction import redact_url
 
-# Messages are written as key=%s pairs: so their values are known by name, at no cost for who writes
-# them.
+# Messages are written as key=%s pairs, so each value has a name without any extra code.
 _PLACES: Final = re.compile(r"(?:\b([a-z_]+)=)?%(?:%|[-#0 +]*\d*(?:\.\d+)?[a-zA-Z])")
 _OWN: Final = frozenset(
     {"timestamp", "level", "logger", "message", "worker", "thread", "process", "exc_info"}
@@ -24,7 +23,7 @@ _identity: dict[str, str] = {}
 
 
 def identify(worker: str) -> None:
-    """Name this process in every line of JSON."""
+    """Add the worker's name to every line of JSON."""
     _identity["worker"] = worker
 
 
@@ -58,8 +57,8 @@ class JsonLineFormatter(JsonFormatter):
 
 
 def named(record: logging.LogRecord) -> dict[str, Any]:
-    """The values that a message names: of ``camera=%s state=%s`` camera and state. A name that
-    every line has gets an underscore behind it.
+    """The named values of a message: for ``camera=%s state=%s``, camera and state. An underscore is
+    appended to the names that every line has.
     """
     if not isinstance(record.msg, str) or not isinstance(record.args, tuple):
         return {}

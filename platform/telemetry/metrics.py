@@ -1,10 +1,8 @@
-"""Metrics: how they are declared, and what each process tells of itself. docs/metrics.md lists all
-of them.
+"""Metrics: how they are declared, and those that every process has. docs/metrics.md lists all.
 
-Nothing is counted for the metrics alone where it is counted already: values are read when
-Prometheus asks. So the series of a camera that was removed end by themselves. Labels are the
-short names of registered cameras and models, and words of closed lists; never what a model or a
-user says.
+Values are read when Prometheus scrapes, from counters that exist anyway, so the series of a removed
+camera end by themselves. Labels are the short names of registered cameras and models, and words of
+closed lists; never text from a model or a user.
 """
 
 from __future__ import annotations
@@ -47,9 +45,7 @@ class Durations:
         self._lock = threading.Lock()
 
     def add(self, seconds: float) -> None:
-        """One more. A negative one, of clocks that differ by more than the way takes, counts as
-        none.
-        """
+        """Count a duration. A negative one, from clocks that differ, counts as 0."""
         seconds = max(0.0, seconds)
         place = bisect_left(BOUNDS, seconds)
         with self._lock:
@@ -57,7 +53,7 @@ class Durations:
             self._sum += seconds
 
     def state(self) -> tuple[list[int], float]:
-        """How many were up to each bound, the last one without a limit; and their sum in
+        """The cumulative count for each bound, the last one without a limit; and the sum in
         seconds.
         """
         with self._lock:
@@ -71,9 +67,7 @@ Row = tuple[Sequence[str], Value]
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A metric as it is declared: ``words`` say what it means; a histogram's values are
-    Durations. A counter's name is shown with ``_total``.
-    """
+    """A declared metric; ``words`` are its help text. A histogram's values are Durations."""
 
     kind: Literal["counter", "gauge", "histogram"]
     name: str
@@ -82,13 +76,13 @@ class Family:
 
     @property
     def shown(self) -> str:
-        """Its name in Prometheus; a histogram's samples have ``_bucket``, ``_sum`` and
-        ``_count`` behind it.
+        """Its name in Prometheus: a counter's ends in ``_total``; to a histogram's samples,
+        ``_bucket``, ``_sum`` and ``_count`` are appended.
         """
         return f"{self.name}_total" if self.kind == "counter" else self.name
 
     def of(self, rows: Iterable[Row]) -> Metric:
-        """Filled with values."""
+        """The metric with these samples."""
         metric = Metric(self.name, self.words, self.kind)
         for names, value in rows:
             labels = dict(zip(self.labels, names, strict=True))
@@ -98,8 +92,8 @@ class Family:
                 metric.add_sample(self.shown, labels, value)
         return metric
 
-    def is_now(self, value: float) -> Metric:
-        """Filled with its only value."""
+    def single(self, value: float) -> Metric:
+        """The metric with a single sample."""
         return self.of([((), value)])
 
     def _add_durations(self, metric: Metric, labels: dict[str, str], durations: Durations) -> None:
@@ -221,13 +215,13 @@ Source = Callable[[], Iterable[Metric]]
 
 
 class Exporter:
-    """Asks its sources at each scrape. One that fails costs its own metrics, not the others'."""
+    """Collects from its sources at each scrape; one that raises loses only its own metrics."""
 
     def __init__(self, sources: Sequence[Source]) -> None:
         self.sources = sources
 
     def describe(self) -> Iterable[Metric]:
-        """Nothing is asked while the registry is set up."""
+        """Empty, so that registering collects nothing."""
         return ()
 
     def collect(self) -> Iterator[Metric]:
@@ -252,24 +246,24 @@ def registry_of(*sources: Source) -> CollectorRegistry:
 
 
 def process_metrics(role: str, healthy: bool, problems: dict[str, str]) -> Iterator[Metric]:
-    """What every process tells. ``problems``: what each check says, "" when all is well."""
+    """The metrics of every process. ``problems``: what each check found, or ""."""
     yield BUILD.of([((sightline.__version__, role), 1)])
     yield HEALTHY.of([((role,), float(healthy))])
     yield READY.of(((name,), float(not problem)) for name, problem in problems.items())
     usage = shutil.disk_usage(settings.DATA_DIR)
-    yield DISK_FREE.is_now(usage.free)
-    yield DISK_SIZE.is_now(usage.total)
+    yield DISK_FREE.single(usage.free)
+    yield DISK_SIZE.single(usage.total)
 
 
 def producer_metrics(producer: Producer) -> Iterator[Metric]:
-    """What a process sends to Kafka."""
+    """What a process has sent to Kafka."""
     counts = {
         "delivered": producer.delivered,
         "failed": producer.failed,
         "refused": producer.dropped,
     }
     yield KAFKA_RECORDS.of(((result,), count) for result, count in counts.items())
-    yield KAFKA_BYTES.is_now(producer.bytes_delivered)
-    yield KAFKA_QUEUE_RECORDS.is_now(producer.queued)
-    yield KAFKA_QUEUE_BYTES.is_now(producer.bytes_queued)
-    yield KAFKA_QUEUE_LIMIT.is_now(producer.queue_limit)
+    yield KAFKA_BYTES.single(producer.bytes_delivered)
+    yield KAFKA_QUEUE_RECORDS.single(producer.queued)
+    yield KAFKA_QUEUE_BYTES.single(producer.bytes_queued)
+    yield KAFKA_QUEUE_LIMIT.single(producer.queue_limit)

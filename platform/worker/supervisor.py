@@ -1,4 +1,4 @@
-"""Keeps a set of processes running: starts them, restarts what dies or hangs, ends them all."""
+"""Keeps a set of processes running: restarts those that die or hang, and ends them all."""
 
 from __future__ import annotations
 
@@ -38,8 +38,8 @@ PR_SET_PDEATHSIG = 1
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A process to keep running. ``heartbeat``: it tells when it is well, and is replaced when
-    it no longer does.
+    """A process to keep running. With ``heartbeat`` it writes heartbeats, and is replaced when they
+    stop.
     """
 
     name: str
@@ -86,8 +86,8 @@ class Child:
         self.ready = not self.spec.heartbeat
         log.info("process started name=%s pid=%s", self.spec.name, self.process.pid)
 
-    def look(self) -> None:
-        """Notice what happened to the process, and start, end or kill it as needed."""
+    def check(self) -> None:
+        """Check the process once, and start, end or kill it as needed."""
         now = self.clock()
         if self.process is None:
             if now >= self.start_due:
@@ -112,7 +112,7 @@ class Child:
 
     def _watch(self, now: float) -> None:
         assert self.process is not None
-        self._hear(now)
+        self._read_heartbeats(now)
         if self.kill_due is not None:
             if now >= self.kill_due:
                 self.process.kill()
@@ -123,7 +123,7 @@ class Child:
             self.kill_due = now + KILL_AFTER_HANG_SECONDS
             self.process.terminate()
 
-    def _hear(self, now: float) -> None:
+    def _read_heartbeats(self, now: float) -> None:
         with contextlib.suppress(BlockingIOError):
             if os.read(self.pipe, 4096) and self.spec.heartbeat:
                 self.last_beat, self.ready = now, True
@@ -147,7 +147,7 @@ class Child:
         self.process = None
 
     def _kill_group(self, leader: int) -> None:
-        """End whatever is left of the process and of those that it started."""
+        """Kill what is left of the process and of those that it started."""
         with contextlib.suppress(ProcessLookupError):
             os.killpg(leader, signal.SIGKILL)
 
@@ -158,7 +158,7 @@ class Child:
 
 
 class Supervisor:
-    """Runs children until told to stop. ``step`` is one look at all of them."""
+    """Runs children until it is stopped. ``step`` checks each of them once."""
 
     def __init__(self, specs: Iterable[Spec]) -> None:
         self.children = [Child(spec) for spec in specs]
@@ -170,34 +170,32 @@ class Supervisor:
             child.start()
 
     def step(self, timeout: float = 0.25) -> None:
-        """Look at every child, then wait for a sign of life, ``timeout`` seconds at most."""
+        """Check every child, then wait for a heartbeat for up to ``timeout`` seconds."""
         self.pulse.beat()
         for child in self.children:
-            child.look()
+            child.check()
         pipes = [child.pipe for child in self.children if child.pipe >= 0]
         if pipes:
             select.select(pipes, [], [], timeout)
 
     @property
     def ready(self) -> bool:
-        """Whether every child has shown a sign of life."""
+        """Whether every child has sent a heartbeat."""
         return all(child.ready for child in self.children)
 
     def metrics(self) -> Iterator[Metric]:
-        """How the children do, for Prometheus."""
+        """Restarts and readiness of each child, for Prometheus."""
         yield RESTARTS.of(((child.spec.name,), child.restarts) for child in self.children)
         yield RUNNING.of(((child.spec.name,), float(child.ready)) for child in self.children)
 
     def run(self, stopping: threading.Event) -> None:
-        """Look after the children until ``stopping`` is set."""
+        """Keep the children running until ``stopping`` is set."""
         while not stopping.is_set():
             self.step()
             stopping.wait(0.1)
 
     def stop(self) -> None:
-        """End all, in the reverse order of their start, so that the broker outlives those who
-        still flush to it.
-        """
+        """End all children, the first one last: the broker must outlive those that flush to it."""
         deadline = time.monotonic() + TERM_SECONDS
         *others, first = reversed(self.children) if len(self.children) > 1 else [*self.children]
         for group in (others, [first]):
@@ -218,7 +216,7 @@ def _prepare(niceness: int) -> Callable[[], None] | None:
     libc = ctypes.CDLL(None)
 
     def prepare() -> None:
-        # A supervisor that is killed outright must not leave its children behind.
+        # The children must end even when the supervisor is killed with SIGKILL.
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if niceness:
             os.nice(niceness)

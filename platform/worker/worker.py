@@ -17,7 +17,7 @@ from types import FrameType
 from prometheus_client.core import Metric
 
 from sightline.base.checks import database_problem
-from sightline.base.process import settle, tidy
+from sightline.base.process import freeze_long_lived, trim_memory
 from sightline.kafka import Producer, TopicWatchdog, topics
 from sightline.messages import WorkerStatus, worker_key
 from sightline.telemetry import logs, tracing
@@ -27,7 +27,7 @@ from sightline.telemetry.metrics import producer_metrics
 log = logging.getLogger(__name__)
 
 REPORT_SECONDS = 1.0
-TIDY_SECONDS = 60.0
+TRIM_SECONDS = 60.0
 HEARTBEAT_VARIABLE = "SIGHTLINE_HEARTBEAT_FD"
 
 
@@ -47,21 +47,21 @@ class Worker:
         self.name = f"{self.role}-{socket.gethostname()}-{os.getpid()}"
 
     def open(self) -> None:
-        """Take what the worker needs; called once, in the process that will step."""
+        """Acquire resources; called once, in the process that will step."""
 
     def step(self) -> None:
         """Do one round of work."""
         raise NotImplementedError
 
     def close(self) -> None:
-        """Give back everything; called once, also after a failure."""
+        """Release them; called once, also after a failure."""
 
     def counters(self) -> dict[str, int]:
-        """Totals since the start, for the system page."""
+        """Totals since the start, by name, for the system page."""
         return {}
 
     def metrics(self) -> Iterable[Metric]:
-        """What the worker does, for Prometheus; asked for by another thread."""
+        """Metrics for Prometheus; called by another thread."""
         return ()
 
     def kafka_problem(self) -> str:
@@ -74,7 +74,7 @@ def run(worker: Worker) -> None:
     """Run until SIGTERM or SIGINT; a second signal ends the process at once. Errors of ``step``
     end the worker: its supervisor restarts it.
     """
-    heartbeat, report, keeper = Heartbeat(), Report(worker), TopicWatchdog(worker.producer)
+    heartbeat, report, watchdog = Heartbeat(), StatusReport(worker), TopicWatchdog(worker.producer)
     logs.identify(worker.name)
     tracing.start(worker.role, worker.name)
     checks = {"kafka": worker.kafka_problem, "database": database_problem}
@@ -85,16 +85,16 @@ def run(worker: Worker) -> None:
         log.info("worker starting role=%s name=%s", worker.role, worker.name)
         try:
             worker.open()
-            keeper.start()
-            settle()
+            watchdog.start()
+            freeze_long_lived()
             while not worker.stopping.is_set():
                 worker.step()
                 heartbeat.beat()
                 operations.pulse.beat()
                 report.send_if_due()
-            report.withdraw()
+            report.publish_tombstone()
         finally:
-            keeper.stop()
+            watchdog.stop()
             worker.close()
             operations.stop()
             worker.producer.flush(5)
@@ -104,7 +104,7 @@ def run(worker: Worker) -> None:
 
 @contextlib.contextmanager
 def stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
-    """Let SIGTERM and SIGINT set ``stopping``; the second one takes its usual course."""
+    """Set ``stopping`` on the first SIGTERM or SIGINT; a second one ends the process."""
 
     def handle(number: int, _frame: FrameType | None) -> None:
         stopping.set()
@@ -119,8 +119,8 @@ def stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
 
 
 class Heartbeat:
-    """Tells the supervisor that the process is alive: a byte into the pipe that it left open for
-    us. Without one, nothing.
+    """Writes a byte a beat to the pipe that the supervisor left open for this process; does
+    nothing where there is no supervisor.
     """
 
     def __init__(self) -> None:
@@ -130,14 +130,16 @@ class Heartbeat:
             os.set_blocking(self.descriptor, False)
 
     def beat(self) -> None:
-        """I am well. A supervisor that is slow to read, or gone, is no reason to stop."""
+        """Record a heartbeat. A full or closed pipe is ignored: the worker goes on without its
+        supervisor.
+        """
         if self.descriptor is not None:
             with contextlib.suppress(OSError):
                 os.write(self.descriptor, b".")
 
     def keep(self) -> None:
-        """Beat from a thread of its own, for a process whose loop is not ours. It shows that the
-        process runs, not that it works.
+        """Beat from a thread, for a process whose loop is not ours. This shows that the process
+        runs, not that it works.
         """
         if self.descriptor is not None:
             threading.Thread(target=self._keep, name="heartbeat", daemon=True).start()
@@ -149,30 +151,30 @@ class Heartbeat:
             self.beat()
 
 
-class Report:
+class StatusReport:
     """Publishes the worker's status about once a second."""
 
     def __init__(self, worker: Worker) -> None:
         self.worker = worker
         self.started_at = time.time_ns()
         self.due = 0.0
-        self.tidy_due = 0.0
+        self.trim_due = 0.0
 
     def send_if_due(self) -> None:
-        """Publish when a second has passed since the last time. Once a minute, give back memory."""
+        """Publish the status once a second, and trim memory once a minute."""
         now = time.monotonic()
         if now < self.due:
             self.worker.producer.poll_if_open()
             return
         self.due = now + REPORT_SECONDS
-        if now >= self.tidy_due:
-            self.tidy_due = now + TIDY_SECONDS
-            tidy()
+        if now >= self.trim_due:
+            self.trim_due = now + TRIM_SECONDS
+            trim_memory()
         status = self.status()
         self.worker.producer.send(topics.status(), status.to_json(), key=status.key)
 
-    def withdraw(self) -> None:
-        """The worker ends in good order: nobody is to miss it."""
+    def publish_tombstone(self) -> None:
+        """Publish a tombstone on clean shutdown, so that the worker is not reported as missing."""
         if self.due:
             self.worker.producer.send(topics.status(), None, key=worker_key(self.worker.name))
 

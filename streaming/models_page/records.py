@@ -173,7 +173,7 @@ def _letters(topic: Topic) -> tuple[int, tuple[LetterSummary, ...]]:
         count = admin.partitions(ASK_SECONDS).get(topic.name, 0)
         ends = admin.offsets([(topic.name, number) for number in range(count)], ASK_SECONDS)
     kept = sum(high - low for low, high in ends.values())
-    return kept, newest_letters(topic, most=SHOWN_LETTERS).letters if kept else ()
+    return kept, newest_letters(topic, limit=SHOWN_LETTERS).letters if kept else ()
 
 
 def _in_one_line(text: str) -> str:

@@ -58,9 +58,9 @@ _results = CachedResults(threads=1, keep=10.0)
 def web_metrics(source: Hub) -> Iterator[Metric]:
     """Who watches, what was sent, and what should run."""
     deliveries = source.deliveries.all()
-    yield VIEWERS.is_now(source.viewers)
-    yield FEEDS.is_now(len(source.frames))
-    yield MALFORMED.is_now(source.malformed)
+    yield VIEWERS.single(source.viewers)
+    yield FEEDS.single(len(source.frames))
+    yield MALFORMED.single(source.malformed)
     yield FRAMES.of((key, delivery.frames) for key, delivery in deliveries.items())
     yield BYTES.of((key, delivery.bytes) for key, delivery in deliveries.items())
     yield AGE.of(
@@ -71,7 +71,7 @@ def web_metrics(source: Hub) -> Iterator[Metric]:
         wanted = _results.get("needs", needs, NEEDS_SECONDS)
     except (DatabaseError, TimedOut):
         return
-    yield CAMERAS.is_now(wanted.cameras)
+    yield CAMERAS.single(wanted.cameras)
     yield MODELS.of([(("frames",), wanted.models), (("records",), wanted.streams)])
 
 

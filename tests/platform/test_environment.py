@@ -49,7 +49,7 @@ def test_a_file_that_is_not_text_is_named(tmp_path: Path) -> None:
 
 
 def test_numbers_are_whole_and_within_bounds() -> None:
-    assert env(PORT="8080").number("PORT", 1, least=1, most=65535) == 8080
+    assert env(PORT="8080").number("PORT", 1, minimum=1, maximum=65535) == 8080
     for wrong, said in (
         ("x", "'x'; it must be a whole number"),
         ("8.5", "whole number"),
@@ -57,7 +57,7 @@ def test_numbers_are_whole_and_within_bounds() -> None:
         ("70000", "7"),
     ):
         with pytest.raises(ImproperlyConfigured, match=f"PORT is .*{said}"):
-            env(PORT=wrong).number("PORT", 1, least=1, most=65535)
+            env(PORT=wrong).number("PORT", 1, minimum=1, maximum=65535)
 
 
 @pytest.mark.parametrize(

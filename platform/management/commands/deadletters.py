@@ -82,7 +82,7 @@ class Command(BaseCommand):
 
     def show(self, name: str, limit: int, *, as_json: bool) -> None:
         for version in _versions(name):
-            for letter in newest(errors_topic(version), most=limit).letters:
+            for letter in newest(errors_topic(version), limit=limit).letters:
                 self.stdout.write(_json(version, letter) if as_json else _line(version, letter))
 
     def retry(self, name: str, offsets: list[Offset] | None, target_version: str | None) -> None:

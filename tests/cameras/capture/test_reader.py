@@ -90,7 +90,7 @@ def play(embedded: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Play]:
             Producer(),
             "capture-1",
         )
-        camera.retry_backoff = backoff or Backoff(first=0.01, most=0.01)
+        camera.retry_backoff = backoff or Backoff(first=0.01, maximum=0.01)
         camera.connect_backoff = connect_backoff or camera.connect_backoff
         cameras.append(camera)
         camera.start()
@@ -178,7 +178,7 @@ def test_a_camera_that_does_not_answer_is_asked_again_soon_and_one_that_fails_is
     ]
     script = Script([*[away] * 10, [JPEG, SourceError(CameraState.UNREACHABLE, "It ends.")]])
     camera = play(
-        script, backoff=Backoff(first=3600), connect_backoff=Backoff(first=0.01, most=0.01)
+        script, backoff=Backoff(first=3600), connect_backoff=Backoff(first=0.01, maximum=0.01)
     )
 
     wait_until(lambda: camera.state.status().detail == "It ends.")

@@ -39,13 +39,13 @@ def test_the_newest_come_first_and_older_ones_page_by_page(graveyard: Graveyard)
     write(graveyard, 260)
     topic = topics.errors("iris", "1")
     seen: list[int] = []
-    window = newest(topic, most=100)
+    window = newest(topic, limit=100)
     assert values(window.letters) == list(range(259, 159, -1))
     while True:
         seen += values(window.letters)
         if window.before is None:
             break
-        window = newest(topic, window.before, most=100)
+        window = newest(topic, window.before, limit=100)
     assert seen == list(range(259, -1, -1))
 
 
@@ -54,9 +54,9 @@ def test_partitions_are_read_together_by_time(graveyard: Graveyard) -> None:
     write(graveyard, 60, partition=2, first=60)
     write(graveyard, 60, first=120)
     topic = topics.errors("iris", "1")
-    first = newest(topic, most=100)
+    first = newest(topic, limit=100)
     assert values(first.letters) == list(range(179, 79, -1))
-    second = newest(topic, first.before, most=100)
+    second = newest(topic, first.before, limit=100)
     assert values(second.letters) == list(range(79, -1, -1))
     assert second.before is None
 

@@ -4,7 +4,7 @@ from sightline.base.backoff import Backoff
 
 
 def test_delays_double_up_to_a_limit_with_jitter() -> None:
-    backoff = Backoff(first=1, most=8)
+    backoff = Backoff(first=1, maximum=8)
     delays = [backoff.next() for _ in range(40)]
 
     for delay, ceiling in zip(delays, [1, 2, 4, *[8] * 37], strict=True):
@@ -13,7 +13,7 @@ def test_delays_double_up_to_a_limit_with_jitter() -> None:
 
 
 def test_health_begins_it_anew() -> None:
-    backoff = Backoff(first=1, most=8)
+    backoff = Backoff(first=1, maximum=8)
     for _ in range(5):
         backoff.next()
 

@@ -50,7 +50,7 @@ def test_what_the_environment_says_holds(monkeypatch: pytest.MonkeyPatch) -> Non
 BUSY = """
 import gc
 from collections import deque
-from sightline.base.process import settle
+from sightline.base.process import freeze_long_lived
 old = [[] for _ in range(1_000_000)]
 gc.collect()
 {call}
@@ -79,18 +79,18 @@ def full_collections(call: str) -> int:
 
 
 def test_what_is_old_does_not_keep_what_is_new_from_being_collected() -> None:
-    assert full_collections("settle()") > 2 * full_collections("") + 2
+    assert full_collections("freeze_long_lived()") > 2 * full_collections("") + 2
 
 
 HOLES = """
-from sightline.base.process import tidy
+from sightline.base.process import trim_memory
 def anonymous():
     lines = open("/proc/self/smaps_rollup")
     return next(int(line.split()[1]) for line in lines if line.startswith("Anonymous"))
 kept = [bytearray(20_000) for _ in range(4000)]
 del kept[:-1:2], kept[:-1:2], kept[:-1:2]
 before = anonymous()
-tidy()
+trim_memory()
 print(before, anonymous())
 """
 

@@ -85,10 +85,10 @@ def test_a_killed_child_is_started_again(supervise: Supervise) -> None:
 
 
 def lives_and_dies(child: Child) -> None:
-    child.look()
+    child.check()
     assert child.process is not None
     child.process.wait(10)
-    child.look()
+    child.check()
 
 
 def test_it_waits_longer_after_each_death() -> None:
@@ -122,12 +122,12 @@ def test_a_child_that_was_well_for_long_is_back_soon() -> None:
     now = 0.0
     child = Child(spec("pass"), clock=lambda: now)
     child.backoff.failures = 10
-    child.look()
+    child.check()
     assert child.process is not None
     child.process.wait(10)
 
     now = module.HEALTHY_SECONDS + 1
-    child.look()
+    child.check()
 
     assert child.start_due - now <= 1
 
