@@ -14,34 +14,19 @@ import pytest
 from inference import runtimes
 from inference.frames.pipeline import FramePipeline
 from inference.plans import CameraDeployment, FramePlan
-from sightline.kafka import Admin, PartitionReader, Producer, Record, topics
+from sightline.kafka import Admin, Producer, Record, topics
 from sightline.kafka.topics import Topic
 from sightline.messages import Frame, ModelState, ModelStatus, Prediction
 from tests.inference.pictures import encode, noise
 from tests.inference.stub import KIND, Mind, Stub
 from tests.servers.waiting import wait_until
-from tests.support import MILLISECOND, send_frame
+from tests.support import MILLISECOND, Reader, send_frame
 
 LIVE = CameraDeployment("live", 0.0)
 PICTURE = encode(noise())
 SECONDS = 20.0
 
 _seqs = itertools.count(1)
-
-
-class Reader:
-    """Reads a topic from where it is now on and keeps the records."""
-
-    def __init__(self, topic: Topic) -> None:
-        self.consumer = PartitionReader()
-        self.consumer.watch(topic, offset=0)
-        self.records: list[Record] = []
-
-    def read(self) -> list[Record]:
-        """All records so far."""
-        while (record := self.consumer.poll(0.01)) is not None:
-            self.records.append(record)
-        return self.records
 
 
 class Bench:
