@@ -23,14 +23,14 @@ PROBES = {"/healthz": health.healthz, "/readyz": health.readyz}
 
 
 class Handler(ASGIHandler):
-    """Django's handler; a picture leaves it in one piece, and probes, which name the process by
-    its bare address, are answered whatever the host.
+    """Django's handler. A frame leaves it in one piece. Probes address the process by its IP, so
+    they are answered whatever the host.
     """
 
     chunk_size = 2**20
 
     async def get_response_async(self, request: HttpRequest) -> HttpResponseBase:
-        """As Django's, but for the probes."""
+        """Answer probes here, everything else as Django does."""
         if (probe := PROBES.get(request.path_info)) is not None:
             return await probe(request)
         return await super().get_response_async(request)

@@ -68,13 +68,13 @@ BIND = env.text("BIND", "127.0.0.1")
 ALLOWED_HOSTS = env.items("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]")
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 HTTPS: bool = env.flag("HTTPS")
-# Who serves TLS is one.
+# What serves TLS in front of us counts as a proxy.
 PROXIES = max(env.number("PROXIES", 0, maximum=10), int(HTTPS))
-# Where a process serves its health and metrics to the cluster; 0 = nowhere. What supervises several
-# gives them the ports that follow.
+# Where a process serves its health and metrics to the cluster; 0 = nowhere. A supervisor gives its
+# processes the ports that follow.
 METRICS_PORT = env.number("METRICS_PORT", 0, maximum=65_000)
-# Where traces of frames are sent by OTLP over HTTP; none when it is empty. One frame in so many is
-# traced.
+# Where traces of frames are sent by OTLP over HTTP; empty: tracing is off. One frame in
+# TRACE_EVERY is traced.
 OTEL_EXPORTER_OTLP_ENDPOINT = env.checked(
     "OTEL_EXPORTER_OTLP_ENDPOINT",
     "",
@@ -82,9 +82,9 @@ OTEL_EXPORTER_OTLP_ENDPOINT = env.checked(
     "an address such as http://collector:4318",
 )
 TRACE_EVERY = env.number("TRACE_EVERY", 100, minimum=1)
-# How often a stream or socket that goes on asks again whether its viewer may still see the camera.
+# How often an open stream or socket checks that its viewer may still see the camera.
 RECHECK_SECONDS = env.number("RECHECK_SECONDS", 15, minimum=1, maximum=3600)
-# How long a stream goes on that was opened by a signed link.
+# How long a stream that a signed link opened may run.
 STREAM_LINK_HOURS = env.number("STREAM_LINK_HOURS", 24, minimum=1, maximum=720)
 
 # Kafka. Without KAFKA_BOOTSTRAP_SERVERS the embedded broker serves this machine; `manage.py up`
@@ -119,7 +119,7 @@ CAMERA_ALLOWED_NETWORKS = env.checked_items(
     "networks such as 127.0.0.0/8, separated by commas",
 )
 
-# How long a camera sends the same picture, or a black one, until that is said of it.
+# How long a camera may send the same frame, or black ones, before its state says so.
 FROZEN_SECONDS = env.number("FROZEN_SECONDS", 10, minimum=2, maximum=3600)
 BLACK_SECONDS = env.number("BLACK_SECONDS", 5, minimum=2, maximum=3600)
 
@@ -249,7 +249,7 @@ CELERY_TASK_TIME_LIMIT = 120
 CELERY_BEAT_SCHEDULER = "sightline.jobs.app:Scheduler"
 CELERY_BEAT_MAX_LOOP_INTERVAL = 5
 CELERY_BEAT_SCHEDULE_FILENAME = str(DATA_DIR / "celery-beat")
-# Who saves a camera while Redis hangs waits for this, not for ever.
+# Saving a camera while Redis hangs waits no longer than this.
 CELERY_TASK_PUBLISH_RETRY_POLICY = {"max_retries": 1, "interval_start": 0.2}
 if REDIS_URL:
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
@@ -278,8 +278,8 @@ AUTH_PASSWORD_VALIDATORS = [
         "NumericPasswordValidator",
     )
 ]
-# After five wrong passwords a user's name is locked for the address that they came from; what was
-# counted is in the admin, to be unlocked there.
+# After five wrong passwords a user's name is locked for the address that they came from. The admin
+# shows the count and can unlock it.
 AUTHENTICATION_BACKENDS = [
     "axes.backends.AxesStandaloneBackend",
     "django.contrib.auth.backends.ModelBackend",
@@ -353,8 +353,7 @@ LOGGING = {
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django.server": {"level": "WARNING"},
-        # What a client asked for and must not have or cannot have now is its own affair; our
-        # failures are errors.
+        # Log our own failures only, not requests that are refused or cannot be served now.
         "django.request": {"level": "ERROR"},
         "daphne": {"level": "WARNING"},
         "axes": {"level": "WARNING"},

@@ -51,6 +51,6 @@ urlpatterns = [
 
 websocket_urlpatterns = [
     path("ws/wall/", WallConsumer.as_asgi()),
-    # Without it the router raises, which the log would show as our fault.
+    # Without it the router raises, and the log shows an error of ours.
     re_path("", WebsocketDenier.as_asgi()),
 ]

@@ -1,4 +1,4 @@
-"""Frame rates: limiting what comes, and a steady beat for what is asked for."""
+"""Frame rates: a limiter that drops frames, and a ticker that sleeps."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ NANOSECONDS = 1_000_000_000
 
 
 class FrameRateLimiter:
-    """Thins frames out to at most ``fps`` a second, without drift: what is due is counted from
-    the first frame on, not from the last taken.
+    """Drops frames beyond ``fps`` a second, without drift: due times count from the first frame,
+    not from the last one taken.
     """
 
-    # A camera that sends at exactly this rate jitters a little; a frame that is early by less than
-    # this is still the one that is due.
+    # The share of an interval by which a frame may be early: a camera that sends at exactly this
+    # rate jitters a little.
     EARLY = 0.3
 
     def __init__(self, fps: float) -> None:

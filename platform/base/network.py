@@ -12,7 +12,7 @@ TRIES = 200
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on now; OSError when none of many is free."""
+    """A TCP port of 127.0.0.1 that nothing listens on; OSError if TRIES random ones are taken."""
     for port in random.sample(RANGE, TRIES):
         if not is_listening("127.0.0.1", port):
             return port
@@ -20,7 +20,7 @@ def free_port() -> int:
 
 
 def is_listening(host: str, port: int) -> bool:
-    """Whether somebody accepts connections there."""
+    """Whether something accepts connections there."""
     address = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104
     try:
         with socket.create_connection((address, port), timeout=1):

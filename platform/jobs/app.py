@@ -29,7 +29,7 @@ app.conf.beat_schedule = {
 
 @setup_logging.connect
 def keep_django_logging(**_: object) -> None:
-    """Without a receiver Celery would replace the logging that the settings ask for."""
+    """Keep the settings' logging: without a receiver Celery replaces it."""
 
 
 @worker_init.connect

@@ -1,4 +1,4 @@
-"""A frame: one picture of a camera, as it travels through Kafka."""
+"""One image of a camera, as it travels through Kafka."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from sightline.telemetry import tracing
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One picture of a camera, captured when it left the camera's decoder.
+    """One image of a camera; ``captured_at`` is when it left the camera's decoder.
 
-    ``offset``: in the frames topic. ``trace``: the span that others belong under, of a frame that
-    is traced.
+    ``offset``: in the frames topic. ``trace``: of a traced frame, the parent of its next spans.
     """
 
     camera: str
@@ -29,7 +28,7 @@ class Frame:
 
     @property
     def ref(self) -> FrameRef:
-        """The frame without its picture."""
+        """The frame without its JPEG."""
         return FrameRef(self.seq, self.captured_at, self.width, self.height, self.offset)
 
     def headers(self) -> dict[str, bytes]:
@@ -48,7 +47,7 @@ class Frame:
         cls, camera: str, value: bytes | None, headers: Mapping[str, bytes], offset: int
     ) -> Self:
         """Read a record of a frames topic; MessageError when a header is missing or wrong, or
-        there is no picture.
+        the value is empty.
         """
         if not value:
             raise MessageError("the record has no picture")

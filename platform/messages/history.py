@@ -54,10 +54,10 @@ def quantile_ms(ordered: Sequence[float], share: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class CaptureHistory:
-    """What a capture worker did about one camera: pictures that it sent, their ``bytes_sent``, and
-    pictures that were lost (``dropped``).
+    """What a capture worker did for one camera: frames that it sent, their ``bytes_sent``, and
+    frames that were lost (``dropped``).
 
-    ``kafka``: from the moment of capture until Kafka had the picture. ``state``: the camera's at
+    ``kafka``: from the moment of capture until Kafka had the frame. ``state``: the camera's at
     the end.
     """
 
@@ -90,8 +90,8 @@ class ModelHistory:
     """What one model version did, on one camera, or on all that one worker gives it.
 
     Counts of frames (or records): ``predicted``; ``failed``, which became dead letters;
-    ``skipped``, never looked at; ``errors``, without an answer because the model's server was
-    away. Durations: ``transport`` from capture until the frame was read from Kafka, ``waiting``
+    ``skipped``, never given to the model; ``errors``, without an answer because the model's server
+    was away. Durations: ``transport`` from capture until the frame was read from Kafka, ``waiting``
     until the model began, ``model`` until it was done. ``labels``: how many of each it saw, the
     most frequent 20, the rest as "other".
     """
@@ -135,13 +135,13 @@ def most_frequent(labels: Mapping[str, int]) -> dict[str, int]:
 
 
 class Interval:
-    """Says when an interval of the history is over: at whole tens of seconds of the wall clock."""
+    """Tells when an interval of the history ends: at whole tens of seconds of the wall clock."""
 
     def __init__(self) -> None:
         self._number = _number_now()
 
     def over(self) -> bool:
-        """Whether another interval has begun since the last time that this was so."""
+        """Whether an interval has ended since this last returned True."""
         before, self._number = self._number, _number_now()
         return self._number != before
 

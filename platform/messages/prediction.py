@@ -1,4 +1,4 @@
-"""A prediction: what one model version says about one frame."""
+"""What one model version says about one frame, and its JSON in Kafka."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Box = tuple[float, float, float, float]
 @dataclass(frozen=True, slots=True)
 class Detection:
     """One thing a model saw: ``score`` in 0..1, ``box`` as x0, y0, x1, y1 in 0..1 of the
-    picture's width and height.
+    frame's width and height.
     """
 
     label: str
@@ -38,7 +38,7 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """When a frame was read from Kafka, when the model began with it and when it was done."""
+    """When a frame was read from Kafka, and when the model began and finished it."""
 
     consumed_at: int
     started_at: int

@@ -24,7 +24,7 @@ class CameraState(StrEnum):
 
     @property
     def watchable(self) -> bool:
-        """Whether pictures are arriving."""
+        """Whether frames are arriving."""
         return self in (
             CameraState.LIVE,
             CameraState.DEGRADED,
@@ -87,10 +87,10 @@ class ModelStatus:
     change.
 
     ``cameras`` are those whose frames this worker gives it. Counts are of frames (or records)
-    since the worker took the model up: ``predicted``; ``failed``, which became dead letters (of
-    pictures that fail one after the other, one a second); ``errors``, which got no answer
-    through no fault of their own, because the model's server was away; ``skipped``, never looked
-    at. The latencies are those of the model's answers in the last seconds, in ms.
+    since the worker took the model up: ``predicted``; ``failed``, which became dead letters (one a
+    second while every frame fails); ``errors``, which got no answer because the model's server
+    was away; ``skipped``, never given to the model. The latencies are those of the model's
+    answers in the last seconds, in ms.
     """
 
     model: str
@@ -129,7 +129,7 @@ class ModelStatus:
 
 def model_key(model: str, version: str) -> str:
     """The key of a model version's states in the status topic. A record with this key and no
-    value: no worker should run it any more.
+    value: no worker should run it any longer.
     """
     return f"model/{model}@{version}"
 
@@ -168,8 +168,8 @@ class WorkerStatus:
 
 
 def worker_key(worker: str) -> str:
-    """The key of a worker's states in the status topic. A record with this key and no value: it
-    ended in good order.
+    """The key of a worker's states in the status topic. A record with this key and no value:
+    it shut down cleanly.
     """
     return f"worker/{worker}"
 

@@ -16,7 +16,7 @@ from inference.models import ModelVersion
 from sightline.kafka import Admin, KafkaUnavailable, topics
 from sightline.kafka.topics import Topic
 
-BROKEN_PIPE_STATUS = 141  # as of a program that SIGPIPE ends
+BROKEN_PIPE_STATUS = 141  # the status of a program that SIGPIPE ends
 
 
 def topic_of(text: str, part: str) -> Topic:
@@ -42,7 +42,7 @@ def topic_of(text: str, part: str) -> Topic:
 
 
 def existing(topic: Topic) -> Topic:
-    """The topic, made if it is one of a model's; CommandError when it is not there."""
+    """The topic, created if it is one of a model's; CommandError if it does not exist."""
     admin = Admin()
     if topic.config:
         admin.ensure([topic])
@@ -56,8 +56,8 @@ def existing(topic: Topic) -> Topic:
 
 @contextmanager
 def plain_errors() -> Iterator[None]:
-    """A missing broker in one sentence, and an end without noise when nobody reads our output
-    any more, or on Ctrl-C.
+    """Report a missing broker in one sentence; end quietly on Ctrl-C, or when nobody reads our
+    output any longer.
     """
     try:
         yield
@@ -65,7 +65,7 @@ def plain_errors() -> Iterator[None]:
     except KafkaUnavailable as err:
         raise CommandError(str(err)) from err
     except BrokenPipeError:
-        # Python writes what is left when it ends, and would complain once more.
+        # Python flushes at exit, and would complain again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(BROKEN_PIPE_STATUS)
     except KeyboardInterrupt:

@@ -23,11 +23,11 @@ OWN_BITS = 64
 
 
 def client_address(request: HttpRequest) -> str | None:
-    """The address that asks, of IPv6 its network; None where there is none, as on a socket of Unix.
+    """The client's address, of IPv6 its network; None on a Unix socket.
 
-    Behind ``PROXIES`` proxies it is what the outermost of them has seen: each adds one address
-    at the end of ``X-Forwarded-For``. What stands before that is the client's own invention, and
-    without proxies all of it.
+    Behind ``PROXIES`` proxies it is what the outermost of them saw: each appends one address to
+    ``X-Forwarded-For``. What stands before those may be invented by the client, and without
+    proxies all of it.
     """
     seen = _network(request.META.get("REMOTE_ADDR", ""))
     forwarded = [text.strip() for text in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",")]
@@ -37,7 +37,7 @@ def client_address(request: HttpRequest) -> str | None:
 
 
 def _network(text: str) -> str | None:
-    """The address without a port; None when it is none."""
+    """The address without its port, of IPv6 its network; None if it is not an address."""
     host, _, port = text.rpartition(":")
     if port and (host.startswith("[") or host.count(".") == 3):
         text = host
@@ -67,8 +67,8 @@ def locked_out(request: HttpRequest, *_: object) -> HttpResponse:
 
 @never_cache
 def admin_login(request: HttpRequest) -> HttpResponse:
-    """The admin's login is everybody's. A logged-in user who is no administrator gets 403, not a
-    redirect in circles.
+    """Send users to the site's login. A logged-in user who is not an administrator gets 403, not a
+    redirect loop.
     """
     if not request.user.is_authenticated:
         return redirect_to_login(request.GET.get("next") or reverse("admin:index"))

@@ -17,10 +17,10 @@ ROLES = {
     "records": "inference.streams.worker.RecordsWorker",
     "imprint": "inference.imprint.worker.ImprintWorker",
 }
-# Inference yields to what brings pictures to people: with few cores, models skip frames and the
-# video stays fluent.
+# Inference yields to capture and the web: with few cores, models skip frames and the video stays
+# fluent.
 NICENESS = {"infer": 5, "records": 5, "imprint": 5, "jobs": 5}
-# In this order they take the metrics ports behind that of their supervisor.
+# They take the metrics ports after their supervisor's, in this order.
 PROCESSES = ("web", *ROLES, "jobs")
 
 

@@ -62,26 +62,26 @@ class Readiness:
     def __init__(self, checks: Mapping[str, Check]) -> None:
         self._checks = checks
         self._lock = threading.Lock()
-        self._asked: dict[str, Future[str]] = {}
+        self._running: dict[str, Future[str]] = {}
 
     def problems(self, seconds: float = CHECK_SECONDS) -> dict[str, str]:
         """The problem that each check found, or ""."""
         with self._lock:
-            futures = {name: self._ask(name, check) for name, check in self._checks.items()}
+            futures = {name: self._start(name, check) for name, check in self._checks.items()}
         wait(futures.values(), seconds)
-        return {name: _said(future, seconds) for name, future in futures.items()}
+        return {name: _result(future, seconds) for name, future in futures.items()}
 
-    def _ask(self, name: str, check: Check) -> Future[str]:
-        if (under_way := self._asked.get(name)) is not None and not under_way.done():
-            return under_way
-        future = self._asked[name] = Future()
+    def _start(self, name: str, check: Check) -> Future[str]:
+        if (running := self._running.get(name)) is not None and not running.done():
+            return running
+        future = self._running[name] = Future()
         threading.Thread(
-            target=_answer, args=(future, check), name=f"check-{name}", daemon=True
+            target=_complete, args=(future, check), name=f"check-{name}", daemon=True
         ).start()
         return future
 
 
-def _answer(future: Future[str], check: Check) -> None:
+def _complete(future: Future[str], check: Check) -> None:
     try:
         future.set_result(check())
     except Exception as err:
@@ -89,7 +89,7 @@ def _answer(future: Future[str], check: Check) -> None:
         future.set_result(f"The check failed: {type(err).__name__}.")
 
 
-def _said(future: Future[str], seconds: float) -> str:
+def _result(future: Future[str], seconds: float) -> str:
     return future.result() if future.done() else f"No answer within {seconds:g} s."
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# In seconds. 2 s is the age at which a picture is no longer shown as live.
+# In seconds. 2 s is the age at which a frame is no longer shown as live.
 BOUNDS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 _EDGES: Final = (*(f"{bound:g}" for bound in BOUNDS), "+Inf")
 

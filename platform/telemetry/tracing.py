@@ -3,8 +3,8 @@ OTEL_EXPORTER_OTLP_ENDPOINT is set.
 
 One frame in TRACE_EVERY is traced. Its record in Kafka has the header ``traceparent`` (W3C Trace
 Context), and so do the predictions about it: every stage adds its spans to the same trace. Spans
-are made of the times that the stages note anyway, once their work is done. Where tracing is off,
-a frame costs one look at a name.
+are made from the times that the stages note anyway, once their work is done. Where tracing is
+off, a frame costs one comparison with None.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ _provider: TracerProvider | None = None
 
 
 def start(role: str, name: str) -> None:
-    """Begin to trace, if the settings ask for it: this process is ``name``. In the process that
-    traces, after any fork.
+    """Start tracing if the settings ask for it, under ``name``. Call it after any fork, in the
+    process that traces.
     """
     global tracer, _provider
     if not settings.OTEL_EXPORTER_OTLP_ENDPOINT:
@@ -64,8 +64,8 @@ def start(role: str, name: str) -> None:
 
 
 def stop() -> None:
-    """Send what is left. A collector that does not answer is waited for no longer than
-    FLUSH_SECONDS.
+    """Send the remaining spans, and wait FLUSH_SECONDS at most for a collector that does not
+    answer.
     """
     global tracer, _provider
     ending, tracer, _provider = _provider, None, None
@@ -83,17 +83,17 @@ class Trace:
 
     @property
     def parent(self) -> str:
-        """What to put into the header of what is passed on."""
+        """The value of the header for records that are passed on."""
         context = self.span.get_span_context()
         return f"00-{context.trace_id:032x}-{context.span_id:016x}-01"
 
     def part(self, name: str, start: int, end: int) -> None:
-        """Something that was done within it."""
+        """Add a span for a finished part of this one."""
         if (part := follow(self.parent, name, start)) is not None:
             part.end(end)
 
     def end(self, at: int, **facts: Facts) -> None:
-        """It is over."""
+        """End the span, with ``facts`` as its attributes."""
         self.span.set_attributes(facts)
         self.span.end(at)
 
@@ -132,8 +132,8 @@ def follow(parent: str, name: str, start: int, **facts: Facts) -> Trace | None:
 
 
 def parent_in(headers: Mapping[str, bytes]) -> str:
-    """The header of a record that is traced, else ""; one that others wrote and that is not
-    understood counts as none.
+    """The header of a traced record, else "", also where another program wrote one that is not
+    valid.
     """
     value = headers.get(HEADER)
     if value is None or len(value) != 55:

@@ -57,7 +57,7 @@ class Command(BaseCommand):
 
 
 def wait_while(problem: Callable[[], str], deadline: float) -> None:
-    """Until there is no problem; CommandError with its words when there still is one at
+    """Wait until there is no problem; CommandError with its words if there still is one at
     ``deadline`` (monotonic seconds).
     """
     while found := problem():
@@ -67,8 +67,8 @@ def wait_while(problem: Callable[[], str], deadline: float) -> None:
 
 
 def database_is_away() -> str:
-    """Why it takes no connections, or "". The driver's own words name the host and the user,
-    never the password.
+    """Why the database takes no connections, or "". The driver's message names the host and the
+    user, never the password.
     """
     try:
         connection.ensure_connection()
@@ -78,7 +78,7 @@ def database_is_away() -> str:
 
 
 def database_is_older() -> str:
-    """What it lacks of this release, or ""."""
+    """Which migrations of this release the database lacks, or ""."""
     try:
         executor = MigrationExecutor(connection)
         missing = executor.migration_plan(executor.loader.graph.leaf_nodes())

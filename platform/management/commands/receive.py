@@ -115,7 +115,7 @@ class Writer:
         self.output = binary_output()
 
     def write(self, record: Record) -> None:
-        """One record; CommandError when its picture cannot be saved."""
+        """Write one record; CommandError if its picture cannot be saved."""
         value = record.value
         picture = is_picture(value)
         if self.raw and not (picture and self.folder):
@@ -128,7 +128,7 @@ class Writer:
         )
 
     def saved(self, record: Record) -> dict[str, Any]:
-        """Write the picture to a file; what its line says."""
+        """Write the picture to a file; returns what its line says."""
         assert self.folder is not None
         value = record.value or b""
         path = (
@@ -143,14 +143,14 @@ class Writer:
         return {"file": str(path), "bytes": len(value)}
 
     def flush(self) -> None:
-        """Let the reader have it."""
+        """Pass buffered lines on to whatever reads them."""
         self.output.flush()
 
 
 def receive(
     batches: Iterator[list[Record]], writer: Writer, count: int | None, timeout: float | None
 ) -> int:
-    """Write records until there are enough or none comes any more; how many were written."""
+    """Write records until ``count`` or ``timeout`` is reached; returns how many were written."""
     received = 0
     heard = time.monotonic()
     for records in batches:

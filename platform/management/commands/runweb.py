@@ -13,9 +13,9 @@ END_SECONDS = 8.0
 BEAT_SECONDS = 1.0
 # The limit holds in both directions, so it must let the largest frame out; the wall's consumer
 # refuses what is too large for a client to say.
-LARGEST_MESSAGE = settings.KAFKA_MAX_MESSAGE_BYTES + 64 * 1024
-# A frame of the protocol that a client sends; a larger one is not even read to its end.
-LARGEST_RECEIVED = 256 * 1024
+MAX_MESSAGE_BYTES = settings.KAFKA_MAX_MESSAGE_BYTES + 64 * 1024
+# Of a WebSocket frame that a client sends; a larger one is not read to its end.
+MAX_RECEIVED_BYTES = 256 * 1024
 
 
 class Command(BaseCommand):
@@ -40,13 +40,13 @@ class Command(BaseCommand):
             ping_interval=20,
             ping_timeout=20,
             websocket_timeout=-1,
-            websocket_max_message_size=LARGEST_MESSAGE,
-            websocket_max_frame_size=LARGEST_RECEIVED,
+            websocket_max_message_size=MAX_MESSAGE_BYTES,
+            websocket_max_frame_size=MAX_RECEIVED_BYTES,
             application_close_timeout=2,
             server_name="",
             ready_callable=lambda: _beat(reactor),
         )
-        reactor.addSystemEventTrigger("before", "shutdown", _end_at_last)
+        reactor.addSystemEventTrigger("before", "shutdown", _force_exit_later)
         reporter = web_reporter()
         logs.identify(reporter.name)
         tracing.start(reporter.role, reporter.name)
@@ -65,7 +65,7 @@ class Command(BaseCommand):
 
 
 def _beat(reactor: Any) -> None:
-    """Tell the supervisor every second that the event loop turns."""
+    """Record a heartbeat every second from the event loop, to show that it is not blocked."""
     from sightline.worker.worker import Heartbeat
     from streaming.system.web import web_operations
 
@@ -79,8 +79,8 @@ def _beat(reactor: Any) -> None:
     reactor.callWhenRunning(beat)
 
 
-def _end_at_last() -> None:
-    """Whatever does not let go of a connection must not keep the process alive."""
+def _force_exit_later() -> None:
+    """Exit after END_SECONDS even if a connection is still open."""
     timer = threading.Timer(END_SECONDS, os._exit, args=(1,))
     timer.daemon = True
     timer.start()

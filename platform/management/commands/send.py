@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
         parser = super().create_parser(prog_name, subcommand, **kwargs)
-        # Else options between the topic and the files would end the list of files.
+        # Otherwise an option between the topic and the files would end the list of files.
         parser.parse_args = parser.parse_intermixed_args  # type: ignore[method-assign]
         return parser
 
@@ -89,7 +89,7 @@ class Sending:
         self.count = 0
 
     def send(self, value: bytes) -> None:
-        """Queue one; wait while the queue is full."""
+        """Queue a record; wait while the queue is full."""
         try:
             while not self.producer.send(
                 self.topic, value, self.key, self.headers, self.partition, self.report
@@ -102,7 +102,9 @@ class Sending:
         self.count += 1
 
     def finish(self) -> int:
-        """Wait until all have arrived; how many have. CommandError when some have not."""
+        """Wait for all records to be acknowledged and return their number; CommandError if some are
+        not.
+        """
         left = self.producer.flush(DELIVERY_SECONDS)
         if left or self.report.error:
             why = (
@@ -114,7 +116,7 @@ class Sending:
 
 
 def values(files: Iterable[Path], *, raw: bool) -> Iterator[bytes]:
-    """What the records hold."""
+    """The values of the records to send."""
     for file in files:
         if raw:
             yield file.read_bytes()
@@ -126,5 +128,5 @@ def values(files: Iterable[Path], *, raw: bool) -> Iterator[bytes]:
 
 
 def without_ends(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines without what ends them; empty ones are left out."""
+    """Lines without their line ends; empty ones are left out."""
     return (value for line in lines if (value := line.rstrip(b"\r\n")))

@@ -75,7 +75,7 @@ class Command(BaseCommand):
             self.tell_what_the_embedded_broker_ignores(admin, wanted)
 
     def tell_what_the_embedded_broker_ignores(self, admin: Admin, topic: Topic) -> None:
-        """It gives each topic the same number of partitions and has no settings."""
+        """It gives each topic the same number of partitions and ignores settings."""
         if settings.KAFKA_EMBEDDED:
             made = admin.partitions()[topic.name]
             self.stderr.write(
@@ -170,5 +170,5 @@ def split(setting: str) -> tuple[str, str]:
 
 
 def numbers(brokers: tuple[int, ...]) -> str:
-    """1,2,3"""
+    """Brokers' numbers, separated by commas."""
     return ",".join(map(str, brokers))

@@ -48,8 +48,8 @@ class Command(BaseCommand):
             self.run(stopping)
 
     def run(self, stopping: threading.Event) -> None:
-        """Prepare the database, start all processes, tell where they are, and look after them
-        until told to stop.
+        """Prepare the database, start all processes, print where they are, and supervise them until
+        stopped.
         """
         started = time.monotonic()
         self.stdout.write("Sightline is starting …")
@@ -71,13 +71,13 @@ class Command(BaseCommand):
             self.stdout.write("All processes have ended.")
 
     def wait_until_ready(self, supervisor: Supervisor, stopping: threading.Event) -> None:
-        """Until every process has shown a sign of life, or a minute has passed."""
+        """Wait until every process has sent a heartbeat, for READY_SECONDS at most."""
         deadline = time.monotonic() + READY_SECONDS
         while not stopping.is_set() and not supervisor.ready and time.monotonic() < deadline:
             supervisor.step()
 
     def tell(self, supervisor: Supervisor, password: str | None, seconds: float) -> None:
-        """The start-up in a few lines: what runs, where to go, how to log in."""
+        """Print what runs, where to go and how to log in."""
         self.stdout.write("")
         for child in supervisor.children:
             pid = child.process.pid if child.process else "-"
@@ -108,8 +108,8 @@ def specs() -> list[Spec]:
 
 
 def broker_spec() -> Spec:
-    """The embedded broker on a free port, which stays the same through its restarts; all
-    children and later commands are told of it.
+    """The embedded broker on a free port, which it keeps across restarts; children and later
+    commands find the address in the environment and in DATA_DIR.
     """
     port = free_port()
     address = f"127.0.0.1:{port}"
@@ -122,6 +122,6 @@ def broker_spec() -> Spec:
 
 
 def forget_broker() -> None:
-    """The address is worth nothing any more."""
+    """Remove the embedded broker's address: it has ended."""
     if not settings.KAFKA_BOOTSTRAP_SERVERS:
         kafka.address_file().unlink(missing_ok=True)
