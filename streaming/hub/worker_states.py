@@ -16,7 +16,7 @@ SECOND_NS: Final = 1_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class WorkerSummary:
+class WorkerState:
     """A worker's newest report. ``silent``: seconds since it was read. ``rates``: growth of its
     counters a second.
 
@@ -62,14 +62,14 @@ class WorkerReports:
         with self._lock:
             self._heard.pop(worker, None)
 
-    def all(self) -> list[WorkerSummary]:
+    def all(self) -> list[WorkerState]:
         """Every worker that was heard of in the last minute, by role and name."""
         now = time.monotonic()
         with self._lock:
             self._forget(now)
             # The shortest of its delays has the least of the way in it.
             said = [
-                WorkerSummary(
+                WorkerState(
                     heard.status, now - heard.at, heard.counters.rates(), min(heard.delays, key=abs)
                 )
                 for heard in self._heard.values()

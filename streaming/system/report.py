@@ -1,5 +1,5 @@
-"""All parts of the system together. Each is asked separately, so that one that does not answer
-hides no other.
+"""The state of all parts of the system. Each is queried separately, so that one that does not
+answer does not hide the others.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from streaming.hub.hub import Hub
 from streaming.system import stores
 from streaming.system.cluster import ClusterWatch, away
 from streaming.system.installation import installation
-from streaming.system.parts import Finding, Level, Part, worst
+from streaming.system.parts import Finding, Level, Part, plural, worst
 from streaming.system.topic_rows import TopicRow, TopicSampler
 from streaming.system.web import this_process
 from streaming.system.workers import KnownWorkers, Needs, WorkerRow, listening_for, needs, workers
@@ -29,8 +29,6 @@ PAGE: Final = 25
 NO_KAFKA: Final = "Kafka does not answer, so nothing is known of the topics."
 COUNTING: Final = "There are no topics yet, or they are still being counted."
 NONE_FOUND: Final = "No topic has a name like that."
-PLURALS: Final = frozenset({"Workers", "Versions and settings"})
-NAMES: Final = frozenset({"Kafka", "Redis"})
 SORTS: Final[Mapping[str, Callable[[TopicRow], Any]]] = {
     "name": lambda row: row.name,
     "rate": lambda row: (-(row.rate or 0.0), row.name),
@@ -45,9 +43,7 @@ sampler = TopicSampler()
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """Which topics are wanted: those whose names hold ``text``, in this order, the page counted
-    from 1.
-    """
+    """Which topics to show: those whose names contain ``text``, in this order; pages start at 1."""
 
     text: str = ""
     sort: str = "name"
@@ -66,17 +62,15 @@ class PendingParts:
 
     @classmethod
     def now(cls) -> PendingParts:
-        """Ask all that is not known already."""
-        questions: dict[str, Callable[[], Part]] = {
+        """Submit every query whose result is not cached."""
+        queries: dict[str, Callable[[], Part]] = {
             "database": stores.database,
             "disk": stores.disk,
             "installation": installation,
         }
         if settings.REDIS_URL:
-            questions["redis"] = stores.redis
-        parts = {
-            name: results.submit(("part", name), question) for name, question in questions.items()
-        }
+            queries["redis"] = stores.redis
+        parts = {name: results.submit(("part", name), query) for name, query in queries.items()}
         cluster, topics = (
             results.submit("cluster", watch.look),
             results.submit("topics", sampler.sample),
@@ -92,7 +86,7 @@ class PendingParts:
 
 
 def state(hub: Hub, chosen: Chosen) -> dict[str, Any]:
-    """The state of the whole system as JSON has it, within PART_SECONDS and a little."""
+    """The state of the whole system as JSON; takes little more than PART_SECONDS."""
     hub.start()
     pending = PendingParts.now()
     cluster, answers_now = _cluster(pending)
@@ -114,34 +108,21 @@ def state(hub: Hub, chosen: Chosen) -> dict[str, Any]:
 
 
 def overall(parts: Sequence[Part]) -> tuple[Level, str]:
-    """One colour and one line for all parts. What is only worth knowing does not spoil it."""
+    """One level and one line for all parts. Notes do not change the level."""
     level = worst(part.level for part in parts)
     bad, troubled = (
         [part.title for part in parts if part.level is wanted] for wanted in (Level.BAD, Level.WARN)
     )
     if bad:
-        return level, f"{_listed(bad)} {_needs(bad)} somebody now."
+        return level, f"Needs somebody now: {', '.join(bad)}."
     if troubled:
-        return level, f"Works; {_listed(troubled, first=False)} {_needs(troubled)} a look."
+        return level, f"Works. Needs a look: {', '.join(troubled)}."
     if level is Level.WAIT:
         return level, "Not everything is known yet."
     notes = sum(finding.level is Level.NOTE for part in parts for finding in part.findings)
-    return Level.OK, "Everything works." + (
-        f" {notes} {'thing is' if notes == 1 else 'things are'} worth knowing." if notes else ""
-    )
-
-
-def _needs(titles: Sequence[str]) -> str:
-    return "need" if len(titles) > 1 or titles[0] in PLURALS else "needs"
-
-
-def _listed(titles: Sequence[str], *, first: bool = True) -> str:
-    """ "Kafka, workers and disk"; ``first``: it begins a sentence."""
-    words = [
-        title if title in NAMES or (first and not number) else title.lower()
-        for number, title in enumerate(titles)
-    ]
-    return f"{', '.join(words[:-1])} and {words[-1]}" if len(words) > 1 else words[0]
+    if notes:
+        return Level.OK, f"Everything works. Worth knowing: {plural(notes, 'thing')}."
+    return Level.OK, "Everything works."
 
 
 def _part(name: str, future: Future[Part], seconds: float) -> Part:
@@ -155,7 +136,7 @@ def _part(name: str, future: Future[Part], seconds: float) -> Part:
 
 
 def _cluster(pending: PendingParts) -> tuple[Part, bool]:
-    """The part about Kafka, and whether it answers."""
+    """Kafka's part, and whether Kafka answers."""
     try:
         return result_within(pending.cluster, pending.left), True
     except KafkaUnavailable as err:
@@ -165,7 +146,7 @@ def _cluster(pending: PendingParts) -> tuple[Part, bool]:
 
 
 def _rows(pending: PendingParts) -> tuple[TopicRow, ...]:
-    """The topics; with very many of them, as they were when last counted."""
+    """The topics; the last count where counting takes too long."""
     try:
         return result_within(pending.topics, pending.left)
     except (KafkaUnavailable, TimedOut):
@@ -181,14 +162,14 @@ def _workers(pending: PendingParts, hub: Hub, *, kafka: bool) -> tuple[Part, lis
     for camera, report in sorted(hub.reports.items()):
         if hub.status(camera) is not None:
             runs.setdefault(report.status.worker, []).append(camera)
-    heard = KnownWorkers(
+    known = KnownWorkers(
         hub.workers.all(),
         this_process(),
         kafka and hub.kafka.reachable,
         listening_for(hub.listening_since),
         runs,
     )
-    return workers(heard, wanted)
+    return workers(known, wanted)
 
 
 def _topics(rows: Iterable[TopicRow] | None, chosen: Chosen) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Final
 from cameras.models import Camera
 from inference.plans import frame_plans, record_plans
 from sightline.messages import WorkerStatus
-from streaming.hub.worker_states import WorkerSummary
+from streaming.hub.worker_states import WorkerState
 from streaming.system.parts import Finding, Level, Part, plural
 
 QUIET_SECONDS: Final = 5.0
@@ -33,7 +33,7 @@ START: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Needs:
-    """How much there is to do for each role, by what the database says."""
+    """How much work the database has for each role."""
 
     cameras: int
     models: int
@@ -41,7 +41,7 @@ class Needs:
     imprints: int
 
     def why(self) -> dict[str, str]:
-        """The roles that are needed, and what for."""
+        """The roles that are needed, and what does not happen without them."""
         wanted = {
             "capture": (
                 self.cameras and f"so no pictures come from {plural(self.cameras, 'camera')}"
@@ -63,7 +63,7 @@ class Needs:
 
 
 def needs() -> Needs:
-    """Ask the database."""
+    """Query the database."""
     enabled = Camera.objects.filter(enabled=True)
     return Needs(
         enabled.count(),
@@ -94,36 +94,36 @@ class WorkerRow:
 
 @dataclass(frozen=True, slots=True)
 class KnownWorkers:
-    """What is known of the workers. ``listening``: for how many seconds without interruption;
-    ``kafka``: whether Kafka answers now.
+    """What is known of the workers. ``listening``: seconds without interruption; ``kafka``: whether
+    Kafka answers now.
     """
 
-    said: Sequence[WorkerSummary]
+    workers: Sequence[WorkerState]
     here: WorkerStatus
     kafka: bool = True
     listening: float = 60.0
     runs: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
-def workers(heard: KnownWorkers, wanted: Needs | None) -> tuple[Part, list[WorkerRow]]:
-    """The part about the workers, and a row for each. ``wanted`` None: the database does not say
-    what is needed.
+def workers(known: KnownWorkers, wanted: Needs | None) -> tuple[Part, list[WorkerRow]]:
+    """The workers' part, and a row for each. ``wanted`` is None while the database does not
+    answer.
     """
-    others = [item for item in heard.said if item.status.worker != heard.here.worker]
-    known = heard.kafka and heard.listening >= LISTEN_SECONDS
-    rows = [_row(item, heard, known) for item in others]
-    rows.append(_own_row(heard))
+    others = [item for item in known.workers if item.status.worker != known.here.worker]
+    is_known = known.kafka and known.listening >= LISTEN_SECONDS
+    rows = [_row(item, known, is_known) for item in others]
+    rows.append(_own_row(known))
     rows.sort(key=lambda row: (_order(row.role), row.name))
-    if not known:
+    if not is_known:
         text = (
             "Listening for the workers."
-            if heard.kafka
+            if known.kafka
             else (
                 "Nothing is known of the workers: they report through Kafka, which does not answer."
             )
         )
         return Part("workers", "Workers", text, findings=(Finding(Level.WAIT, text),)), rows
-    findings = [*_missing(others, wanted), *_troubles(rows), *_beat(others), *_clocks(others)]
+    findings = [*_missing(others, wanted), *_troubles(rows), *_scheduler(others), *_clocks(others)]
     running = sum(row.level in (Level.OK, Level.NOTE) for row in rows)
     words = (
         f"{plural(running, 'process', 'processes')} at work on"
@@ -147,24 +147,24 @@ def _order(role: str) -> int:
     return roles.index(role) if role in roles else len(roles)
 
 
-def _row(said: WorkerSummary, heard: KnownWorkers, known: bool) -> WorkerRow:
-    level, words = _judged(said, heard.said) if known else (Level.WAIT, "last known")
+def _row(worker: WorkerState, known: KnownWorkers, is_known: bool) -> WorkerRow:
+    level, words = _judge(worker, known.workers) if is_known else (Level.WAIT, "last known")
     return _as_row(
-        said.status,
+        worker.status,
         level,
         words,
-        doing(said.status, said.rates),
-        heard.runs.get(said.status.worker, ()),
+        doing(worker.status, worker.rates),
+        known.runs.get(worker.status.worker, ()),
     )
 
 
-def _own_row(heard: KnownWorkers) -> WorkerRow:
-    own = next((item for item in heard.said if item.status.worker == heard.here.worker), None)
+def _own_row(known: KnownWorkers) -> WorkerRow:
+    own = next((item for item in known.workers if item.status.worker == known.here.worker), None)
     return _as_row(
-        heard.here,
+        known.here,
         Level.OK,
         "this page comes from it",
-        doing(heard.here, own.rates if own else {}),
+        doing(known.here, own.rates if own else {}),
         (),
     )
 
@@ -189,39 +189,29 @@ def _as_row(
     )
 
 
-def _judged(said: WorkerSummary, all_said: Iterable[WorkerSummary]) -> tuple[Level, str]:
-    """How a worker does, in words."""
-    status = said.status
-    if said.silent < QUIET_SECONDS:
-        lost = {name: said.rates.get(name, 0.0) for name in ("delivery_errors", "dropped")}
+def _judge(worker: WorkerState, others: Iterable[WorkerState]) -> tuple[Level, str]:
+    """A worker's level, and why in words."""
+    status = worker.status
+    if worker.silent < QUIET_SECONDS:
+        lost = {name: worker.rates.get(name, 0.0) for name in ("delivery_errors", "dropped")}
         if any(lost.values()):
-            return (
-                Level.WARN,
-                (
-                    f"Kafka does not take all that it sends: {sum(lost.values()):.1f} records a"
-                    " second are lost"
-                ),
-            )
+            text = "Kafka does not take all that it sends"
+            return Level.WARN, f"{text}: {sum(lost.values()):.1f} records a second are lost"
         return Level.OK, "at work"
-    successor = next((item for item in all_said if _follows(item, status)), None)
+    successor = next((item for item in others if _follows(item, status)), None)
     if successor is not None:
-        return (
-            Level.WARN,
-            (
-                f"ended without a word {said.silent:.0f} s ago; {successor.status.worker} took its"
-                " place"
-            ),
-        )
-    level = Level.BAD if said.silent >= LOST_SECONDS else Level.WARN
-    return level, f"has said nothing for {said.silent:.0f} s: it hangs, or it was killed"
+        name = successor.status.worker
+        return Level.WARN, f"ended without a word {worker.silent:.0f} s ago; {name} took its place"
+    level = Level.BAD if worker.silent >= LOST_SECONDS else Level.WARN
+    return level, f"has said nothing for {worker.silent:.0f} s: it hangs, or it was killed"
 
 
-def _follows(said: WorkerSummary, gone: WorkerStatus) -> bool:
-    status = said.status
+def _follows(worker: WorkerState, gone: WorkerStatus) -> bool:
+    status = worker.status
     return (
         (status.role, status.host) == (gone.role, gone.host)
         and status.started_at > gone.at
-        and said.silent < QUIET_SECONDS
+        and worker.silent < QUIET_SECONDS
     )
 
 
@@ -234,7 +224,7 @@ def doing(status: WorkerStatus, rates: Mapping[str, float]) -> str:
         "viewers": "viewer",
         "running": "job running",
     }
-    paces = {
+    rates_shown = {
         "frames": "frames/s",
         "predicted": "answers/s",
         "drawn": "pictures/s",
@@ -245,23 +235,23 @@ def doing(status: WorkerStatus, rates: Mapping[str, float]) -> str:
         "frames_dropped": "dropped/s",
     }
     always = ("frames", "predicted", "drawn")
-    said = [
+    shown = [
         plural(counters[name], word, "jobs running" if name == "running" else "")
         for name, word in amounts.items()
         if name in counters
     ]
-    said += [
+    shown += [
         f"{rates[name]:.1f} {unit}"
-        for name, unit in paces.items()
+        for name, unit in rates_shown.items()
         if name in rates and (name in always or rates[name] >= 0.05)
     ]
-    return " · ".join(said)
+    return " · ".join(shown)
 
 
-def _missing(said: Iterable[WorkerSummary], wanted: Needs | None) -> Iterable[Finding]:
+def _missing(workers: Iterable[WorkerState], wanted: Needs | None) -> Iterable[Finding]:
     if wanted is None:
         return
-    there = {item.status.role for item in said if item.silent < LOST_SECONDS}
+    there = {item.status.role for item in workers if item.silent < LOST_SECONDS}
     for role, reason in wanted.why().items():
         if role not in there:
             name = "process for jobs" if role == "jobs" else f"{role} worker"
@@ -274,14 +264,16 @@ def _troubles(rows: Iterable[WorkerRow]) -> Iterable[Finding]:
             yield Finding(row.level, f"{row.name} {row.words}.")
 
 
-def _beat(said: Iterable[WorkerSummary]) -> Iterable[Finding]:
-    """The scheduler shows by the jobs that it sends, whichever process takes them."""
+def _scheduler(workers: Iterable[WorkerState]) -> Iterable[Finding]:
+    """Whether the scheduler runs: each process that takes jobs notes when it last sent one."""
     jobs = [
-        item.status for item in said if item.status.role == "jobs" and item.silent < QUIET_SECONDS
+        item.status
+        for item in workers
+        if item.status.role == "jobs" and item.silent < QUIET_SECONDS
     ]
     if not jobs:
         return
-    # Each process by its own clock; one that has just started has had no time to be sent anything.
+    # By each process's own clock. One that has just started may not have been sent a job yet.
     waited = min(
         (status.at - max(status.counters.get("last_scheduled", 0) * SECOND_NS, status.started_at))
         / SECOND_NS
@@ -295,9 +287,9 @@ def _beat(said: Iterable[WorkerSummary]) -> Iterable[Finding]:
         yield Finding(Level.WARN, text)
 
 
-def _clocks(said: Iterable[WorkerSummary]) -> Iterable[Finding]:
+def _clocks(workers: Iterable[WorkerState]) -> Iterable[Finding]:
     behind: dict[str, float] = {}
-    for item in said:
+    for item in workers:
         if item.silent < QUIET_SECONDS:
             behind[item.status.host] = min(
                 behind.get(item.status.host, item.behind), item.behind, key=abs

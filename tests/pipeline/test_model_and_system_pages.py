@@ -110,7 +110,7 @@ def test_the_system_page_says_what_ails(
         expect(kafka).to_have_attribute("data-kind", "bad", timeout=PATIENCE)
         expect(kafka).to_contain_text("Kafka does not answer.")
         expect(page.locator("[data-overall]")).to_contain_text(
-            "Kafka needs somebody now.", timeout=PATIENCE
+            "Needs somebody now: Kafka.", timeout=PATIENCE
         )
         expect(page.locator("[data-topics-empty]")).to_contain_text(
             "nothing is known of the topics"

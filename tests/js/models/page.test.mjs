@@ -162,7 +162,7 @@ test("the report has every part, process and topic", () => {
   const text = reportText({
     at: Date.UTC(2026, 4, 1, 12),
     level: "bad",
-    words: "Kafka needs somebody now.",
+    words: "Needs somebody now: Kafka.",
     parts: [
       {
         title: "Kafka",
@@ -188,7 +188,7 @@ test("the report has every part, process and topic", () => {
   });
   for (const part of [
     "2026-05-01T12:00:00.000Z",
-    "BAD: Kafka needs",
+    "BAD: Needs somebody now: Kafka.",
     "Kafka [bad] Away.",
     "Address: b:9092",
     "infer-vm-1",

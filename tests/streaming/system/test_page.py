@@ -100,7 +100,7 @@ def test_kafka_that_is_away_hides_nothing_else(staff: Client, settings: Settings
     assert time.monotonic() - started < 5
     found = levels(state)
     assert (found["kafka"], found["database"], found["disk"]) == ("bad", "ok", "ok")
-    assert (state["level"], state["words"]) == ("bad", "Kafka needs somebody now.")
+    assert (state["level"], state["words"]) == ("bad", "Needs somebody now: Kafka.")
     assert state["topics"]["known"] is False
 
 
@@ -170,20 +170,20 @@ def part(title: str, *levels: Level) -> Part:
         ([part("Kafka"), part("Disk")], (Level.OK, "Everything works.")),
         (
             [part("Kafka", Level.NOTE), part("Disk", Level.NOTE)],
-            (Level.OK, "Everything works. 2 things are worth knowing."),
+            (Level.OK, "Everything works. Worth knowing: 2 things."),
         ),
-        ([part("Kafka"), part("Disk", Level.WARN)], (Level.WARN, "Works; disk needs a look.")),
+        ([part("Kafka"), part("Disk", Level.WARN)], (Level.WARN, "Works. Needs a look: Disk.")),
         (
             [part("Workers", Level.WARN), part("Disk", Level.WARN)],
-            (Level.WARN, "Works; workers and disk need a look."),
+            (Level.WARN, "Works. Needs a look: Workers, Disk."),
         ),
         (
             [part("Workers", Level.BAD), part("Disk", Level.WARN)],
-            (Level.BAD, "Workers need somebody now."),
+            (Level.BAD, "Needs somebody now: Workers."),
         ),
         (
             [part("Database", Level.BAD), part("Kafka", Level.BAD)],
-            (Level.BAD, "Database and Kafka need somebody now."),
+            (Level.BAD, "Needs somebody now: Database, Kafka."),
         ),
         ([part("Workers", Level.WAIT), part("Disk")], (Level.WAIT, "Not everything is known yet.")),
     ],

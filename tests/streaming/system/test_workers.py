@@ -9,7 +9,7 @@ import pytest
 
 from sightline.messages import WorkerStatus
 from sightline.messages.json import MessageError
-from streaming.hub.worker_states import WorkerReports, WorkerSummary
+from streaming.hub.worker_states import WorkerReports, WorkerState
 from streaming.system.parts import Level, Part
 from streaming.system.workers import KnownWorkers, Needs, workers
 
@@ -38,8 +38,8 @@ def said(
     behind: float = 0.0,
     rates: dict[str, float] | None = None,
     **fields: object,
-) -> WorkerSummary:
-    return WorkerSummary(status(role, pid, **fields), silent, rates or {}, behind)  # type: ignore[arg-type]
+) -> WorkerState:
+    return WorkerState(status(role, pid, **fields), silent, rates or {}, behind)  # type: ignore[arg-type]
 
 
 HERE = status("web", 9)
@@ -50,7 +50,7 @@ CREW = (
 
 
 def judged(
-    *crew: WorkerSummary, wanted: Needs | None = EVERYTHING, **fields: object
+    *crew: WorkerState, wanted: Needs | None = EVERYTHING, **fields: object
 ) -> tuple[Part, dict[str, tuple[Level, str]]]:
     part, rows = workers(KnownWorkers([*crew], HERE, **fields), wanted)  # type: ignore[arg-type]
     return part, {row.name: (row.level, row.words) for row in rows}
