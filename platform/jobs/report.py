@@ -73,7 +73,7 @@ def counters() -> dict[str, int]:
 
 
 def metrics() -> Iterator[Metric]:
-    """The same for Prometheus."""
+    """The counters as metrics for Prometheus."""
     counts = counters()
     yield JOBS.single(counts["jobs"])
     yield RUNNING.single(counts["running"])

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from sightline.kafka import Record
 
-# How files of pictures begin.
+# The first bytes of picture files, and their file name extensions.
 PICTURES: Final[Mapping[bytes, str]] = {
     b"\xff\xd8\xff": "jpg",
     b"\x89PNG\r\n": "png",
@@ -31,7 +31,7 @@ def is_picture(value: bytes | None) -> bool:
 
 
 def picture_suffix(value: bytes) -> str:
-    """The ending that a file of this picture has, without the dot; "bin" when it is none."""
+    """The file name extension for this picture, without the dot; "bin" if it is not a picture."""
     return next(
         (suffix for beginning, suffix in PICTURES.items() if value.startswith(beginning)), "bin"
     )

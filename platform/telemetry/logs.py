@@ -31,7 +31,7 @@ class LineFormatter(logging.Formatter):
     """A line for people, as Python writes it."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """The line, tracebacks included."""
+        """Mask credentials, also in tracebacks."""
         return redact_url(super().format(record))
 
 
@@ -43,13 +43,13 @@ class JsonLineFormatter(JsonFormatter):
     def add_fields(
         self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]
     ) -> None:
-        """The record as fields."""
+        """Add the worker and the named values of the message."""
         super().add_fields(log_data, record, message_dict)
         log_data.update(_identity)
         log_data.update(named(record))
 
     def process_log_record(self, log_data: dict[str, Any]) -> dict[str, Any]:
-        """Without credentials."""
+        """Mask credentials in the fields."""
         return {
             name: redact_url(value) if isinstance(value, str) else value
             for name, value in log_data.items()

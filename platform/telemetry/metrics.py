@@ -225,7 +225,7 @@ class Exporter:
         return ()
 
     def collect(self) -> Iterator[Metric]:
-        """Every source's metrics."""
+        """Yield the metrics of every source that does not raise."""
         for source in self.sources:
             try:
                 yield from list(source())

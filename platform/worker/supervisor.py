@@ -165,7 +165,7 @@ class Supervisor:
         self.pulse = Pulse()
 
     def start(self) -> None:
-        """Start all, in order."""
+        """Start all children, in order."""
         for child in self.children:
             child.start()
 

@@ -160,7 +160,7 @@ def needed() -> list[Topic]:
 
 
 def split(setting: str) -> tuple[str, str]:
-    """NAME=VALUE."""
+    """Split NAME=VALUE; CommandError if it is not of that form."""
     name, equals, value = setting.partition("=")
     if not (name and equals):
         raise CommandError(

@@ -82,7 +82,7 @@ def test_a_frame_without_a_picture_is_none(value: bytes | None) -> None:
 
 
 def test_a_prediction_is_the_json_that_others_rely_on() -> None:
-    assert json.loads(PREDICTION.to_json()) == {
+    expected = {
         "camera": "dock",
         "model": "qr",
         "version": "1",
@@ -101,6 +101,8 @@ def test_a_prediction_is_the_json_that_others_rely_on() -> None:
         ],
         "timing": {"consumed_at": 1, "started_at": 2, "finished_at": 3},
     }
+    # To the byte: the order of fields and the separators, too.
+    assert PREDICTION.to_json() == json.dumps(expected, separators=(",", ":")).encode()
     assert PREDICTION.key == "qr@1"
 
 
