@@ -15,59 +15,58 @@ from sightline.messages.history import HISTORY_SECONDS, CaptureHistory, ModelHis
 from sightline.messages.json import MessageError, dump
 from streaming.history.timeline import Grid, capture_rows, model_rows
 
-# A worker tells of an interval within about a second of its end; the last one is not asked for
-# before.
-TOLD_SECONDS: Final = 2.0
-# Who may write to one history topic at a time: a capture worker and some models, or some workers.
-# More of them cost a second read.
+# Workers publish an interval within about a second of its end.
+PUBLISHED_SECONDS: Final = 2.0
+# How many write to one history topic at a time: a capture worker and some models, or some workers.
+# With more of them a second read is needed.
 WRITERS: Final = 4
 READ_SECONDS: Final = 2.0
 
 
 def camera_document(slug: str, minutes: int) -> bytes:
-    """What was done about a camera in the last ``minutes``. KafkaUnavailable when the broker
-    does not answer.
+    """The history of a camera over the last ``minutes``. Raises KafkaUnavailable if the broker does
+    not answer.
     """
-    grid = Grid.ending(time.time() - TOLD_SECONDS, minutes)
-    captured: list[CaptureHistory] = []
-    said: dict[tuple[str, str], list[ModelHistory]] = defaultdict(list)
+    grid = Grid.ending(time.time() - PUBLISHED_SECONDS, minutes)
+    capture: list[CaptureHistory] = []
+    by_version: dict[tuple[str, str], list[ModelHistory]] = defaultdict(list)
     for record in _records(topics.camera_history(slug), grid):
         key = (record.key or b"").decode(errors="replace")
         # Other programs may write to these topics, too.
         with contextlib.suppress(MessageError):
             if key == CaptureHistory.KEY:
-                captured.append(CaptureHistory.from_json(record.value))
+                capture.append(CaptureHistory.from_json(record.value))
             elif "@" in key:
                 model, _, version = key.partition("@")
-                said[model, version].append(ModelHistory.from_json(record.value))
+                by_version[model, version].append(ModelHistory.from_json(record.value))
     models = [
-        {"model": model, "version": version, **model_rows(told, grid)}
-        for (model, version), told in sorted(said.items())
+        {"model": model, "version": version, **model_rows(histories, grid)}
+        for (model, version), histories in sorted(by_version.items())
     ]
     return dump(
         {
             "camera": slug,
             "step": grid.step,
             "at": grid.at,
-            "capture": capture_rows(captured, grid),
+            "capture": capture_rows(capture, grid),
             "models": models,
         }
     )
 
 
 def model_document(slug: str, versions: Iterable[str], minutes: int) -> bytes:
-    """What the versions of a model did in the last ``minutes``; one that no worker ran is left
-    out. KafkaUnavailable as above.
+    """The history of a model's versions over the last ``minutes``, without those that no worker
+    ran. Raises KafkaUnavailable if the broker does not answer.
     """
-    grid = Grid.ending(time.time() - TOLD_SECONDS, minutes)
+    grid = Grid.ending(time.time() - PUBLISHED_SECONDS, minutes)
     found = []
     for version in versions:
-        told = []
+        histories = []
         for record in _records(topics.model_history(slug, version), grid):
             with contextlib.suppress(MessageError):
-                told.append(ModelHistory.from_json(record.value))
-        if told:
-            rows = model_rows(told, grid)
+                histories.append(ModelHistory.from_json(record.value))
+        if histories:
+            rows = model_rows(histories, grid)
             latency = {"latency_p50": rows.pop("model_p50"), "latency_p95": rows.pop("model_p95")}
             found.append({"version": version, **rows, **latency})
     return dump({"model": slug, "step": grid.step, "at": grid.at, "versions": found})

@@ -1,4 +1,4 @@
-"""Records of the history topics laid out on a regular row of times, as charts want them."""
+"""Lays records of the history topics out on a regular grid of times, for charts."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MAX_MINUTES: Final = max(STEPS)
 STAGES: Final = ("transport", "waiting", "model")
 
 Row = list[Any]
-Said = TypeVar("Said", CaptureHistory, ModelHistory)
+History = TypeVar("History", CaptureHistory, ModelHistory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +41,10 @@ class Grid:
 
     @classmethod
     def ending(cls, at: float, minutes: int) -> Grid:
-        """The last ``minutes`` (1 to 1440) before ``at`` (s since the epoch), at which all that
-        came to an end has been told.
+        """The last ``minutes`` (1 to 1440) before ``at`` (s since the epoch), when every
+        interval that has ended is published.
         """
-        step = next(step for most, step in STEPS.items() if minutes <= most)
+        step = next(step for longest, step in STEPS.items() if minutes <= longest)
         known_until = int(at // HISTORY_SECONDS) * HISTORY_SECONDS
         end = -(-known_until // step) * step
         count = minutes * 60 // step
@@ -55,10 +55,10 @@ class Grid:
         """The times in ms since the epoch."""
         return [(self.begin + place * self.step) * MILLISECONDS for place in range(self.count)]
 
-    def lay_out(self, said: Iterable[Said]) -> Columns[Said]:
+    def lay_out(self, histories: Iterable[History]) -> Columns[History]:
         """Each record in the step that the middle of its interval falls into."""
-        cells: list[list[Said]] = [[] for _ in range(self.count)]
-        for item in said:
+        cells: list[list[History]] = [[] for _ in range(self.count)]
+        for item in histories:
             middle = item.at / NANOSECONDS - item.seconds / 2
             place = int((middle - self.begin) // self.step)
             if 0 <= place < self.count:
@@ -67,15 +67,15 @@ class Grid:
 
 
 @dataclass(frozen=True, slots=True)
-class Columns(Generic[Said]):
-    """The records of each step. Every row made of them has a value for each step, None where
-    nothing was told.
+class Columns(Generic[History]):
+    """The records of each step. Every row has a value for each step, None where there is no
+    record.
     """
 
-    cells: list[list[Said]]
+    cells: list[list[History]]
 
-    def row(self, value: Callable[[list[Said]], Any]) -> Row:
-        """A value for each step that something was told of."""
+    def row(self, value: Callable[[list[History]], Any]) -> Row:
+        """One value for each step that has records."""
         return [value(cell) if cell else None for cell in self.cells]
 
     def total(self, name: str) -> Row:
@@ -99,11 +99,11 @@ class Columns(Generic[Said]):
         )
 
 
-def capture_rows(said: Iterable[CaptureHistory], grid: Grid) -> dict[str, Row]:
+def capture_rows(histories: Iterable[CaptureHistory], grid: Grid) -> dict[str, Row]:
     """What charts show of a camera's capture: rates a second, ``dropped`` frames a step,
     ``kafka`` in ms, the state at each step's end.
     """
-    columns = grid.lay_out(said)
+    columns = grid.lay_out(histories)
     return {
         "fps": columns.rate("frames"),
         "dropped": columns.total("dropped"),
@@ -114,11 +114,11 @@ def capture_rows(said: Iterable[CaptureHistory], grid: Grid) -> dict[str, Row]:
     }
 
 
-def model_rows(said: Iterable[ModelHistory], grid: Grid) -> dict[str, Any]:
+def model_rows(histories: Iterable[ModelHistory], grid: Grid) -> dict[str, Any]:
     """What charts show of a model: rates a second, durations in ms, and how often it saw each
     label in a step.
     """
-    columns = grid.lay_out(said)
+    columns = grid.lay_out(histories)
     rates = {name: columns.rate(name) for name in ("predicted", "failed", "skipped", "errors")}
     durations = {
         f"{stage}_{name}": columns.quantile(stage, name)
@@ -151,9 +151,7 @@ def _times_seen(label: str, kept: Collection[str], cell: Iterable[ModelHistory])
 
 
 def _covered(cell: Sequence[CaptureHistory | ModelHistory]) -> float:
-    """The seconds that the records of a step tell of, those that several workers tell of counted
-    once.
-    """
+    """The seconds that the records of a step cover; those that several workers cover count once."""
     covered, until = 0.0, 0.0
     for begin, end in sorted(
         (item.at / NANOSECONDS - item.seconds, item.at / NANOSECONDS) for item in cell
@@ -164,8 +162,8 @@ def _covered(cell: Sequence[CaptureHistory | ModelHistory]) -> float:
 
 
 def _quantile(found: Sequence[Quantiles], name: str) -> float | None:
-    """Of several workers or intervals together: the middle of the medians, and the worst of the
-    95th percentiles.
+    """Over several workers or intervals: the middle one of the medians, the highest 95th
+    percentile.
     """
     if not found:
         return None

@@ -1,6 +1,4 @@
-"""What lies in a model version's topics: how far behind its records are, its newest outputs with
-their inputs, its dead letters.
-"""
+"""What is in a model version's topics: lag, newest outputs with their inputs, dead letters."""
 
 from __future__ import annotations
 
@@ -36,9 +34,7 @@ dead_letter_results = CachedResults(threads=2, keep=10.0)
 
 
 def lag(model: Deployed, version: DeployedVersion) -> dict[str, Any] | None:
-    """How many records of the inputs wait, by partition; None for frames, and when Kafka does
-    not tell.
-    """
+    """The lag of the inputs, by partition; None for frames, and when Kafka does not answer."""
     if not version.takes_records:
         return None
     inputs = topics.inputs(model.slug, version.version)
@@ -75,15 +71,18 @@ def _lag(group: str, inputs: Topic) -> dict[int, int]:
 
 
 def newest_outputs(model: Deployed, version: DeployedVersion) -> dict[str, Any]:
-    """The newest outputs of a version, newest first, each with its input where that can be told.
-    KafkaUnavailable, TimedOut.
+    """The newest outputs of a version, newest first, each with its input where it is known.
+    Raises KafkaUnavailable or TimedOut.
     """
     outputs_topic = topics.outputs(model.slug, version.version)
     inputs_topic = topics.inputs(model.slug, version.version)
     outputs = results.submit(outputs_topic.name, lambda: _newest(outputs_topic, SHOWN_RECORDS))
     inputs = results.submit(inputs_topic.name, lambda: _newest(inputs_topic, READ_INPUTS))
-    told, given = result_within(outputs, READ_SECONDS), result_within(inputs, READ_SECONDS)
-    rows = [_row(record, source) for record, source in zip(told, sources(told, given), strict=True)]
+    newest, candidates = result_within(outputs, READ_SECONDS), result_within(inputs, READ_SECONDS)
+    rows = [
+        _row(record, source)
+        for record, source in zip(newest, sources(newest, candidates), strict=True)
+    ]
     return {"version": version.version, "rows": rows[::-1]}
 
 
@@ -99,17 +98,17 @@ def sources(outputs: Iterable[Record], inputs: Iterable[Record]) -> list[Record 
     """The input of each output. Both are in order; an output has its input's partition, key and
     headers.
 
-    Inputs that are alike in these are told apart by their order, if none of them is missing;
-    else nothing is said.
+    Inputs that are alike in these are matched by their order if none of them is missing; otherwise
+    the source is None.
     """
-    given, told = _alike(inputs), _alike(outputs)
+    alike_inputs, alike_outputs = _alike(inputs), _alike(outputs)
     found: dict[tuple[int, int], Record] = {}
-    for mark, records in told.items():
-        likely = given.get(mark, [])
-        if len(likely) == len(records):
+    for key, records in alike_outputs.items():
+        candidates = alike_inputs.get(key, [])
+        if len(candidates) == len(records):
             found.update(
                 ((record.partition, record.offset), source)
-                for record, source in zip(records, likely, strict=True)
+                for record, source in zip(records, candidates, strict=True)
             )
     return [found.get((record.partition, record.offset)) for record in outputs]
 
@@ -142,8 +141,8 @@ def _shown(value: bytes | None) -> str:
 
 
 def letters(model: Deployed, version: DeployedVersion, visible: Collection[str]) -> dict[str, Any]:
-    """How many dead letters are kept, and the newest by reason; frames of cameras that are not
-    ``visible`` left out. KafkaUnavailable, TimedOut.
+    """How many dead letters are kept, and the newest by reason; without frames of
+    cameras that are not ``visible``. Raises KafkaUnavailable or TimedOut.
     """
     topic = topics.errors(model.slug, version.version)
     kept, found = dead_letter_results.get(topic.name, lambda: _letters(topic), READ_SECONDS)
@@ -177,7 +176,7 @@ def _letters(topic: Topic) -> tuple[int, tuple[LetterSummary, ...]]:
 
 
 def _in_one_line(text: str) -> str:
-    """JSON as it is written most briefly; anything else as it is."""
+    """JSON in its shortest form; anything else unchanged."""
     try:
         return json.dumps(json.loads(text), ensure_ascii=False) if len(text) < MAX_JSON else text
     except (ValueError, RecursionError):

@@ -1,5 +1,5 @@
-"""What the pages about models show: what is deployed, by the database, and how it does, by what
-the workers report.
+"""The rows of the pages about models: deployments from the database, states from the workers'
+reports.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from sightline.messages import ModelState
 from streaming.hub.hub import Hub
 from streaming.hub.model_states import ModelReport
 
-# Of several workers, the one that does worst speaks for the version.
+# A version that several workers run has the worst of their states.
 SEVERITY: Final = {ModelState.RUNNING: 0, ModelState.LOADING: 1, ModelState.FAILING: 2}
 KINDS: Final = {
     "running": "ok",
@@ -154,8 +154,8 @@ def _version(
 class VersionRow:
     """A version as the page shows it.
 
-    Rates are of the last ten seconds, per second; ``errors`` is the share of what was looked at
-    that got no answer, in 0..1; latencies in ms; ``since`` in ms since the epoch. None: not
+    Rates are of the last ten seconds, per second; ``errors`` is the share of inputs without an
+    answer, in 0..1; latencies in ms; ``since`` in ms since the epoch. None: not
     known.
     """
 
@@ -178,11 +178,11 @@ class VersionRow:
 
 
 def version_row(version: DeployedVersion, model: str, hub: Hub) -> VersionRow:
-    """How a version does now."""
+    """The state of a version now."""
     reports = hub.models.of(model, version.version)
     fresh = [report for report in reports if not report.stale]
     state, detail, since = _state(version, reports, fresh, hub)
-    speaks = state in SEVERITY
+    is_reported = state in SEVERITY
     rates = _rates(fresh)
     return VersionRow(
         version=version.version,
@@ -191,11 +191,11 @@ def version_row(version: DeployedVersion, model: str, hub: Hub) -> VersionRow:
         word=WORDS[state],
         detail=detail,
         since=since,
-        predicted=rates.get("predicted") if speaks else None,
-        skipped=rates.get("skipped") if speaks else None,
-        errors=_share_of_errors(rates) if speaks else None,
-        latency_p50=_slowest(fresh, "latency_p50") if speaks else None,
-        latency_p95=_slowest(fresh, "latency_p95") if speaks else None,
+        predicted=rates.get("predicted") if is_reported else None,
+        skipped=rates.get("skipped") if is_reported else None,
+        errors=_share_of_errors(rates) if is_reported else None,
+        latency_p50=_slowest(fresh, "latency_p50") if is_reported else None,
+        latency_p95=_slowest(fresh, "latency_p95") if is_reported else None,
         workers=tuple(report.status.worker for report in fresh),
     )
 
@@ -220,7 +220,7 @@ def _state(
 
 
 def _rates(reports: Iterable[ModelReport]) -> dict[str, float]:
-    """Those of all workers together."""
+    """The rates of all workers together."""
     total: dict[str, float] = {}
     for report in reports:
         for name, rate in report.rates.items():
@@ -235,7 +235,7 @@ def _share_of_errors(rates: dict[str, float]) -> float | None:
 
 
 def _slowest(reports: Iterable[ModelReport], name: str) -> float | None:
-    """Of several workers the slowest one; None when none has answered lately."""
+    """The highest latency among the workers; None if none has answered lately."""
     return max(
         (value for report in reports if (value := getattr(report.status, name)) > 0), default=None
     )
@@ -264,15 +264,15 @@ class ModelRow:
         return asdict(self)
 
 
-# What is shown of several versions, the most telling first.
-TELLING: Final = ("failing", "unknown", "loading", "listening", "running", "idle", "undeployed")
+# Which of several versions' states is shown, the most important first.
+IMPORTANCE: Final = ("failing", "unknown", "loading", "listening", "running", "idle", "undeployed")
 NO_VERSION: Final = "It has no version yet. Add one in the admin."
 
 
 def model_row(model: Deployed, hub: Hub) -> ModelRow:
-    """How a model does now."""
+    """The state of a model now."""
     rows = [version_row(version, model.slug, hub) for version in model.versions]
-    shown = min(rows, key=lambda row: TELLING.index(row.state), default=None)
+    shown = min(rows, key=lambda row: IMPORTANCE.index(row.state), default=None)
     several = len(rows) > 1 and shown is not None and shown.detail
     rates = [row.predicted for row in rows if row.predicted is not None]
     return ModelRow(

@@ -1,4 +1,4 @@
-"""The pages about models, and what they ask for while somebody looks at them."""
+"""The pages about models, and the JSON that they poll."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from cameras.access import visible_cameras
 from inference.models import Model
 from streaming.hub.hub import Hub, hub
 from streaming.json_view import json_view
-from streaming.models_page import records as modelrecords
+from streaming.models_page.records import lag, letters, newest_outputs
 from streaming.models_page.rows import (
     Deployed,
     ModelRow,
@@ -77,8 +77,7 @@ def model_state(request: HttpRequest, slug: str) -> dict[str, Any]:
         "kafka": listening().kafka.reachable,
         **model_row(found, listening()).as_json(),
         "versions": [
-            version_row(version, slug, listening()).as_json()
-            | {"lag": modelrecords.lag(found, version)}
+            version_row(version, slug, listening()).as_json() | {"lag": lag(found, version)}
             for version in found.versions
         ],
     }
@@ -93,9 +92,7 @@ def model_records(request: HttpRequest, slug: str) -> dict[str, Any]:
         return {"versions": [], "refused": NOT_YOURS}
     return {
         "versions": [
-            modelrecords.newest_outputs(found, version)
-            for version in found.versions
-            if version.takes_records
+            newest_outputs(found, version) for version in found.versions if version.takes_records
         ]
     }
 
@@ -110,7 +107,7 @@ def model_letters(request: HttpRequest, slug: str) -> dict[str, Any]:
     if not (request.user.is_staff and request.user.has_perm(RECORDS_PERMISSION)):
         raise Http404("There is no such page.")
     seen = frozenset(visible_cameras(request.user).values_list("slug", flat=True))
-    return {"versions": [modelrecords.letters(found, version, seen) for version in found.versions]}
+    return {"versions": [letters(found, version, seen) for version in found.versions]}
 
 
 def listening() -> Hub:

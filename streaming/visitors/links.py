@@ -1,10 +1,10 @@
-"""Signed links: an address that shows one camera's stream or snapshot without logging in, for
-players and other pages.
+"""Signed links: URLs that show one camera's stream or snapshot without a log-in, for players and
+other pages.
 
 The key at the end of the address is signed with ``SECRET_KEY`` over the camera, what is shown of
-it and how, the user whose rights count, and the hash of that user's password. It opens something
-for five minutes. What it has opened ends when the user may no longer see the camera, changes the
-password, or after ``STREAM_LINK_HOURS``.
+it and how, the user whose rights count, and the hash of that user's password. It can be
+opened for five minutes. The stream that it opened ends when the user may no longer see the camera,
+changes the password, or after ``STREAM_LINK_HOURS``.
 """
 
 from __future__ import annotations
@@ -39,14 +39,12 @@ class LinkKind(StrEnum):
 
 
 class LinkError(Exception):
-    """A link that opens nothing; the message is a sentence for who opened it."""
+    """A link that cannot be opened; the message is a sentence for the visitor."""
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a link is for: ``options`` is the query that goes with it, in the one way in which we
-    write it.
-    """
+    """What a link shows; ``options`` is its query in canonical form."""
 
     kind: LinkKind
     camera: str
@@ -55,16 +53,14 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class LinkHolder:
-    """Whose rights a link that was opened carries, until ``ends_at`` (s since the epoch)."""
+    """The user whose rights an opened link has, until ``ends_at`` (s since the epoch)."""
 
     user_pk: int
     password_hash: str
     ends_at: float
 
     def user(self) -> User | AnonymousUser:
-        """The link's user as of now; anonymous once the link carries no rights any more. Asks
-        the database.
-        """
+        """The link's user; anonymous once the link has ended. Queries the database."""
         user = _active(self.user_pk)
         if (
             user is None
@@ -76,12 +72,12 @@ class LinkHolder:
 
 
 def make_key(link: Link, user: User) -> str:
-    """The key that makes an address a link, good for opening it within LINK_SECONDS."""
+    """Sign a link; the key can be opened for LINK_SECONDS."""
     return _signer(link, user).sign(str(user.pk))
 
 
 def open_link(link: Link, key: str) -> LinkHolder:
-    """Who has signed this; LinkError when nobody has, or too long ago. Asks the database."""
+    """Verify a key. Raises LinkError if it is not valid or has expired. Queries the database."""
     number = key.partition(":")[0]
     user = (
         _active(int(number))
@@ -102,8 +98,8 @@ def open_link(link: Link, key: str) -> LinkHolder:
 
 
 def _signer(link: Link, user: User) -> TimestampSigner:
-    # What the address shows already, and the password's hash, are bound by the salt: the key stays
-    # short and gives nothing away.
+    # The salt binds what the URL shows and the password's hash, so the key stays short and reveals
+    # nothing.
     bound = ("streaming.links", link.kind, link.camera, link.options, user.get_session_auth_hash())
     return TimestampSigner(salt="\n".join(bound))
 

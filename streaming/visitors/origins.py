@@ -1,5 +1,5 @@
-"""Which pages may open a WebSocket. Browsers send cookies with a handshake from any page, so its
-Origin decides.
+"""Which pages may open a WebSocket. Browsers send cookies with a handshake from any page, so the
+Origin header decides.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ DEFAULT_PORTS = {"http": "80", "https": "443"}
 
 
 def allowed(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether the handshake's Origin is the page's own host, or one that the settings trust. An
-    absent one is not.
+    """Whether the handshake's Origin is the page's own host, or one that the settings trust; False
+    without an Origin.
     """
     values = [(name.lower(), value.decode("latin1")) for name, value in headers]
     origins = [value for name, value in values if name == b"origin"]
@@ -28,15 +28,15 @@ def allowed(headers: Iterable[tuple[bytes, bytes]]) -> bool:
 
 
 def host_allowed(host: str) -> bool:
-    """Whether we answer to this name: otherwise any name that leads to our address would count
-    as our own.
+    """Whether the host is in ALLOWED_HOSTS; otherwise any name that resolves to this server would
+    count as its own.
     """
     domain, _ = split_domain_port(host)
     return bool(domain) and validate_host(domain, settings.ALLOWED_HOSTS)
 
 
 def absent(headers: Iterable[tuple[bytes, bytes]]) -> bool:
-    """Whether there is no Origin: the client is no browser."""
+    """Whether there is no Origin, which means that the client is not a browser."""
     return all(name.lower() != b"origin" for name, _ in headers)
 
 

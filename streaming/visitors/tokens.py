@@ -1,4 +1,4 @@
-"""API tokens: ``Authorization: Bearer <token>`` identifies a user in the place of a session."""
+"""API tokens: ``Authorization: Bearer <token>`` identifies a user instead of a session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from django.utils import timezone
 from streaming.models import ApiToken
 
 PREFIX = "sightline_"
-USE_NOTED_EVERY = timedelta(minutes=1)
+USE_SAVED_EVERY = timedelta(minutes=1)
 NOT_VALID = "This token is not valid."
 LOG_IN = "Log in, or send a token: Authorization: Bearer <token>."
 
@@ -24,14 +24,14 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseB
 
 
 def issue(user: User, name: str = "") -> str:
-    """A new token for the user. It cannot be read again."""
+    """Create a token for the user; only its hash is stored."""
     token = PREFIX + secrets.token_urlsafe(32)
     ApiToken.objects.create(user=user, name=name, digest=_digest(token))
     return token
 
 
 def user_of(token: str) -> User | None:
-    """Whose token it is; None when it is nobody's or the user may no longer log in."""
+    """The token's user; None if the token is unknown or the user is not active."""
     found = (
         ApiToken.objects.select_related("user")
         .filter(digest=_digest(token), user__is_active=True)
@@ -40,7 +40,7 @@ def user_of(token: str) -> User | None:
     if found is None:
         return None
     now = timezone.now()
-    if found.last_used_at is None or now - found.last_used_at > USE_NOTED_EVERY:
+    if found.last_used_at is None or now - found.last_used_at > USE_SAVED_EVERY:
         ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
     return found.user
 
@@ -56,7 +56,7 @@ def _digest(token: str) -> str:
 
 
 class BearerTokenMiddleware:
-    """Log the bearer of a token in for this request; 401 when the token is not valid."""
+    """Authenticate the request by its bearer token; 401 if the token is not valid."""
 
     sync_capable = True
     async_capable = True
@@ -69,13 +69,13 @@ class BearerTokenMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
-            return self._answer(request)
+            return self._call_async(request)
         token = _token(request)
         if token is not None and not _identify(request, user_of(token)):
             return refusal(NOT_VALID)
         return self.get_response(request)
 
-    async def _answer(self, request: HttpRequest) -> HttpResponseBase:
+    async def _call_async(self, request: HttpRequest) -> HttpResponseBase:
         token = _token(request)
         if token is not None and not _identify(request, await sync_to_async(user_of)(token)):
             return refusal(NOT_VALID)
@@ -88,7 +88,7 @@ def _token(request: HttpRequest) -> str | None:
 
 
 def refusal(sentence: str = LOG_IN) -> HttpResponse:
-    """401 for scripts: says how to identify oneself."""
+    """A 401 for scripts, with how to authenticate."""
     return HttpResponse(
         sentence + "\n",
         status=401,
@@ -106,6 +106,6 @@ def _identify(request: HttpRequest, user: User | None) -> bool:
 
     request.user = user
     request.auser = auser
-    # No page of another site can make a browser send this header, so there is nothing to forge.
+    # Pages of other sites cannot make a browser send this header, so CSRF is not possible.
     request._dont_enforce_csrf_checks = True  # type: ignore[attr-defined]
     return True

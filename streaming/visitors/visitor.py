@@ -1,4 +1,4 @@
-"""Who is watching, asked again and again while a stream or a socket lasts."""
+"""Who is watching; checked again and again while a stream or a socket lasts."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
-# A few threads, and so a few database connections, for all streams and sockets; Django's own way is
-# a thread for each.
+# All streams and sockets share a few threads, and so a few database connections; Django would use
+# one for each.
 pool = ThreadPoolExecutor(max_workers=4, thread_name_prefix="streaming-database")
 
 
@@ -41,7 +41,7 @@ class DatabaseUnavailable(Refused):
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """What a client identified itself with. Its methods ask the database on each call."""
+    """A client's credentials. Every method queries the database."""
 
     session_key: str = ""
     token: str | None = None
@@ -64,7 +64,7 @@ class Visitor:
         )
 
     def user(self) -> User | AnonymousUser:
-        """Who it is now: anonymous after logging out, a changed password, the loss of the
+        """The user at this moment: anonymous after logging out, a changed password, a deactivated
         account, or the end of a link.
         """
         if self.link is not None:
@@ -93,8 +93,8 @@ class Visitor:
 async def in_database(
     function: Callable[Parameters, Result], *args: Parameters.args, **kwargs: Parameters.kwargs
 ) -> Result:
-    """Run what asks the database, without holding up the event loop. DatabaseUnavailable when it
-    does not answer.
+    """Run ``function``, which queries the database, without blocking the event loop. Raises
+    DatabaseUnavailable if the database does not answer.
     """
     call: Any = DatabaseSyncToAsync(function, thread_sensitive=False, executor=pool)
     try:
