@@ -134,7 +134,7 @@ class Crowd:
         )
 
     async def stay(self) -> None:
-        """Watch all cameras to the end; a connection that breaks off is counted and made anew."""
+        """Watch all cameras to the end; a connection that breaks off is counted and made again."""
         while time.monotonic() < self.until:
             try:
                 await view(self.stack, self.cookies, self.cameras, self.tally, self.until)

@@ -1,4 +1,4 @@
-"""What the database says should run: plain values that workers compare and act on."""
+"""What should run, read from the database: plain values that workers compare and act on."""
 
 from __future__ import annotations
 

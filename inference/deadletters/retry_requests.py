@@ -1,4 +1,4 @@
-"""What people ask to retry: one letter at once, several by a job; and what they are told."""
+"""Requests to retry: one letter at once, several by a job; and the messages to the user."""
 
 from __future__ import annotations
 

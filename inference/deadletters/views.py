@@ -29,7 +29,7 @@ LetterView = Callable[Concatenate["DeadLetterViews", HttpRequest, P], HttpRespon
 
 
 def while_kafka_answers(view: LetterView[P]) -> LetterView[P]:
-    """Show a page that says so when Kafka does not answer."""
+    """Show an error page while Kafka does not answer."""
 
     @wraps(view)
     def guarded(
@@ -172,7 +172,7 @@ class DeadLetterViews:
         level, text = notice
         self.admin.message_user(request, text, level)
 
-    # What is asked for, if the user may see it
+    # The requested object, if the user may see it
 
     def _model(self, request: HttpRequest, pk: int, *, change: bool = False) -> Model:
         model = get_object_or_404(Model, pk=pk)

@@ -102,15 +102,15 @@ class DeploymentForm(forms.ModelForm[Deployment]):
                 self.fields[name].required = False
 
     def clean_kind(self) -> str:
-        """Pictures, where nothing else is said."""
+        """Pictures where the field is empty."""
         return self.cleaned_data["kind"] or InputKind.PICTURES
 
     def clean_batch(self) -> int:
-        """The default, where nothing is said."""
+        """The default where the field is empty."""
         return self._or_default("batch")
 
     def clean_batch_ms(self) -> int:
-        """The default, where nothing is said."""
+        """The default where the field is empty."""
         return self._or_default("batch_ms")
 
     def _or_default(self, name: str) -> int:

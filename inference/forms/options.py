@@ -66,8 +66,8 @@ class OptionRow:
 
 
 class OptionsForm(forms.Form):
-    """Never invalid by itself: ``tell`` puts what the runtime objects to at the field that it
-    names.
+    """Never invalid by itself: ``add_error_of`` puts what the runtime objects to at the field
+    that it names.
     """
 
     use_required_attribute = False
@@ -152,7 +152,7 @@ class OptionsForm(forms.Form):
             names.append("output-adapter")
         return {self.add_prefix(name): found.get(name, self.fields[name].initial) for name in names}
 
-    def tell(self, runtime: str, fed_with: str, err: InferenceError) -> None:
+    def add_error_of(self, runtime: str, fed_with: str, err: InferenceError) -> None:
         """Put an objection at the field of its option, else above all fields."""
         path = err.path if isinstance(err, OptionError) else ()
         adapter = self["output-adapter"].value() or DEFAULT_ADAPTER

@@ -222,7 +222,7 @@ def described(
 
 
 def picture_of(image: bytes) -> Picture:
-    """The picture in a file; a permanent InferenceError when it is none."""
+    """Decode an uploaded picture; a permanent InferenceError if it is not one."""
     if image.startswith(PNG):
         return Picture.of_array(decode_png(image), "", FrameRef(1, time.time_ns(), 0, 0, -1))
     if not image.startswith(JPEG):
@@ -234,7 +234,7 @@ def picture_of(image: bytes) -> Picture:
 
 
 def newest_frame(camera: str, seconds: float = CAMERA_SECONDS) -> Frame:
-    """The camera's newest picture in Kafka; InferenceError when there is none, KafkaUnavailable
+    """The camera's newest picture in Kafka; InferenceError if there is none, KafkaUnavailable
     when Kafka is away.
     """
     deadline = time.monotonic() + seconds
@@ -291,7 +291,7 @@ def within(seconds: float, work: Callable[[], T]) -> T:
 
 
 def sentence(err: BaseException) -> str:
-    """What went wrong, for who tries the model: an exception of its own with its name."""
+    """What went wrong, in words; a model's own exception with its name."""
     if isinstance(err, InferenceError | KafkaUnavailable):
         return redact_url(str(err))
     log.info("model failed when tried", exc_info=err)

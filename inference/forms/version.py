@@ -64,7 +64,7 @@ class ModelForm(forms.ModelForm[Model]):
             self.fields["partitions"].required = False
 
     def clean_partitions(self) -> int:
-        """One, where nothing else is said."""
+        """1 where the field is empty."""
         return self.cleaned_data["partitions"] or 1
 
 
@@ -224,11 +224,11 @@ class VersionForm(forms.ModelForm[ModelVersion]):
     # Saving
 
     def clean_input_schema(self) -> Any:
-        """{}, where there is none."""
+        """{} where the field is empty."""
         return _checked_schema(self.cleaned_data["input_schema"])
 
     def clean_output_schema(self) -> Any:
-        """{}, where there is none."""
+        """{} where the field is empty."""
         return _checked_schema(self.cleaned_data["output_schema"])
 
     def clean(self) -> dict[str, Any]:
@@ -253,7 +253,7 @@ class VersionForm(forms.ModelForm[ModelVersion]):
             try:
                 check(runtime, cleaned["options"], feeding)
             except InferenceError as err:
-                self.option_form.tell(runtime, feeding or PICTURES, err)
+                self.option_form.add_error_of(runtime, feeding or PICTURES, err)
                 self.add_error("options", str(err))
 
     def _clean_file(self, cleaned: dict[str, Any], runtime: str) -> None:
@@ -283,15 +283,15 @@ class VersionForm(forms.ModelForm[ModelVersion]):
             self.add_error(None, "It cannot run like this yet: see the section “Run it”.")
 
     def _update_errors(self, errors: ValidationError) -> None:
-        """Leaves out what the form itself has said already."""
+        """Leave out the errors that the form has reported already."""
         found = errors.update_error_dict({})
-        told = {
+        unreported = {
             name: messages
             for name, messages in found.items()
             if not (name == "options" and "options" in self.errors)
         }
-        if told:
-            super()._update_errors(ValidationError(told))  # type: ignore[misc]
+        if unreported:
+            super()._update_errors(ValidationError(unreported))  # type: ignore[misc]
 
     def _save_m2m(self) -> None:
         super()._save_m2m()  # type: ignore[misc]

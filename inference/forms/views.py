@@ -1,5 +1,5 @@
-"""What the admin's form for a model version asks while it is filled in: trials, the model's own
-description, options as JSON. Nothing is saved.
+"""Views behind the admin's form for a model version: trials, the model's own description,
+options as JSON. Nothing is saved.
 """
 
 from __future__ import annotations
@@ -52,29 +52,27 @@ class TrialImage:
 
 
 class ModelFormViews:
-    """The views, for the admin of models: who may add or change models may use them."""
+    """The views; the user needs the permission to add or change models."""
 
     def __init__(self, model_admin: admin.ModelAdmin[Model]) -> None:
         self.admin = model_admin
 
     @method_decorator(require_POST)
     def options(self, request: HttpRequest) -> JsonResponse:
-        """The options the other way: of the fields as JSON, or of the JSON as the values of
-        fields.
-        """
-        return self._answer(request, _converted)
+        """Convert options from fields to JSON, or from JSON to fields."""
+        return self._respond(request, _convert)
 
     @method_decorator(require_POST)
     def describe(self, request: HttpRequest) -> JsonResponse:
-        """What the model says of itself, and the values of fields that fit it."""
-        return self._answer(request, _described)
+        """The model's own description, and values for the fields that fit it."""
+        return self._respond(request, _describe)
 
     @method_decorator(require_POST)
     def try_it(self, request: HttpRequest) -> JsonResponse:
-        """The model as it is typed, on a picture, a record, or what a camera sees now."""
-        return self._answer(request, lambda form: _tried(request, form))
+        """Try the model as entered on a picture, a record, or a camera's newest frame."""
+        return self._respond(request, lambda form: _try(request, form))
 
-    def _answer(
+    def _respond(
         self, request: HttpRequest, answer: Callable[[VersionForm], dict[str, Any]]
     ) -> JsonResponse:
         if not (
@@ -99,7 +97,7 @@ def _form(request: HttpRequest) -> VersionForm:
 # Options
 
 
-def _converted(form: VersionForm) -> dict[str, Any]:
+def _convert(form: VersionForm) -> dict[str, Any]:
     typed = form.typed()
     if form["options_as"].value() == FIELDS:
         return {"options": json.dumps(typed.options, indent=2, ensure_ascii=False)}
@@ -109,12 +107,12 @@ def _converted(form: VersionForm) -> dict[str, Any]:
 # Description
 
 
-def _described(form: VersionForm) -> dict[str, Any]:
+def _describe(form: VersionForm) -> dict[str, Any]:
     typed = form.typed()
-    metadata, input_schema, output_schema = _asked(
+    metadata, input_schema, output_schema = _run(
         typed, lambda subject: tryout.described(subject, typed.fed_with)
     )
-    told: dict[str, Any] = {
+    document: dict[str, Any] = {
         "tensors": _tensors(metadata),
         "labels": len(metadata.labels),
         "platform": metadata.platform,
@@ -125,7 +123,7 @@ def _described(form: VersionForm) -> dict[str, Any]:
         shown = form.option_form.filled(typed.runtime, PICTURES, suggested.options)
         wanted = {form.option_form.add_prefix(name) for name in _names(form, suggested.options)}
         return {
-            **told,
+            **document,
             "fields": {name: value for name, value in shown.items() if name in wanted},
             "notes": list(suggested.notes),
         }
@@ -134,7 +132,7 @@ def _described(form: VersionForm) -> dict[str, Any]:
         form.add_prefix("output_schema"): output_schema,
     }
     return {
-        **told,
+        **document,
         "fields": {
             name: json.dumps(value, indent=2, ensure_ascii=False)
             for name, value in schemas.items()
@@ -165,22 +163,22 @@ def _tensors(metadata: ModelMetadata) -> dict[str, list[dict[str, Any]]]:
 # Trials
 
 
-def _tried(request: HttpRequest, form: VersionForm) -> dict[str, Any]:
+def _try(request: HttpRequest, form: VersionForm) -> dict[str, Any]:
     typed = form.typed()
     source = request.POST.get("try-source", "")
     if source == "record":
         text = request.POST.get("try-record", "")
         if len(text) > MAX_RECORD:
             raise InferenceError("The record is longer than 1 MiB.", permanent=True)
-        return _told(_asked(typed, lambda subject: tryout.try_record(subject, text)))
-    seen = _from_camera(request) if source == "camera" else _uploaded(request)
-    told = _told(_asked(typed, lambda subject: tryout.try_picture(subject, seen.image)))
-    if seen.taken_at:
-        told["picture"] = "data:image/jpeg;base64," + base64.b64encode(seen.image).decode()
-        age = (time.time_ns() - seen.taken_at) / 1e9
+        return _trial_json(_run(typed, lambda subject: tryout.try_record(subject, text)))
+    picture = _from_camera(request) if source == "camera" else _uploaded(request)
+    document = _trial_json(_run(typed, lambda subject: tryout.try_picture(subject, picture.image)))
+    if picture.taken_at:
+        document["picture"] = "data:image/jpeg;base64," + base64.b64encode(picture.image).decode()
+        age = (time.time_ns() - picture.taken_at) / 1e9
         if age > tryout.OLD_SECONDS:
-            told["notes"].append(f"The camera's newest picture is {age:.0f} s old.")
-    return told
+            document["notes"].append(f"The camera's newest picture is {age:.0f} s old.")
+    return document
 
 
 def _from_camera(request: HttpRequest) -> TrialImage:
@@ -200,19 +198,19 @@ def _uploaded(request: HttpRequest) -> TrialImage:
     return TrialImage(upload.read())
 
 
-def _asked(typed: Typed, question: Callable[[Subject], tryout.T]) -> tryout.T:
-    """The answer, if it comes in time."""
+def _run(typed: Typed, function: Callable[[Subject], tryout.T]) -> tryout.T:
+    """Run ``function`` on the model, within the deadline."""
 
     def work() -> tryout.T:
         with _file(typed) as path:
-            return question(Subject(typed.runtime, typed.options, path, typed.input_schema))
+            return function(Subject(typed.runtime, typed.options, path, typed.input_schema))
 
     return tryout.within(tryout.SECONDS, work)
 
 
 def _file(typed: Typed) -> contextlib.AbstractContextManager[Path | None]:
-    """Where the model itself lies; an upload's copy outlives the request, which may not wait for
-    the end of a trial.
+    """The model's file; the copy of an upload outlives the request, which may end before the
+    trial.
     """
     if not RUNTIMES[typed.runtime].files:
         return contextlib.nullcontext()
@@ -224,16 +222,16 @@ def _file(typed: Typed) -> contextlib.AbstractContextManager[Path | None]:
     return copied(typed.file)
 
 
-def _told(trial: Trial) -> dict[str, Any]:
-    """A trial as JSON, bounded."""
-    told = asdict(trial)
-    told["notes"] = list(trial.notes)
-    told["predictions"] = [_prediction(item) for item in trial.predictions[:MAX_PREDICTIONS]]
+def _trial_json(trial: Trial) -> dict[str, Any]:
+    """A trial as JSON of bounded size."""
+    document = asdict(trial)
+    document["notes"] = list(trial.notes)
+    document["predictions"] = [_prediction(item) for item in trial.predictions[:MAX_PREDICTIONS]]
     if len(trial.predictions) > MAX_PREDICTIONS:
-        told["notes"].append(
+        document["notes"].append(
             f"The first {MAX_PREDICTIONS} of {len(trial.predictions)} predictions are shown."
         )
-    return told
+    return document
 
 
 def _prediction(item: Detection) -> dict[str, Any]:

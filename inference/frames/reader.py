@@ -37,7 +37,8 @@ Refuse = Callable[[Record, BaseException], None]
 
 
 class FrameReader:
-    """Polls Kafka whatever the model does, so that the group does not take a slow model for dead.
+    """Polls Kafka whatever the model does, so that the group does not expel a worker with a slow
+    model.
 
     Frames for a second stage wait for the first stage's predictions on them, which are read beside
     the group. ``cameras``: those that the group assigned to this worker. ``lag``: how many of their

@@ -23,7 +23,7 @@ Image = NDArray[np.uint8]
 Mode = Literal["GRAY", "BGR"]
 Decoding = tuple[
     Mode, int | None
-]  # the colours and the greatest width that a picture was asked for
+]  # the colours and the greatest width that a model decodes a picture with
 
 CROP_QUALITY: Final = 90
 
@@ -32,7 +32,7 @@ MAX_PIXELS: Final = 7680 * 4320
 
 
 class Picture:
-    """One frame given to models: decoded on first use, at the scale asked for, once per mode and
+    """One frame given to models: decoded on first use, at the scale needed, once per mode and
     scale.
 
     ``width`` and ``height`` are what the JPEG's header says; what the frame says of itself only
@@ -96,7 +96,7 @@ class Picture:
 
     @property
     def decodings(self) -> tuple[Decoding, ...]:
-        """What was asked of this picture so far."""
+        """The decodings that were used so far."""
         return tuple(self._decodings)
 
     def sized(self, frame: FrameRef) -> FrameRef:
@@ -104,9 +104,7 @@ class Picture:
         return replace(frame, width=self.width, height=self.height)
 
     def prepare(self, decodings: Iterable[Decoding]) -> None:
-        """Decode already what will be asked for. What cannot be decoded now will be found out
-        when it is asked for.
-        """
+        """Decode in advance. An error is raised only when the image is used."""
         with contextlib.suppress(InferenceError):
             for mode, max_width in decodings:
                 self._image(mode, max_width)
@@ -144,12 +142,12 @@ class Picture:
 
 
 class Runtime(Protocol):
-    """A model that can be asked. Making one costs nothing: files and connections are opened by
+    """A model. Making one costs nothing: files and connections are opened by
     ``load``.
     """
 
     def load(self) -> None:
-        """Make ready to predict; InferenceError says why it cannot."""
+        """Load the model. Raises InferenceError with the reason."""
 
     def predict(self, batch: Sequence[Picture]) -> list[tuple[Detection, ...]]:
         """The detections of each picture, in the order of the batch; InferenceError fails the

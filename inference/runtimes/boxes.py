@@ -13,7 +13,7 @@ def from_pixels(x0: float, y0: float, x1: float, y1: float, width: int, height: 
 
 
 def clipped(box: Box) -> Box | None:
-    """The part of the box that is in the picture; None when there is none, or a number is not
+    """The part of the box inside the picture; None if there is no such part, or a number is not
     one (NaN).
     """
     left, top, right, bottom = (min(max(value, 0.0), 1.0) for value in box)

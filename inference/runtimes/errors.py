@@ -18,7 +18,7 @@ class ServerUnavailable(InferenceError):
     """The model's server is away, too slow or in trouble: never the fault of the picture or the
     record.
 
-    ``retry_after``: seconds within which it will not be asked again, so that trying earlier is
+    ``retry_after``: seconds within which it will not be called again, so that trying earlier is
     of no use.
     """
 

@@ -28,7 +28,7 @@ Result = Document | InferenceError
 
 
 class RecordRuntime(Protocol):
-    """A model that can be asked about records. Making one costs nothing: files and connections are
+    """A model of records. Making one costs nothing: files and connections are
     opened by ``load``.
 
     The schemas are JSON schemas, known once it is loaded; {} = any object.
@@ -38,7 +38,7 @@ class RecordRuntime(Protocol):
     output_schema: Mapping[str, Any]
 
     def load(self) -> None:
-        """Make ready to predict; InferenceError says why it cannot."""
+        """Load the model. Raises InferenceError with the reason."""
 
     def predict_records(self, batch: Sequence[Mapping[str, Any]]) -> Sequence[Result]:
         """One result for each record, in order: an object, or the error that this record gives.

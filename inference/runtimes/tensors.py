@@ -68,10 +68,10 @@ class Backend(Protocol):
     """
 
     def load(self) -> None:
-        """Make ready; InferenceError says why it cannot."""
+        """Load the model. Raises InferenceError with the reason."""
 
     def metadata(self) -> ModelMetadata:
-        """What the model says of itself; InferenceError when it cannot be asked."""
+        """The model's own description. Raises InferenceError if it cannot be read."""
 
     def infer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The outputs by name for one batch, the first axis of each tensor; InferenceError fails

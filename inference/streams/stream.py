@@ -41,7 +41,7 @@ RETRY_MAX_SECONDS: Final = 10.0
 REWIND_FIRST_SECONDS: Final = 1.0
 # Results that Kafka has not acknowledged by then are trouble: nothing more is produced after them.
 OVERDUE_SECONDS: Final = 5.0
-# How long a model may be slow, or Kafka away, before the group takes this worker for dead.
+# How long a model may be slow, or Kafka away, before the group considers this worker dead.
 MAX_SECONDS_BETWEEN_POLLS: Final = 600
 
 

@@ -145,7 +145,7 @@ class TopicReader:
         return {partition: high for partition, (low, high) in self.ranges().items() if high > low}
 
     def at(self, partition: int, offset: int) -> Record | None:
-        """One record; None if there is none at that offset (any more)."""
+        """One record; None if that offset has no record (any more)."""
         low, high = self._kept(partition)
         if not low <= offset < high:
             return None

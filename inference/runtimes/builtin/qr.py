@@ -102,7 +102,7 @@ def _read(detector: cv2.QRCodeDetectorAruco, image: Image, corners: Corners) -> 
 def _read_around(
     detector: cv2.QRCodeDetectorAruco, image: Image, corners: Corners
 ) -> Iterator[Detection]:
-    """Search the neighbourhood of ``corners`` anew and read what is found there."""
+    """Search the neighbourhood of ``corners`` again and read the code found there."""
     cut, origin = _cut_out(image, corners, RETRY_MARGIN)
     for found in _find(detector, cut):
         code = _read(detector, image, found + origin)

@@ -218,7 +218,7 @@ def _dtype(np: Any, kind: str) -> Any:
 
 
 def plain(err: Exception) -> str:
-    """What onnxruntime says, as a sentence without its codes and the places in its source."""
+    """onnxruntime's message as a sentence, without codes and source locations."""
     text = re.sub(
         r"^\[ONNXRuntimeError\] : \d+ : \w+ : |Load model from \S+ failed: ?|/onnxruntime_src/\S+"
         r" .*?\) ",

@@ -1,4 +1,4 @@
-"""ONNX files: whether one can be used, found out without risk to the process that asks."""
+"""Checks ONNX files without risk to the calling process."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _spec(name: str, kind: str, shape: Sequence[int]) -> TensorSpec:
 def _labels(names: str) -> tuple[str, ...]:
     try:
         return read_labels(names) if names else ()
-    except InferenceError:  # anything may stand there: it is a note of whoever exported the model
+    except InferenceError:  # free text: written by the exporting tool
         return ()
 
 

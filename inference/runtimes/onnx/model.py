@@ -81,7 +81,7 @@ class Onnx:
         self._batch = 0
 
     def load(self) -> None:
-        """Check the file and load it; a permanent InferenceError says why it cannot be used."""
+        """Check the file and load it. Raises a permanent InferenceError with the reason."""
         if self._file is None:
             raise InferenceError("No ONNX file was uploaded for this version.", permanent=True)
         providers = self._providers()
@@ -103,7 +103,7 @@ class Onnx:
         self._batch = _fixed_batch(self._metadata)
 
     def metadata(self) -> ModelMetadata:
-        """What the file says of itself."""
+        """The file's own description."""
         if self._session is None:
             raise InferenceError("The model is not loaded.", permanent=False)
         return self._metadata

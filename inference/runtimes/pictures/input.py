@@ -1,4 +1,4 @@
-"""How pictures become a model's input, as data: options, filled up with what the model says of
+"""How pictures become a model's input, as data: options, completed by what the model declares of
 its input.
 """
 
@@ -83,7 +83,7 @@ class InputOptions(Options):
 
     @property
     def complete(self) -> bool:
-        """Whether the model need not be asked about its input."""
+        """Whether the options are complete without the model's own description."""
         return bool(self.name) and (
             self.format == JPEG
             or (
@@ -152,7 +152,7 @@ def _sized(options: InputOptions, spec: TensorSpec) -> InputOptions:
 
 
 def _lengths(options: InputOptions, spec: TensorSpec) -> tuple[int, int, int]:
-    """Height, width and colours as the model says them; -1 where it does not."""
+    """Height, width and channels as the model declares them; -1 where it does not."""
     if len(spec.shape) != RANKS[options.layout]:
         return -1, -1, -1
     if options.layout == FLAT:

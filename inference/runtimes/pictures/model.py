@@ -43,7 +43,7 @@ class PictureOptions(Options):
 class PictureModel:
     """A runtime for pictures over any backend; for one thread at a time.
 
-    A model whose batch is fixed to N is asked for N pictures at a time at most. ``notes`` are
+    A model whose batch is fixed to N gets at most N pictures a call. ``notes`` are
     warnings for the model's owner, each once.
     """
 
@@ -115,7 +115,7 @@ class PictureModel:
             return ModelMetadata("", "", (), ())
 
     def _spec(self, metadata: ModelMetadata) -> TensorSpec:
-        """What the model says of the input for the picture; of no shape when it says nothing."""
+        """The spec of the picture's input; without a shape if the model does not declare it."""
         known = {spec.name: spec for spec in metadata.inputs}
         name = self._input.name or (next(iter(known)) if len(known) == 1 else "")
         if name in known:

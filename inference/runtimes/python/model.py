@@ -56,8 +56,8 @@ class PythonModel:
 
     @property
     def batches(self) -> bool:
-        """Whether the class takes several inputs in one call; otherwise it is asked one by one,
-        whatever the batch.
+        """Whether the class takes several inputs in one call; otherwise it is called once per
+        input, whatever the batch.
         """
         return hasattr(self.found.kind, "predict_batch")
 
@@ -81,7 +81,7 @@ class PythonModel:
             close()
 
     def predict_records(self, batch: Sequence[Mapping[str, Any]]) -> list[Result]:
-        """What the class says of each record. An exception costs its own record only."""
+        """The class's result for each record. An exception fails only its own record."""
         if "records" not in self.takes:
             raise InferenceError(
                 f"The model {self.found.qualified_name!r} takes pictures, not records.",

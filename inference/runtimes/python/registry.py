@@ -142,7 +142,9 @@ def _by_path(path: str) -> Callable[[], object]:
 
 
 def _found(source: str, load: Callable[[], object]) -> Found:
-    """What a class says of itself. It is foreign code: whatever it raises harms only itself."""
+    """Read a class's attributes. It is foreign code: an exception makes only this class
+    unusable.
+    """
     try:
         kind = load()
         if not isinstance(kind, type) or not callable(getattr(kind, "predict", None)):
@@ -162,27 +164,27 @@ def _described(kind: type, source: str) -> Found:
     # gigabytes.
     bare: object = object.__new__(kind)
 
-    def said(name: str, default: object = "") -> Any:
+    def attribute(name: str, default: object = "") -> Any:
         try:
             return getattr(bare, name, default)
         except Exception:  # noqa: BLE001 - a property that needs what __init__ makes: known once the model is loaded
             return default
 
     return Found(
-        qualified_name=str(said("qualified_name") or source),
-        display_name=str(said("display_name") or kind.__name__),
-        description=str(said("description")),
-        version=f"{said('major_version', 0)}.{said('minor_version', 0)}",
-        takes=_takes(said("takes", ("records",))),
-        input_schema=schema_of(said("input_schema", None)) or None,
-        output_schema=schema_of(said("output_schema", None)) or None,
+        qualified_name=str(attribute("qualified_name") or source),
+        display_name=str(attribute("display_name") or kind.__name__),
+        description=str(attribute("description")),
+        version=f"{attribute('major_version', 0)}.{attribute('minor_version', 0)}",
+        takes=_takes(attribute("takes", ("records",))),
+        input_schema=schema_of(attribute("input_schema", None)) or None,
+        output_schema=schema_of(attribute("output_schema", None)) or None,
         source=source,
         kind=kind,
     )
 
 
-def _takes(said: str | Iterable[str]) -> frozenset[str]:
-    return frozenset({said} if isinstance(said, str) else said)
+def _takes(declared: str | Iterable[str]) -> frozenset[str]:
+    return frozenset({declared} if isinstance(declared, str) else declared)
 
 
 def _without_doubles(classes: Sequence[Found]) -> Iterator[Found]:

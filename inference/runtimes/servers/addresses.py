@@ -81,18 +81,18 @@ def _checked(address: ServerAddress) -> list[str]:
 
 
 def _bounded(function: Callable[[], list[str]], seconds: float) -> list[str]:
-    """The system's resolver knows no deadline, so it is asked in a thread that may be left
+    """The system's resolver has no deadline, so it runs in a thread that may be left
     behind.
     """
     answers: queue.SimpleQueue[list[str] | AddressError] = queue.SimpleQueue()
 
-    def ask() -> None:
+    def resolve() -> None:
         try:
             answers.put(function())
         except AddressError as err:
             answers.put(err)
 
-    threading.Thread(target=ask, name="resolve", daemon=True).start()
+    threading.Thread(target=resolve, name="resolve", daemon=True).start()
     answer = answers.get(timeout=max(0.0, seconds))
     if isinstance(answer, AddressError):
         raise answer

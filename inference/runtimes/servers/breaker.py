@@ -31,7 +31,7 @@ class BreakerState(StrEnum):
 
 
 class Breaker:
-    """Counts failures in a row. Each ``admit`` that says yes is answered by ``succeeded``,
+    """Counts failures in a row. After each ``admit`` that returns True, call ``succeeded``,
     ``failed`` or ``left``; any thread.
     """
 
@@ -86,6 +86,6 @@ class Breaker:
                 )
 
     def left(self) -> None:
-        """The call ended in a way that says nothing about the server."""
+        """The call ended without a result for or against the server."""
         with self._lock:
             self._trying = False

@@ -17,7 +17,7 @@ class TryAgain(ServerUnavailable):
 
 
 class RequestRefused(TryAgain):
-    """The server, or its machine, has said so at once."""
+    """The server, or its host, refused at once."""
 
 
 class NoModel(ServerUnavailable):
@@ -25,7 +25,7 @@ class NoModel(ServerUnavailable):
 
 
 def printable(text: str) -> str:
-    """What a server says of itself, in one line and not too long."""
+    """A server's message in one line of bounded length."""
     words = " ".join(
         "".join(char if char.isprintable() else " " for char in text[: 4 * MAX_WORDS]).split()
     )
@@ -80,25 +80,25 @@ def not_understood(server: object, what: str) -> InferenceError:
     )
 
 
-def no_model(server: object, model: str, said: str) -> NoModel:
-    words = f" It says: {sentence(said)}" if said else ""
+def no_model(server: object, model: str, message: str) -> NoModel:
+    words = f" It says: {sentence(message)}" if message else ""
     return NoModel(
         f"The model server at {server} has no model {model}, or has not loaded it yet.{words}"
     )
 
 
-def input_refused(server: object, said: str, hint: str = "") -> InferenceError:
-    words = f": {sentence(said)}" if said else "."
+def input_refused(server: object, message: str, hint: str = "") -> InferenceError:
+    words = f": {sentence(message)}" if message else "."
     return InferenceError(
         f"The model server at {server} refuses the input{words}{hint}", permanent=True
     )
 
 
-def model_failed(server: object, said: str, hint: str = "") -> InferenceError:
+def model_failed(server: object, message: str, hint: str = "") -> InferenceError:
     """With a ``hint`` the input is not what the model says it takes: it would fail again.
-    MLServer tells both alike.
+    MLServer reports both alike.
     """
-    words = f": {sentence(said)}" if said else ". Its log may say why."
+    words = f": {sentence(message)}" if message else ". Its log may say why."
     return InferenceError(
         f"The model failed in the server at {server}{words}{hint}", permanent=bool(hint)
     )
@@ -111,6 +111,6 @@ def login_needed(server: object) -> ServerUnavailable:
     )
 
 
-def busy(server: object, said: str) -> RequestRefused:
-    words = f" It says: {sentence(said)}" if said else ""
+def busy(server: object, message: str) -> RequestRefused:
+    words = f" It says: {sentence(message)}" if message else ""
     return RequestRefused(f"The model server at {server} is not ready or too busy.{words}")

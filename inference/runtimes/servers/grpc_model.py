@@ -13,7 +13,7 @@ TLS_HELP: Final = "Connect with TLS. The server's certificate must be one that t
 
 
 class GrpcModel(RemoteModel[GrpcServer]):
-    """A model asked over gRPC."""
+    """A model served over gRPC."""
 
     def __init__(self, options: RemoteOptions, *, tls: bool) -> None:
         super().__init__(options)

@@ -41,7 +41,7 @@ class Reply:
 
 
 class HttpServer:
-    """One model server. Any thread may ask; each call has a connection of its own, taken from
+    """One model server. Thread-safe: each call has a connection of its own, taken from
     those that are idle.
     """
 

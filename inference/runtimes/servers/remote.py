@@ -30,7 +30,7 @@ VERSION_HELP: Final = (
 
 
 class RemoteOptions(Options):
-    """What every model server needs to be asked."""
+    """Options that every model server has."""
 
     address: str = text(
         "",
@@ -87,7 +87,7 @@ class Member(Generic[ServerT]):
 
 
 class RemoteModel(ABC, Generic[ServerT]):
-    """A model in a server, or in several that take turns; a ``Backend``. Any thread may ask."""
+    """A model in a server, or in several that take turns; a ``Backend``. Thread-safe."""
 
     def __init__(self, options: RemoteOptions) -> None:
         if options.model in (".", "..") or options.version in (".", ".."):
@@ -109,11 +109,11 @@ class RemoteModel(ABC, Generic[ServerT]):
 
     @abstractmethod
     def _check_ready(self, server: ServerT, deadline: Deadline) -> None:
-        """InferenceError unless the model can be asked."""
+        """Raise InferenceError unless the model is ready."""
 
     @abstractmethod
     def _ask_metadata(self, server: ServerT, deadline: Deadline) -> ModelMetadata:
-        """What the server says of the model."""
+        """The server's description of the model."""
 
     @abstractmethod
     def _ask_model(
@@ -125,7 +125,7 @@ class RemoteModel(ABC, Generic[ServerT]):
 
     @property
     def state(self) -> BreakerState:
-        """CLOSED while at least one server is asked."""
+        """CLOSED while at least one server is used."""
         states = [member.breaker.state for member in self._members]
         for state in (BreakerState.CLOSED, BreakerState.HALF_OPEN, BreakerState.OPEN):
             if state in states:
@@ -140,7 +140,7 @@ class RemoteModel(ABC, Generic[ServerT]):
         return " ".join(dict.fromkeys(member.detail for member in self._members if member.detail))
 
     def load(self) -> None:
-        """Connect, see that the model can be asked, and learn what it takes."""
+        """Connect, check that the model is ready, and read its description."""
         self.close()
         self._closing.clear()
         self._members = [Member(server) for server in self._open()]
@@ -148,17 +148,17 @@ class RemoteModel(ABC, Generic[ServerT]):
         try:
             self._known = self.metadata()
         except InferenceError:
-            # Not every server tells; predictions need it only for better words when something does
-            # not fit.
+            # Not every server has metadata; predictions need it only for better words when
+            # something does not fit.
             self._known = None
 
     def metadata(self) -> ModelMetadata:
-        """What the server says of the model now; one of those that can be reached."""
+        """The model's description by one of the servers that can be reached."""
         deadline = Deadline(self.options.deadline)
         failure = ServerUnavailable("The model is not loaded.")
         for member in self._members:
             try:
-                # Past the breaker: a server that tells nothing of its model may predict very well.
+                # Past the breaker: a server without metadata may predict very well.
                 return self._ask_metadata(member.server, deadline)
             except TryAgain as err:
                 failure = err

@@ -19,7 +19,7 @@ JSON: Final = {"Content-Type": "application/json"}
 
 
 class RestModel(RemoteModel[HttpServer]):
-    """A model asked over HTTP."""
+    """A model served over HTTP."""
 
     def __init__(self, options: RemoteOptions) -> None:
         super().__init__(options)
@@ -48,22 +48,22 @@ class RestModel(RemoteModel[HttpServer]):
         """
         if reply.status == OK:
             return reply
-        said = _said(reply)
+        message = _message_of(reply)
         if reply.status in (400, 422):
-            raise failures.input_refused(server, said, hint())
+            raise failures.input_refused(server, message, hint())
         if reply.status == 413:
             raise failures.input_refused(
-                server, said or "it is too large. Send smaller pictures or batches"
+                server, message or "it is too large. Send smaller pictures or batches"
             )
         if reply.status in (401, 403):
             raise failures.login_needed(server)
         if reply.status == 404:
-            raise failures.no_model(server, self.options.model, said)
+            raise failures.no_model(server, self.options.model, message)
         if reply.status == 500:
-            raise failures.model_failed(server, said, hint())
+            raise failures.model_failed(server, message, hint())
         if reply.status in (429, 503):
-            raise failures.busy(server, said)
-        words = f": {failures.sentence(said)}" if said else "."
+            raise failures.busy(server, message)
+        words = f": {failures.sentence(message)}" if message else "."
         raise ServerUnavailable(
             f"The model server at {server} answers with error {reply.status}{words} Is it the right"
             " address, and the right runtime?"
@@ -71,13 +71,13 @@ class RestModel(RemoteModel[HttpServer]):
 
 
 def document(server: HttpServer, reply: Reply) -> dict[str, Any]:
-    """The JSON object of a reply; InferenceError when there is none."""
+    """The JSON object of a reply. Raises InferenceError if it is not one."""
     refuse_html(server, reply)
     return parsed(server, reply.body)
 
 
 def parsed(server: HttpServer, body: bytes) -> dict[str, Any]:
-    """The JSON object in ``body``; InferenceError when there is none."""
+    """The JSON object in ``body``. Raises InferenceError if it is not one."""
     try:
         value = load_json(body)
     except WireError as err:
@@ -109,8 +109,8 @@ def quoted(text: str) -> str:
     return quote(text, safe="")
 
 
-def _said(reply: Reply) -> str:
-    """What an error answer says in words; web pages and the like say nothing."""
+def _message_of(reply: Reply) -> str:
+    """The message of an error reply; "" for web pages and the like."""
     try:
         value = load_json(reply.body[: failures.MAX_REPLY // 32])
     except WireError:

@@ -57,7 +57,7 @@ class GrpcServer:
         deadline: Deadline,
         hint: Callable[[], str] = str,
     ) -> Any:
-        """The answer of ``stub``'s method; InferenceError when there is none. ``hint`` may know
+        """The answer of ``stub``'s method; InferenceError if it fails. ``hint`` may know
         why an input was refused.
         """
         with self._lock:
@@ -131,7 +131,7 @@ class GrpcServer:
                 connect_ms,
             ),  # how long one attempt to connect may take
             ("grpc.max_reconnect_backoff_ms", 500),
-            # Servers and proxies that serve by name are asked by the name, not by its IP address.
+            # Servers and proxies that serve by name need the name, not its IP address.
             ("grpc.default_authority", self._addresses[0].authority),
         ]
         if not self._tls:
@@ -143,17 +143,17 @@ class GrpcServer:
         self, err: grpc.RpcError, deadline: Deadline, hint: Callable[[], str]
     ) -> InferenceError:
         code = err.code() if isinstance(err, grpc.Call) else grpc.StatusCode.UNKNOWN
-        said = failures.printable((err.details() if isinstance(err, grpc.Call) else "") or "")
+        message = failures.printable((err.details() if isinstance(err, grpc.Call) else "") or "")
         if code is grpc.StatusCode.DEADLINE_EXCEEDED:
             return failures.late(self, deadline.seconds)
         if code is grpc.StatusCode.UNAVAILABLE:
-            return self._unavailable(said)
+            return self._unavailable(message)
         if code is grpc.StatusCode.RESOURCE_EXHAUSTED:
-            return self._exhausted(said)
+            return self._exhausted(message)
         if code in (grpc.StatusCode.UNAUTHENTICATED, grpc.StatusCode.PERMISSION_DENIED):
             return failures.login_needed(self)
         if code in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.OUT_OF_RANGE):
-            return failures.input_refused(self, said, hint())
+            return failures.input_refused(self, message, hint())
         if code is grpc.StatusCode.UNIMPLEMENTED:
             return ServerUnavailable(
                 f"The server at {self} does not speak this protocol. Choose the runtime that fits"
@@ -165,17 +165,17 @@ class GrpcServer:
             )
         if code is grpc.StatusCode.NOT_FOUND:
             return failures.NoModel(
-                f"The model server at {self} does not have this model or version.{_quoted(said)}"
+                f"The model server at {self} does not have this model or version.{_quoted(message)}"
             )
         if code is grpc.StatusCode.FAILED_PRECONDITION:
             return ServerUnavailable(
                 f"The model server at {self} cannot serve this model, version or"
-                f" signature.{_quoted(said)}"
+                f" signature.{_quoted(message)}"
             )
-        return failures.model_failed(self, said, hint())
+        return failures.model_failed(self, message, hint())
 
-    def _unavailable(self, said: str) -> InferenceError:
-        lower = said.lower()
+    def _unavailable(self, message: str) -> InferenceError:
+        lower = message.lower()
         if "connection refused" in lower:
             return failures.refused(self)
         if any(words in lower for words in ("http1", "http2", "http/", "settings frame")):
@@ -185,12 +185,12 @@ class GrpcServer:
             )
         if "failed to connect" in lower or "connection timed out" in lower or "timeout" in lower:
             return failures.not_connected(self)
-        return failures.busy(self, said)
+        return failures.busy(self, message)
 
-    def _exhausted(self, said: str) -> InferenceError:
-        sizes = _SIZES.search(said)
+    def _exhausted(self, message: str) -> InferenceError:
+        sizes = _SIZES.search(message)
         if sizes is None:
-            return failures.busy(self, said)
+            return failures.busy(self, message)
         if int(sizes[1]) == failures.MAX_REPLY:
             return failures.too_large(self)
         limit = f"{int(sizes[1]) / 2**20:.0f} MiB"
@@ -201,8 +201,8 @@ class GrpcServer:
         )
 
 
-def _quoted(said: str) -> str:
-    return f" It says: {failures.sentence(said)}" if said else ""
+def _quoted(message: str) -> str:
+    return f" It says: {failures.sentence(message)}" if message else ""
 
 
 def _one_family(addresses: Iterable[IPAddress]) -> list[IPAddress]:

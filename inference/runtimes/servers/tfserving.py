@@ -28,7 +28,9 @@ DATATYPES: Final[Mapping[str, str]] = {
 
 
 def datatype_name(name: str) -> str:
-    """The Open Inference Protocol's name for TensorFlow's; its own when there is none."""
+    """The Open Inference Protocol's name for TensorFlow's; its own name if there is no such
+    type.
+    """
     return DATATYPES.get(name, name)
 
 

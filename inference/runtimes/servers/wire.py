@@ -28,7 +28,7 @@ BF16: Final = "BF16"
 
 
 class WireError(ValueError):
-    """What came is no tensor; the message says why, as the end of a sentence."""
+    """A value is not a tensor; the message gives the reason as the end of a sentence."""
 
 
 def datatype_to_send(name: str, tensor: Tensor) -> str:
@@ -123,7 +123,7 @@ def from_list(values: Any, datatype: str = "", shape: Sequence[int] | None = Non
 
 
 def element_count(shape: Sequence[int]) -> int:
-    """How many values a tensor of this shape has. WireError when it is none."""
+    """How many values a tensor of this shape has. Raises WireError if it is not one."""
     count = math.prod(shape)
     # The smallest value takes a byte: more of them than an answer may have bytes cannot have come.
     if any(size < 0 for size in shape) or count > MAX_REPLY or len(shape) > 32:
@@ -138,7 +138,7 @@ def from_bf16(values: Tensor) -> Tensor:
 
 
 def load_json(body: bytes) -> Any:
-    """The document. WireError when it is none."""
+    """The document. Raises WireError if it is not one."""
     try:
         return json.loads(body)
     except (ValueError, RecursionError) as err:

@@ -17,7 +17,7 @@ WITH_NUMPY: Final = orjson.OPT_SERIALIZE_NUMPY
 
 
 def decode(value: bytes | None) -> Any:
-    """The document; RecordError when there is none, or when it is broken."""
+    """The document; RecordError if it is missing or broken."""
     if value is None:
         raise RecordError("The record is empty (null): there is nothing to predict on.")
     try:

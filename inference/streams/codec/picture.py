@@ -15,7 +15,7 @@ MILLISECOND: Final = 1_000_000
 
 
 def decode_picture(record: Record) -> Picture:
-    """The picture in a record; a permanent InferenceError when there is none."""
+    """The picture in a record; a permanent InferenceError if it is not one."""
     if not record.value:
         raise RecordError("The record is empty (null): there is no picture to look at.")
     frame = Frame(

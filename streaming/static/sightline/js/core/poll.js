@@ -5,7 +5,7 @@ import { hideBanner, showBanner } from "./banners.js";
 const PATIENCE_MS = 12_000;
 
 /**
- * @param {() => string} address asked anew each time
+ * @param {() => string} address called before each request
  * @param {number} pauseMs between an answer and the next question
  * @param {(answer: any) => void} onAnswer
  * @param {(sentence: string) => void} onTrouble called instead when there is no answer, or none

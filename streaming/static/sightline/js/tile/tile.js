@@ -210,7 +210,7 @@ export class Tile extends EventTarget {
     this.#socket.unwatch(this.camera);
     this.picture.drop();
     this.#watched = 0;
-    // That pictures were missing here is no news of the camera.
+    // Frames that were missing here say nothing about the camera.
     if (this.truth.state === "stale") this.truth = null;
     this.tick();
   }
