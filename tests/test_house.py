@@ -269,3 +269,13 @@ def test_no_file_knows_one_persons_machine() -> None:
     }
 
     assert not found
+
+
+def test_a_process_without_models_does_not_load_pydantic() -> None:
+    code = (
+        "import os, sys, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'sightline.settings';"
+        " django.setup(); import cameras.capture.worker, inference.imprint.worker;"
+        " print('inference.admin' in sys.modules, 'pydantic' in sys.modules)"
+    )
+
+    assert run("-c", code).split() == ["True", "False"]

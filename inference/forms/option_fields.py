@@ -10,13 +10,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 
 from inference.runtimes.adapters.labels import read_labels
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import Option
+
+if TYPE_CHECKING:
+    from inference.runtimes.options import Option
 
 TITLES: Final = {
     "tls": "TLS",

@@ -6,16 +6,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from django import forms
 
 from inference.forms.option_fields import form_field, read, shown
 from inference.runtimes import PICTURES, RECORDS, RUNTIMES, WRAPPERS
 from inference.runtimes.adapters import ADAPTERS
-from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import Option, OptionError, options_of
+from inference.runtimes.errors import InferenceError, OptionError
 from inference.runtimes.python import registry as python_models
+
+if TYPE_CHECKING:
+    from inference.runtimes.options import Option
 
 Options = dict[str, Any]
 DEFAULT_ADAPTER: Final = "raw"
@@ -165,6 +167,9 @@ class OptionsForm(forms.Form):
 
 
 def _entries() -> Iterator[OptionEntry]:
+    # Here and below, because every process imports the admin and few need pydantic.
+    from inference.runtimes.options import options_of
+
     yield from _own_entries()
     pictures, records = WRAPPERS[PICTURES].load().Options, WRAPPERS[RECORDS].load().Options
     for option in options_of(pictures):
@@ -193,6 +198,8 @@ def _own_entries() -> Iterator[OptionEntry]:
     """The runtimes' own options; one that several have in common is one entry, so that its value
     stays when another of them is chosen.
     """
+    from inference.runtimes.options import options_of
+
     shared: dict[tuple[str, str, str], tuple[Option, list[str]]] = {}
     for runtime, kind in RUNTIMES.items():
         try:

@@ -15,7 +15,6 @@ from django.core.files.base import File
 from inference.runtimes import RUNTIMES
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.onnx.file import Limits, check_file, sha256
-from inference.runtimes.options import options_of, parse
 from inference.runtimes.tensors import ModelMetadata
 
 
@@ -39,6 +38,9 @@ def checked(upload: File[bytes], runtime: str, options: Mapping[str, Any]) -> Ch
 
 def limits_of(runtime: str, options: Mapping[str, Any]) -> Limits:
     """What the options of a runtime for files allow."""
+    # Imported here, because every process imports the admin and few need pydantic.
+    from inference.runtimes.options import options_of, parse
+
     kind = RUNTIMES[runtime].load().Options
     own = {item.name for item in options_of(kind)}
     limits: Limits = parse(

@@ -22,7 +22,6 @@ from django.utils.decorators import method_decorator
 from django.views.decorators.http import require_POST
 
 from cameras.access import visible_cameras
-from inference.forms import suggestions
 from inference.forms import try_out as tryout
 from inference.forms.try_out import Subject, Trial
 from inference.forms.uploads import copied, limits_of, refuse_large
@@ -108,6 +107,9 @@ def _convert(form: VersionForm) -> dict[str, Any]:
 
 
 def _describe(form: VersionForm) -> dict[str, Any]:
+    # Imported here, because every process imports the admin and few need pydantic.
+    from inference.forms import suggestions
+
     typed = form.typed()
     metadata, input_schema, output_schema = _run(
         typed, lambda subject: tryout.described(subject, typed.fed_with)

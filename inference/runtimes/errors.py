@@ -25,3 +25,12 @@ class ServerUnavailable(InferenceError):
     def __init__(self, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message, permanent=False)
         self.retry_after = retry_after
+
+
+class OptionError(InferenceError):
+    """An option is wrong: the ``path`` of its field, and whether there is no such option."""
+
+    def __init__(self, path: tuple[str, ...], reason: str, *, unknown: bool = False) -> None:
+        super().__init__(f"The option {'.'.join(path)!r} {reason}", permanent=True)
+        self.path = path
+        self.unknown = unknown

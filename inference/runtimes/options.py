@@ -15,7 +15,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
-from inference.runtimes.errors import InferenceError
+from inference.runtimes.errors import OptionError
 
 if TYPE_CHECKING:
     from pydantic_core import ErrorDetails
@@ -31,15 +31,6 @@ class Options(BaseModel):
 
 
 OptionsT = TypeVar("OptionsT", bound=Options)
-
-
-class OptionError(InferenceError):
-    """An option is wrong: the ``path`` of its field, and whether there is no such option."""
-
-    def __init__(self, path: tuple[str, ...], reason: str, *, unknown: bool = False) -> None:
-        super().__init__(f"The option {'.'.join(path)!r} {reason}", permanent=True)
-        self.path = path
-        self.unknown = unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,8 +10,8 @@ from typing import Any, Final, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import OptionError, Options, text, words
+from inference.runtimes.errors import InferenceError, OptionError
+from inference.runtimes.options import Options, text, words
 from inference.runtimes.shapes import list_words
 from inference.runtimes.tensors import (
     BYTES,

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, Final
 from django.utils.module_loading import import_string
 
 from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import parse
 
 if TYPE_CHECKING:
     from inference.runtimes.adapters.base import Adapter
@@ -64,6 +63,9 @@ def create(values: Mapping[str, object]) -> Adapter:
         raise InferenceError(
             f"There is no output adapter {name!r}. Known: {', '.join(ADAPTERS)}.", permanent=True
         )
+    # Imported here for the reason given in inference/runtimes/__init__.py.
+    from inference.runtimes.options import parse
+
     kind = ADAPTERS[name].load()
     options = {key: value for key, value in values.items() if key != "adapter"}
     made: Adapter = kind(parse(kind.Options, options, within=("output",)))

@@ -10,8 +10,8 @@ import numpy as np
 
 from inference.runtimes.base import Image, Picture
 from inference.runtimes.boxes import from_pixels
-from inference.runtimes.errors import InferenceError
-from inference.runtimes.options import OptionError, Options, number
+from inference.runtimes.errors import InferenceError, OptionError
+from inference.runtimes.options import Options, number
 from inference.runtimes.scores import logistic
 from sightline.messages import Detection
 
