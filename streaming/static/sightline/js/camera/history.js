@@ -1,5 +1,6 @@
 /**
- * The charts of a camera's page: reloaded while the page is visible, with gaps where data is missing.
+ * The charts of a camera's page: reloaded while the page is visible, with gaps where data is
+ * missing.
  */
 
 import { ageSeries, labelSeries, rateSeries } from "./history-rows.js";
