@@ -213,11 +213,14 @@ def manage(*arguments: str) -> list[str]:
 def _prepare(niceness: int) -> Callable[[], None] | None:
     if not sys.platform.startswith("linux"):
         return None
-    libc = ctypes.CDLL(None)
+    libc, supervisor = ctypes.CDLL(None), os.getpid()
 
     def prepare() -> None:
         # The children must end even when the supervisor is killed with SIGKILL.
         libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        # A supervisor that was killed before that call sends no signal.
+        if os.getppid() != supervisor:
+            os._exit(1)
         if niceness:
             os.nice(niceness)
 

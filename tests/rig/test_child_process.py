@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.servers.process import Child, ChildDiedError
+from tests.servers.process import UNLESS_ORPHANED, Child, ChildDiedError
 from tests.servers.waiting import wait_until
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
@@ -94,3 +96,11 @@ def test_it_ends_when_the_test_run_is_killed(tmp_path: Path) -> None:
     assert is_running(child)
     run.kill()
     wait_until(lambda: not is_running(child), 10)
+
+
+def test_it_does_not_begin_when_the_test_run_is_gone_already() -> None:
+    grandparent = str(os.getppid())
+    done = subprocess.run(
+        [*UNLESS_ORPHANED, grandparent, "echo", "begun"], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (1, b"")

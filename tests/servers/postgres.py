@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from .ports import LOOPBACK, free_port, is_listening
-from .process import Child
+from .process import UNLESS_ORPHANED, Child
 from .server import Server
 
 DEBIAN = Path("/usr/lib/postgresql")
@@ -123,4 +123,6 @@ def _as_somebody(folder: Path) -> list[str]:
         "--pdeathsig",
         "KILL",
         "--",
+        *UNLESS_ORPHANED,
+        str(os.getpid()),
     ]

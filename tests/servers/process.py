@@ -15,6 +15,8 @@ from typing import Self
 from .waiting import wait_until
 
 TAIL_BYTES = 4000
+# A parent that is killed before setpriv has asked for the signal would never send it.
+UNLESS_ORPHANED = ("sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"')
 
 
 class ChildDiedError(AssertionError):
@@ -52,10 +54,10 @@ class Child:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         # setpriv execs the program: the id stays the child's own. A preexec_fn would run Python
         # between fork and exec, which can deadlock under the threads of the Kafka client.
-        argv = ["setpriv", "--pdeathsig", "KILL", "--", *self.argv]
+        argv = ["setpriv", "--pdeathsig", "KILL", "--", *UNLESS_ORPHANED, str(os.getpid())]
         with self.log.open("ab") as output:
             self._process = subprocess.Popen(
-                argv,
+                [*argv, *self.argv],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
