@@ -22,6 +22,7 @@ from tests.servers.ports import free_port
 from tests.servers.rtsp import RtspServer
 from tests.servers.tcp import HangupServer, MuteServer
 from tests.servers.video import scene, scene_video
+from tests.servers.waiting import wait_until
 
 LOGIN = Login("admin", "p@ss:/ w%örd#?&")
 
@@ -134,7 +135,15 @@ def test_a_camera_that_falls_silent_is_stalled_and_comes_back(camera: RtspServer
     assert caught.value.detail == "The camera holds the connection open but sends nothing."
     assert failure(settings("rtsp", camera.url)).state is CameraState.STALLED
     camera.resume()
-    assert take(2, settings("rtsp", camera.url))
+
+    def is_back() -> bool:
+        # The server may still be ending the sessions of before, and refuse the first attempt.
+        try:
+            return bool(take(2, settings("rtsp", camera.url)))
+        except SourceError:
+            return False
+
+    wait_until(is_back, 20, "the camera to come back")
 
 
 def test_a_camera_that_is_unplugged_ends_and_comes_back(camera: RtspServer) -> None:
