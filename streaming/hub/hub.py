@@ -15,20 +15,14 @@ import time
 from collections.abc import Callable
 
 from sightline.kafka import KafkaUnavailable, PartitionReader
-from sightline.messages import (
-    CameraStatus,
-)
+from sightline.messages import CameraStatus
 from streaming.hub.channels import Channel
 from streaming.hub.deliveries import Deliveries
 from streaming.hub.model_states import ModelReports
 from streaming.hub.reader import SILENCE_SECONDS, HubReader
 from streaming.hub.scaled_frame import LiveFrame
 from streaming.hub.states import CameraReport, KafkaState
-from streaming.hub.subscriptions import (
-    LoopBridge,
-    Subscription,
-    Update,
-)
+from streaming.hub.subscriptions import LoopBridge, Subscription, Update
 from streaming.hub.worker_states import WorkerReports
 
 log = logging.getLogger(__name__)
@@ -95,8 +89,8 @@ class Hub:
         return self.frames.get(channel)
 
     def status(self, camera: str) -> CameraStatus | None:
-        """What the camera's capture worker says of it; None when it has not said anything for
-        some seconds.
+        """The newest report of the camera's capture worker; None when it is older than
+        STATUS_SECONDS.
         """
         self.start()
         report = self.reports.get(camera)
@@ -112,9 +106,7 @@ class Hub:
 
     @property
     def settled(self) -> bool:
-        """Whether the hub has been reading for so long that every working camera has been heard
-        of.
-        """
+        """Whether the hub has been reading long enough to have a report of every working camera."""
         return self._thread is not None and time.monotonic() - self.started_at > SILENCE_SECONDS
 
     def _want(self, channel: Channel) -> None:

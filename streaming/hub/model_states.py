@@ -1,5 +1,5 @@
-"""The states of the models that look at cameras: what workers report, and what a viewer has been
-told of it.
+"""The states of the models that look at cameras: the workers' reports, and what each viewer was
+sent of them.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ UNREPORTED: Final = "No inference worker reports this model."
 
 
 @dataclass(frozen=True, slots=True)
-class ModelSummary:
-    """How a model does on a camera. ``state`` is one of ModelState, or "unknown": nobody reports
-    it; or "gone": it is not to look any more.
+class CameraModelState:
+    """The state of a model on a camera. ``state`` is one of ModelState, or "unknown" when no worker
+    reports it, or "gone" when it was taken off the camera.
     """
 
     model: str
@@ -35,8 +35,8 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True)
 class ModelReport:
-    """What one worker says of a model version. ``silent``: seconds since it was read. ``rates``:
-    growth of its counts a second.
+    """One worker's report on a model version. ``silent``: seconds since it was read. ``rates``: its
+    counts per second.
     """
 
     status: ModelStatus
@@ -45,7 +45,7 @@ class ModelReport:
 
     @property
     def stale(self) -> bool:
-        """Whether the worker has been silent for too long to be believed."""
+        """Whether the report is too old to be current."""
         return self.silent > STALE_SECONDS
 
 
@@ -58,7 +58,7 @@ class _LastReport:
 
 class ModelReports:
     """The newest report of each worker on each model version. Written by the hub's thread, read by
-    all.
+    any.
 
     A worker that has been silent for a minute is forgotten when another one reports the same
     model version.
@@ -66,16 +66,16 @@ class ModelReports:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heard: dict[str, dict[str, _LastReport]] = {}
+        self._reports: dict[str, dict[str, _LastReport]] = {}
 
     def add(self, status: ModelStatus) -> frozenset[str]:
         """Record a report; returns the cameras whose models changed by it."""
         now = time.monotonic()
         with self._lock:
-            workers = self._heard.setdefault(status.key, {})
+            workers = self._reports.setdefault(status.key, {})
             before = workers.get(status.worker)
             for worker in [
-                worker for worker, heard in workers.items() if now - heard.at > FORGOTTEN_SECONDS
+                worker for worker, last in workers.items() if now - last.at > FORGOTTEN_SECONDS
             ]:
                 del workers[worker]
             counters = before.counters if before else Counters()
@@ -88,29 +88,29 @@ class ModelReports:
     def remove(self, key: str) -> frozenset[str]:
         """Forget a model version that is no longer deployed; returns the cameras it looked at."""
         with self._lock:
-            workers = self._heard.pop(key, {})
-        return frozenset(camera for heard in workers.values() for camera in heard.status.cameras)
+            workers = self._reports.pop(key, {})
+        return frozenset(camera for last in workers.values() for camera in last.status.cameras)
 
     def of(self, model: str, version: str) -> list[ModelReport]:
-        """What each worker that was heard of in the last minute says of a model version."""
+        """The reports on a model version by each worker that reported in the last minute."""
         now = time.monotonic()
         with self._lock:
-            heard = [
+            recent = [
                 item
-                for item in self._heard.get(model_key(model, version), {}).values()
+                for item in self._reports.get(model_key(model, version), {}).values()
                 if now - item.at <= FORGOTTEN_SECONDS
             ]
             return [
                 ModelReport(item.status, now - item.at, item.counters.rates())
-                for item in sorted(heard, key=lambda item: item.status.worker)
+                for item in sorted(recent, key=lambda item: item.status.worker)
             ]
 
     def by_worker(self) -> dict[str, list[str]]:
-        """The model versions, like "qr 1", that each worker has told of lately."""
+        """The model versions, like "qr 1", that each worker reports now."""
         now = time.monotonic()
         found: dict[str, list[str]] = defaultdict(list)
         with self._lock:
-            for workers in self._heard.values():
+            for workers in self._reports.values():
                 for item in workers.values():
                     if now - item.at <= STALE_SECONDS:
                         found[item.status.worker].append(
@@ -118,14 +118,16 @@ class ModelReports:
                         )
         return found
 
-    def on(self, camera: str) -> dict[str, ModelSummary]:
-        """The models that look at a camera, by their key: of several workers, the one that was
-        heard of last counts.
+    def on(self, camera: str) -> dict[str, CameraModelState]:
+        """The models that look at a camera, by their key, each as the worker that reported last has
+        it.
         """
         with self._lock:
-            found = {key: _newest(workers.values(), camera) for key, workers in self._heard.items()}
+            found = {
+                key: _newest(workers.values(), camera) for key, workers in self._reports.items()
+            }
         now = time.monotonic()
-        return {key: _said(heard, now) for key, heard in found.items() if heard is not None}
+        return {key: _state_of(last, now) for key, last in found.items() if last is not None}
 
 
 class ModelChanges:
@@ -133,24 +135,24 @@ class ModelChanges:
 
     def __init__(self, reports: ModelReports) -> None:
         self.reports = reports
-        self._told: dict[str, dict[str, ModelSummary]] = {}
+        self._sent: dict[str, dict[str, CameraModelState]] = {}
 
-    def take(self, cameras: Iterable[str]) -> dict[ModelSummary, list[str]]:
+    def take(self, cameras: Iterable[str]) -> dict[CameraModelState, list[str]]:
         """Changed states of the models on these cameras, each with the cameras it concerns."""
-        news: dict[ModelSummary, list[str]] = defaultdict(list)
+        changes: dict[CameraModelState, list[str]] = defaultdict(list)
         for camera in sorted(cameras):
-            told, known = self._told.get(camera, {}), self.reports.on(camera)
-            for key, said in known.items():
-                if told.get(key) != said:
-                    news[said].append(camera)
-            for key in told.keys() - known.keys():
-                news[_gone(told[key])].append(camera)
-            self._told[camera] = known
-        return news
+            sent, known = self._sent.get(camera, {}), self.reports.on(camera)
+            for key, state in known.items():
+                if sent.get(key) != state:
+                    changes[state].append(camera)
+            for key in sent.keys() - known.keys():
+                changes[_as_gone(sent[key])].append(camera)
+            self._sent[camera] = known
+        return changes
 
     def forget(self, camera: str) -> None:
         """The viewer does not watch the camera any more."""
-        self._told.pop(camera, None)
+        self._sent.pop(camera, None)
 
 
 def _essence(status: ModelStatus) -> tuple[object, ...]:
@@ -166,22 +168,22 @@ def _counts(status: ModelStatus) -> dict[str, int]:
     }
 
 
-def _newest(heard: Iterable[_LastReport], camera: str) -> _LastReport | None:
+def _newest(reports: Iterable[_LastReport], camera: str) -> _LastReport | None:
     return max(
-        (item for item in heard if camera in item.status.cameras),
+        (item for item in reports if camera in item.status.cameras),
         key=lambda item: item.at,
         default=None,
     )
 
 
-def _said(heard: _LastReport, now: float) -> ModelSummary:
-    status = heard.status
-    if now - heard.at > STALE_SECONDS:
-        return ModelSummary(status.model, status.version, "unknown", UNREPORTED, status.at)
-    return ModelSummary(
+def _state_of(last: _LastReport, now: float) -> CameraModelState:
+    status = last.status
+    if now - last.at > STALE_SECONDS:
+        return CameraModelState(status.model, status.version, "unknown", UNREPORTED, status.at)
+    return CameraModelState(
         status.model, status.version, str(status.state), status.detail, status.since
     )
 
 
-def _gone(said: ModelSummary) -> ModelSummary:
-    return ModelSummary(said.model, said.version, "gone", "", time.time_ns())
+def _as_gone(state: CameraModelState) -> CameraModelState:
+    return CameraModelState(state.model, state.version, "gone", "", time.time_ns())

@@ -39,8 +39,8 @@ AWAY = "Kafka does not answer. Pictures go on by themselves when it does."
 
 
 class HubReader:
-    """Reads Kafka for the hub, in the hub's thread. What viewers want outlives ``close``; ``open``
-    takes it up again.
+    """Reads Kafka for the hub, in the hub's thread. The requested channels outlive ``close``; they
+    are read again after ``open``.
     """
 
     def __init__(self, hub: Hub) -> None:
@@ -80,8 +80,8 @@ class HubReader:
             self._unwatch(channel)
         missing = self.wanted.keys() - self.watched
         if missing:
-            # Asking for the metadata first saves the second that the client would take to find out
-            # where a topic is.
+            # Requesting the metadata first saves the second that the client would need to find a
+            # topic's leader.
             self.consumer.check(PROBE_SECONDS)
         for channel in missing:
             self._watch(channel)
@@ -190,7 +190,7 @@ class HubReader:
         if now - self.last_answer < SILENCE_SECONDS:
             self.note_kafka(True, "")
         elif now >= self.next_probe:
-            # Nobody may be producing: silence alone is no proof, so ask.
+            # Perhaps nothing is produced: silence proves nothing, so query the broker.
             if self.consumer.check(ANSWER_SECONDS):
                 self.last_answer = time.monotonic()
                 self.note_kafka(True, "")
@@ -199,7 +199,7 @@ class HubReader:
             self.next_probe = time.monotonic() + PROBE_SECONDS
 
     def note_kafka(self, reachable: bool, detail: str) -> None:
-        """Tell all viewers when it changes."""
+        """Notify all viewers when it changes."""
         if not self.hub.kafka.known or self.hub.kafka.reachable != reachable:
             log.log(
                 logging.INFO if reachable else logging.WARNING,
@@ -219,8 +219,8 @@ class HubReader:
 
 
 def _start(channel: Channel | None) -> int:
-    # An old picture tells a viewer what the camera saw last; an old status or prediction would pass
-    # for a new one.
+    # An old frame shows what the camera saw last; an old status or prediction would pass for a new
+    # one.
     return (
         OFFSET_NEWEST
         if channel is not None and channel.kind in (ChannelKind.FRAMES, ChannelKind.ANNOTATED)

@@ -1,4 +1,4 @@
-"""What the workers report of themselves: the web, the jobs and the stages of the pipeline."""
+"""The reports of all workers: the web, the jobs and the stages of the pipeline."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SECOND_NS: Final = 1_000_000_000
 
 @dataclass(frozen=True, slots=True)
 class WorkerState:
-    """A worker's newest report. ``silent``: seconds since it was read. ``rates``: growth of its
-    counters a second.
+    """A worker's newest report. ``silent``: seconds since it was read. ``rates``: its counters
+    per second.
 
-    ``behind``: seconds that its clock seems to be behind ours, the way of the report included;
+    ``behind``: seconds that its clock seems to be behind ours, including the report's delay;
     negative when it is ahead.
     """
 
@@ -45,40 +45,45 @@ class WorkerReports:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._heard: dict[str, _WorkerHistory] = {}
+        self._workers: dict[str, _WorkerHistory] = {}
 
     def add(self, status: WorkerStatus) -> None:
         """Record a worker's report."""
         now = time.monotonic()
         with self._lock:
             self._forget(now)
-            heard = self._heard.setdefault(status.worker, _WorkerHistory())
-            heard.status, heard.at = status, now
-            heard.counters.add(status.counters, status.at / SECOND_NS)
-            heard.delays.append((time.time_ns() - status.at) / SECOND_NS)
+            history = self._workers.setdefault(status.worker, _WorkerHistory())
+            history.status, history.at = status, now
+            history.counters.add(status.counters, status.at / SECOND_NS)
+            history.delays.append((time.time_ns() - status.at) / SECOND_NS)
 
     def remove(self, worker: str) -> None:
         """Forget a worker that shut down cleanly."""
         with self._lock:
-            self._heard.pop(worker, None)
+            self._workers.pop(worker, None)
 
     def all(self) -> list[WorkerState]:
-        """Every worker that was heard of in the last minute, by role and name."""
+        """Every worker that reported in the last minute, by role and name."""
         now = time.monotonic()
         with self._lock:
             self._forget(now)
-            # The shortest of its delays has the least of the way in it.
-            said = [
+            # The shortest delay includes the least transport time.
+            states = [
                 WorkerState(
-                    heard.status, now - heard.at, heard.counters.rates(), min(heard.delays, key=abs)
+                    history.status,
+                    now - history.at,
+                    history.counters.rates(),
+                    min(history.delays, key=abs),
                 )
-                for heard in self._heard.values()
-                if heard.status is not None
+                for history in self._workers.values()
+                if history.status is not None
             ]
-        return sorted(said, key=lambda item: (item.status.role, item.status.worker))
+        return sorted(states, key=lambda item: (item.status.role, item.status.worker))
 
     def _forget(self, now: float) -> None:
         for worker in [
-            worker for worker, heard in self._heard.items() if now - heard.at > FORGOTTEN_SECONDS
+            worker
+            for worker, history in self._workers.items()
+            if now - history.at > FORGOTTEN_SECONDS
         ]:
-            del self._heard[worker]
+            del self._workers[worker]

@@ -42,55 +42,57 @@ class FrameStream(StreamingHttpResponse):
 @require_safe
 async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
     """``multipart/x-mixed-replace``: one JPEG after the other, the newest each time."""
-    wanted = await read_request(request, slug, LinkKind.STREAM)
-    if isinstance(wanted, HttpResponse):
-        return wanted
+    stream_request = await read_request(request, slug, LinkKind.STREAM)
+    if isinstance(stream_request, HttpResponse):
+        return stream_request
     content_type = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
     if request.method == "HEAD":
-        return HttpResponse(content_type=content_type, headers=wanted.headers)
-    return FrameStream(_parts(wanted, hub()), content_type=content_type, headers=wanted.headers)
+        return HttpResponse(content_type=content_type, headers=stream_request.headers)
+    return FrameStream(
+        _parts(stream_request, hub()), content_type=content_type, headers=stream_request.headers
+    )
 
 
 @require_safe
 async def snapshot(request: HttpRequest, slug: str) -> HttpResponse:
     """The newest frame; 503 when none comes within SNAPSHOT_SECONDS."""
-    wanted = await read_request(request, slug, LinkKind.SNAPSHOT)
-    if isinstance(wanted, HttpResponse):
-        return wanted
-    frame = await _fresh_frame(wanted, hub())
+    stream_request = await read_request(request, slug, LinkKind.SNAPSHOT)
+    if isinstance(stream_request, HttpResponse):
+        return stream_request
+    frame = await _fresh_frame(stream_request, hub())
     if frame is None:
         return plain(503, "The camera delivers no pictures now.")
     headers = {
-        **wanted.headers,
+        **stream_request.headers,
         **_frame_headers(frame),
         "Content-Disposition": f'inline; filename="{slug}.jpg"',
     }
     return HttpResponse(frame.jpeg, content_type="image/jpeg", headers=headers)
 
 
-async def _parts(wanted: StreamRequest, source: Hub) -> AsyncIterator[bytes]:
+async def _parts(stream_request: StreamRequest, source: Hub) -> AsyncIterator[bytes]:
     await sync_to_async(_give_back_connections)()
     _give_back_thread()
     subscription = source.subscribe()
-    subscription.watch(wanted.channel)
-    limiter = FrameRateLimiter(wanted.options.fps or MAX_FPS)
+    subscription.watch(stream_request.channel)
+    limiter = FrameRateLimiter(stream_request.options.fps or MAX_FPS)
     recheck_at = time.monotonic() + settings.RECHECK_SECONDS
     shown: LiveFrame | None = None
     try:
         yield f"--{BOUNDARY}\r\n".encode()
         while True:
             if time.monotonic() >= recheck_at:
-                if not await _still_allowed(wanted):
+                if not await _still_allowed(stream_request):
                     return
                 recheck_at = time.monotonic() + settings.RECHECK_SECONDS
             live = await _next_frame(
-                subscription, source, wanted.channel, shown, limiter, recheck_at
+                subscription, source, stream_request.channel, shown, limiter, recheck_at
             )
             if live is None:
                 continue
             shown = live
             try:
-                scaled_frame = await live.at(wanted.options.width)
+                scaled_frame = await live.at(stream_request.options.width)
             except FrameError:
                 continue
             part = scaled_frame.written(_part)
@@ -102,9 +104,9 @@ async def _parts(wanted: StreamRequest, source: Hub) -> AsyncIterator[bytes]:
         subscription.close()
 
 
-async def _still_allowed(wanted: StreamRequest) -> bool:
+async def _still_allowed(stream_request: StreamRequest) -> bool:
     try:
-        return await in_database(wanted.allowed)
+        return await in_database(stream_request.allowed)
     except DatabaseUnavailable:
         return True  # the video goes on meanwhile
 
@@ -128,15 +130,15 @@ async def _next_frame(
     return None
 
 
-async def _fresh_frame(wanted: StreamRequest, source: Hub) -> Frame | None:
+async def _fresh_frame(stream_request: StreamRequest, source: Hub) -> Frame | None:
     subscription = source.subscribe()
-    subscription.watch(wanted.channel)
+    subscription.watch(stream_request.channel)
     try:
         until = time.monotonic() + SNAPSHOT_SECONDS
         live = await _next_frame(
-            subscription, source, wanted.channel, None, FrameRateLimiter(MAX_FPS), until
+            subscription, source, stream_request.channel, None, FrameRateLimiter(MAX_FPS), until
         )
-        return None if live is None else (await live.at(wanted.options.width)).frame
+        return None if live is None else (await live.at(stream_request.options.width)).frame
     except FrameError:
         return None
     finally:

@@ -17,13 +17,13 @@ LIMITS_SECONDS: Final = 60.0
 
 
 class ClusterWatch:
-    """Looks at the cluster that the settings name; ``look`` is for one thread at a time."""
+    """Checks the cluster that the settings name; ``check`` is for one thread at a time."""
 
     def __init__(self) -> None:
         self._limits: tuple[str, float, str] = ("", float("-inf"), "")
 
-    def look(self) -> Part:
-        """The part about Kafka; KafkaUnavailable when it does not answer."""
+    def check(self) -> Part:
+        """Kafka's part. Raises KafkaUnavailable if it does not answer."""
         address = bootstrap_servers()
         with cluster_admin() as admin:
             started = time.monotonic()
@@ -32,11 +32,11 @@ class ClusterWatch:
             return _part(address, cluster, answered, self._limit(admin, cluster, address))
 
     def _limit(self, admin: Admin, cluster: Cluster, address: str) -> str:
-        asked, at, said = self._limits
-        if asked != address or time.monotonic() - at > LIMITS_SECONDS:
-            said = _too_small(admin, sorted(cluster.topics))
-            self._limits = address, time.monotonic(), said
-        return said
+        checked, at, problem = self._limits
+        if checked != address or time.monotonic() - at > LIMITS_SECONDS:
+            problem = _too_small(admin, sorted(cluster.topics))
+            self._limits = address, time.monotonic(), problem
+        return problem
 
 
 def _too_small(admin: Admin, names: Iterable[str]) -> str:
@@ -56,10 +56,10 @@ def _too_small(admin: Admin, names: Iterable[str]) -> str:
     limit = admin.config(frames, ASK_SECONDS).get("max.message.bytes", "")
     if not limit.isdecimal() or int(limit) >= settings.KAFKA_MAX_MESSAGE_BYTES:
         return ""
-    wanted = size(settings.KAFKA_MAX_MESSAGE_BYTES)
+    allowed = size(settings.KAFKA_MAX_MESSAGE_BYTES)
     return (
-        f"{frames} takes records of {size(int(limit))} at most, the settings allow {wanted}: larger"
-        " ones are lost. Raise its max.message.bytes."
+        f"{frames} takes records of {size(int(limit))} at most, the settings allow {allowed}: "
+        "larger ones are lost. Raise its max.message.bytes."
     )
 
 

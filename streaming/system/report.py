@@ -72,7 +72,7 @@ class PendingParts:
             queries["redis"] = stores.redis
         parts = {name: results.submit(("part", name), query) for name, query in queries.items()}
         cluster, topics = (
-            results.submit("cluster", watch.look),
+            results.submit("cluster", watch.check),
             results.submit("topics", sampler.sample),
         )
         return cls(

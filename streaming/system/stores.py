@@ -31,13 +31,13 @@ REDIS_AWAY: Final = "Redis does not answer: jobs wait until it is back."
 
 def database(wrapper: BaseDatabaseWrapper | None = None) -> Part:
     """Ask the database; of a database that does not answer, the part says so."""
-    asked = wrapper or connection
+    database_connection = wrapper or connection
     started = time.monotonic()
     try:
-        with asked.cursor() as cursor:
+        with database_connection.cursor() as cursor:
             cursor.execute("SELECT 1")
         answered = time.monotonic() - started
-        facts, pending = _facts(asked, answered), _pending(asked)
+        facts, pending = _facts(database_connection, answered), _pending(database_connection)
     except DatabaseError:
         return database_away()
     findings = []
@@ -67,15 +67,17 @@ def database_away() -> Part:
     )
 
 
-def _facts(asked: BaseDatabaseWrapper, answered: float) -> tuple[tuple[str, str], ...]:
-    values = asked.settings_dict
-    if asked.vendor == "sqlite":
+def _facts(
+    database_connection: BaseDatabaseWrapper, answered: float
+) -> tuple[tuple[str, str], ...]:
+    values = database_connection.settings_dict
+    if database_connection.vendor == "sqlite":
         kind = (("Kind", f"SQLite {sqlite3.sqlite_version}"), *_file(Path(str(values["NAME"]))))
     else:
-        number = getattr(asked, "pg_version", 0)
+        number = getattr(database_connection, "pg_version", 0)
         place = f"{values['HOST'] or 'this machine'}:{values['PORT'] or 'default port'}"
         kind = (
-            ("Kind", f"{asked.display_name} {number // 10000}.{number % 10000}"),
+            ("Kind", f"{database_connection.display_name} {number // 10000}.{number % 10000}"),
             ("At", place),
             ("Name", str(values["NAME"])),
         )
@@ -94,12 +96,12 @@ def _file(path: Path) -> Iterable[tuple[str, str]]:
 _applied_at = float("-inf")
 
 
-def _pending(asked: BaseDatabaseWrapper) -> int:
+def _pending(database_connection: BaseDatabaseWrapper) -> int:
     """How many migrations are not applied. Once all were, they are counted again a minute later."""
     global _applied_at
     if time.monotonic() - _applied_at < MIGRATIONS_SECONDS:
         return 0
-    executor = MigrationExecutor(asked)
+    executor = MigrationExecutor(database_connection)
     pending = len(executor.migration_plan(executor.loader.graph.leaf_nodes()))
     if not pending:
         _applied_at = time.monotonic()
@@ -115,15 +117,15 @@ def redis() -> Part:
         started = time.monotonic()
         client.ping()
         answered = time.monotonic() - started
-        told: Any = client.info()
+        info: Any = client.info()
     except (RedisError, OSError):
         return Part("redis", "Redis", REDIS_AWAY, findings=(Finding(Level.BAD, REDIS_AWAY),))
     finally:
         client.close()
     facts = (
-        ("Version", str(told.get("redis_version", "not told"))),
-        ("Memory", size(int(told.get("used_memory", 0)))),
-        ("Clients", str(told.get("connected_clients", "not told"))),
+        ("Version", str(info.get("redis_version", "not told"))),
+        ("Memory", size(int(info.get("used_memory", 0)))),
+        ("Clients", str(info.get("connected_clients", "not told"))),
         ("Answers in", f"{answered * 1000:.1f} ms"),
     )
     return Part("redis", "Redis", f"Answers in {answered * 1000:.0f} ms.", facts)

@@ -60,21 +60,21 @@ def arrange(cameras: Iterable[Camera], layout: Layout | None) -> Arrangement:
     )
 
 
-def find(layouts: Iterable[Layout], asked: str | None) -> Layout | None:
-    """The layout of that name or number; the default one when None is asked for, else the one
-    without a name. None when there is no such.
+def find(layouts: Iterable[Layout], choice: str | None) -> Layout | None:
+    """The layout of that name or number; the default one for None, else the one without a
+    name. None if there is no such layout.
     """
     layouts = list(layouts)
     everyday = next((layout for layout in layouts if not layout.name), Layout())
-    if asked is None:
+    if choice is None:
         return next((layout for layout in layouts if layout.is_default), everyday)
-    if asked in ("", ALL):
+    if choice in ("", ALL):
         return everyday
     by_name = next(
-        (layout for layout in layouts if layout.name.casefold() == asked.casefold()), None
+        (layout for layout in layouts if layout.name.casefold() == choice.casefold()), None
     )
     return by_name or next(
-        (layout for layout in layouts if layout.name and str(layout.pk) == asked), None
+        (layout for layout in layouts if layout.name and str(layout.pk) == choice), None
     )
 
 

@@ -64,11 +64,11 @@ def open_wall(request: HttpRequest) -> Opening:
     notes: list[str] = []
     assert isinstance(request.user, User)
     own = list(Layout.objects.filter(user=request.user).select_related("group"))
-    asked = request.GET.get("layout")
-    layout = layouts.find(own, asked)
+    choice = request.GET.get("layout")
+    layout = layouts.find(own, choice)
     if layout is None:
         notes.append(
-            f"You have no layout “{(asked or '')[:60]}”, so all your cameras are shown. Layouts"
+            f"You have no layout “{(choice or '')[:60]}”, so all your cameras are shown. Layouts"
             " belong to the user who saved them."
         )
         layout = layouts.find(own, layouts.ALL) or Layout()

@@ -141,7 +141,7 @@ class Wall:
         reported = self.hub.status(tile.camera)
         if reported is not None:
             self.states.pop(tile.camera, None)
-            if tile.tells(
+            if tile.sends_state(
                 (reported.state, reported.since, reported.detail, reported.width, reported.height)
             ):
                 await self.send_text(protocol.status(reported))
@@ -157,7 +157,7 @@ class Wall:
         if known != state:
             since = time.time_ns()
             self.states[tile.camera] = (state, since)
-        if tile.tells((state, since)):
+        if tile.sends_state((state, since)):
             await self.send_text(protocol.unreported_status(tile.camera, state, since, detail))
 
     async def _send_predictions(self, cameras: set[str], now: float) -> None:

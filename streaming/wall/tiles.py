@@ -18,7 +18,7 @@ NOTHING = (-1, -1)
 
 @dataclass(slots=True)
 class Tile:
-    """What a viewer asked for and what was sent.
+    """What a viewer requested and what was sent.
 
     Without a limiter the viewer follows states only; each is sent once.
     """
@@ -27,7 +27,7 @@ class Tile:
     width: int
     limiter: FrameRateLimiter | None
     enabled: bool = True
-    told: object = None
+    last_state: object = None
     offered: tuple[int, int] = NOTHING
     sent: tuple[int, int] = NOTHING
     waiting: deque[PredictionMessage] = field(
@@ -79,16 +79,16 @@ class Tile:
         self.width = width
         self.offered = NOTHING
         self.limiter = FrameRateLimiter(fps) if fps else None
-        self.told = None
+        self.last_state = None
 
-    def tells(self, said: object) -> bool:
+    def sends_state(self, state: object) -> bool:
         """Whether to send a state: always beside frames, otherwise only when it changed."""
-        news = self.limiter is not None or said != self.told
-        self.told = said
-        return news
+        changed = self.limiter is not None or state != self.last_state
+        self.last_state = state
+        return changed
 
     def size_of(self, frame: Frame) -> int:
-        """The width at which it gets this frame: what it asked for, or less on a slow line."""
+        """The width at which it gets this frame: what it requested, or less on a slow line."""
         steps = self.flow.steps
         return narrower(min(self.width, frame.width), steps) if steps else self.width
 

@@ -69,7 +69,7 @@ class MjpegServer:
         self.gate = Gate(login)
         self.faults = Faults()
         self.connections = 0  # accepted, in all
-        self.frames_sent = 0  # pictures sent whole to a viewer's socket, in all; corrupt ones count
+        self.frames_sent = 0  # pictures handed to viewers' sockets, in all; corrupt ones count
         self.closing = threading.Event()
         self._lock = threading.Lock()
         self._server: _Server | None = None
@@ -127,7 +127,7 @@ class MjpegServer:
             self.connections += 1
 
     def count_frame(self) -> int:
-        """Counts a sent frame and returns how many there were before."""
+        """Count a frame that is about to be sent; return how many there were before."""
         with self._lock:
             self.frames_sent += 1
             return self.frames_sent - 1
@@ -227,8 +227,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         number, due = 0, time.monotonic()
         while not camera.closing.is_set() and not camera.faults.zero_frames:
+            camera.count_frame()  # first: who has read a picture must find it counted
             self.wfile.write(self._part(camera, camera.picture(number)))
-            camera.count_frame()
             number, due = number + 1, due + 1 / camera.fps
             camera.closing.wait(max(0.0, due - time.monotonic()))
             self._sit_out_silence(camera)

@@ -152,16 +152,16 @@ def receive(
 ) -> int:
     """Write records until ``count`` or ``timeout`` is reached; returns how many were written."""
     received = 0
-    heard = time.monotonic()
+    received_at = time.monotonic()
     for records in batches:
         for record in records[: None if count is None else count - received]:
             writer.write(record)
             received += 1
         if records:
             writer.flush()
-            heard = time.monotonic()
+            received_at = time.monotonic()
         if (count is not None and received >= count) or (
-            timeout is not None and time.monotonic() - heard > timeout
+            timeout is not None and time.monotonic() - received_at > timeout
         ):
             break
     return received

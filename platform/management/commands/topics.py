@@ -72,9 +72,9 @@ class Command(BaseCommand):
             if not admin.create(wanted, options["replication"]):
                 raise CommandError(f"There is already a topic {topic.name}.")
             self.stdout.write(topic.name)
-            self.tell_what_the_embedded_broker_ignores(admin, wanted)
+            self.warn_of_ignored_settings(admin, wanted)
 
-    def tell_what_the_embedded_broker_ignores(self, admin: Admin, topic: Topic) -> None:
+    def warn_of_ignored_settings(self, admin: Admin, topic: Topic) -> None:
         """It gives each topic the same number of partitions and ignores settings."""
         if settings.KAFKA_EMBEDDED:
             made = admin.partitions()[topic.name]

@@ -11,7 +11,7 @@ from sightline.kafka import Producer, topics
 from sightline.messages import ModelState, ModelStatus, model_key
 from streaming.hub import model_states as modelstates
 from streaming.hub.hub import Hub
-from streaming.hub.model_states import ModelChanges, ModelReports, ModelSummary
+from streaming.hub.model_states import CameraModelState, ModelChanges, ModelReports
 from tests.streaming.sockets import Socket
 
 AWAY = "The model server at 127.0.0.1:9 refuses the connection."
@@ -147,7 +147,7 @@ def test_a_worker_that_falls_silent_is_noticed(monkeypatch: pytest.MonkeyPatch) 
     said(news, "gate")
     monkeypatch.setattr(modelstates, "STALE_SECONDS", -1.0)
     (silent,) = news.take(["gate"])
-    assert isinstance(silent, ModelSummary)
+    assert isinstance(silent, CameraModelState)
     assert (silent.state, silent.detail) == ("unknown", "No inference worker reports this model.")
     assert news.take(["gate"]) == {}
 
@@ -157,7 +157,7 @@ def test_workers_of_long_ago_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(modelstates, "FORGOTTEN_SECONDS", -1.0)
     for number in range(100):
         reports.add(status(worker=f"infer-{number}"))
-    assert len(reports._heard["model/qr@1"]) == 1
+    assert len(reports._reports["model/qr@1"]) == 1
 
 
 def test_a_status_survives_its_journey() -> None:

@@ -84,7 +84,7 @@ def test_the_lag_of_record_streams_is_told(sampler: TopicSampler) -> None:
 
 def test_the_embedded_broker_says_what_it_is(kafka: Broker) -> None:
     send(topics.status(), 1)
-    part = ClusterWatch().look()
+    part = ClusterWatch().check()
 
     assert part.level is Level.NOTE
     assert dict(part.facts)["Address"] == kafka.address
@@ -98,7 +98,7 @@ def test_a_broker_that_is_away_is_asked_no_longer_than_it_may(
     started = time.monotonic()
 
     with pytest.raises(KafkaUnavailable, match="does not answer"):
-        ClusterWatch().look()
+        ClusterWatch().check()
 
     assert time.monotonic() - started < 5
     assert settings.KAFKA_BOOTSTRAP_SERVERS not in clusters._admins, "the next question begins anew"
