@@ -16,6 +16,8 @@ from django.utils.safestring import SafeString
 
 from cameras.models import Camera, CameraGroup, Health, Outage, allowed_kinds
 from cameras.signals import queue_probe
+from cameras.sources.addresses import login_destination
+from sightline.base.text import validate_single_line
 
 SHOWN_OUTAGES = timedelta(days=7)
 
@@ -23,11 +25,14 @@ SHOWN_OUTAGES = timedelta(days=7)
 class CameraForm(forms.ModelForm[Camera]):
     """A camera's fields; the password can be set and removed, but never read."""
 
+    may_change_groups: ClassVar = True
+
     new_password = forms.CharField(
         label="Password",
         required=False,
         strip=False,
         max_length=200,
+        validators=[validate_single_line],
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
         help_text="Stored encrypted and never shown again. Leave empty to keep the stored one.",
     )
@@ -45,10 +50,29 @@ class CameraForm(forms.ModelForm[Camera]):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if not self.may_change_groups:
+            del self.fields["groups"]
         if "kind" in self.fields:
             self.fields["kind"].choices = [(kind.value, kind.label) for kind in allowed_kinds()]  # type: ignore[attr-defined]
         if self.instance.pk is not None:
             self.initial.setdefault("groups", self.instance.groups.all())
+        # As stored: validation writes the new address into the instance.
+        self._had_password = bool(self.instance.password_sealed)
+        self._had_destination = self.instance.login_destination
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the password anew when it would be sent to another destination."""
+        cleaned = super().clean() or {}
+        kept = not cleaned.get("new_password") and not cleaned.get("forget_password")
+        if self._had_password and kept and {"kind", "url"} <= cleaned.keys():
+            destination = login_destination(cleaned["kind"], cleaned["url"])
+            if destination != self._had_destination:
+                self.add_error(
+                    "new_password",
+                    f"The stored password was entered for {self._had_destination}. Enter it again"
+                    f" for {destination}, or remove it.",
+                )
+        return cleaned
 
     def save(self, commit: bool = True) -> Any:
         if self.cleaned_data.get("new_password"):
@@ -59,7 +83,8 @@ class CameraForm(forms.ModelForm[Camera]):
 
     def _save_m2m(self) -> None:
         super()._save_m2m()  # type: ignore[misc]
-        self.instance.groups.set(self.cleaned_data.get("groups", ()))
+        if "groups" in self.cleaned_data:
+            self.instance.groups.set(self.cleaned_data["groups"])
 
 
 class OutageInline(admin.TabularInline[Outage, Camera]):
@@ -84,17 +109,32 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
     list_select_related = ("health",)
     search_fields = ("name", "slug", "url")
     prepopulated_fields: ClassVar = {"slug": ("name",)}
-    readonly_fields = ("state", "probe_result", "picture")
+    readonly_fields = ("state", "probe_result", "picture", "group_names", "has_password")
     actions = ("probe_again", "enable", "disable")
-    fieldsets = (
-        (None, {"fields": ("name", "slug", "enabled", "groups")}),
-        (
-            "Connection",
-            {"fields": ("kind", "url", "username", "new_password", "forget_password", "transport")},
-        ),
-        ("Pictures", {"fields": ("fps", "max_width", "quality", "watch_picture", "imprint")}),
-        ("What it does", {"fields": ("state", "probe_result", "picture")}),
-    )
+
+    def get_form(
+        self, request: HttpRequest, obj: Camera | None = None, change: bool = False, **kwargs: Any
+    ) -> Any:
+        form = type("CameraForm", (CameraForm,), {"may_change_groups": _may_change_groups(request)})
+        return super().get_form(request, obj, change, form=form, **kwargs)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Camera | None = None) -> Any:
+        """All fields to those who may change them. Others read the groups as names and whether
+        there is a password: the fields for those exist in the form alone.
+        """
+        may_change = (
+            self.has_add_permission(request)
+            if obj is None
+            else (self.has_change_permission(request, obj))
+        )
+        groups = "groups" if may_change and _may_change_groups(request) else "group_names"
+        password = ("new_password", "forget_password") if may_change else ("has_password",)
+        return (
+            (None, {"fields": ("name", "slug", "enabled", groups)}),
+            ("Connection", {"fields": ("kind", "url", "username", *password, "transport")}),
+            ("Pictures", {"fields": ("fps", "max_width", "quality", "watch_picture", "imprint")}),
+            ("What it does", {"fields": ("state", "probe_result", "picture")}),
+        )
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: Camera | None = None
@@ -118,6 +158,16 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
         if health is None or health.since is None:
             return "not seen yet"
         return f"{health.state}: {health.detail}" if health.detail else health.state
+
+    @admin.display(description="groups")
+    def group_names(self, camera: Camera) -> str:
+        """The groups' names, separated by commas."""
+        names = [group.name for group in camera.groups.all()] if camera.pk else []
+        return ", ".join(names) or "none"
+
+    @admin.display(description="password")
+    def has_password(self, camera: Camera) -> str:
+        return "stored, never shown" if camera.password_sealed else "none"
 
     @admin.display(description="probe")
     def probe_result(self, camera: Camera) -> str:
@@ -146,7 +196,7 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
             camera.name,
         )
 
-    @admin.action(description="Probe again")
+    @admin.action(description="Probe again", permissions=["change"])
     def probe_again(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
         queued = sum(queue_probe(camera) for camera in queryset)
         self.message_user(
@@ -155,11 +205,11 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
             messages.INFO,
         )
 
-    @admin.action(description="Enable")
+    @admin.action(description="Enable", permissions=["change"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
         self._switch(queryset, enabled=True)
 
-    @admin.action(description="Disable")
+    @admin.action(description="Disable", permissions=["change"])
     def disable(self, request: HttpRequest, queryset: QuerySet[Camera]) -> None:
         self._switch(queryset, enabled=False)
 
@@ -184,6 +234,11 @@ class CameraGroupAdmin(admin.ModelAdmin[CameraGroup]):
     @admin.display(description="cameras", ordering="camera_count")
     def members(self, group: CameraGroup) -> int:
         return int(group.camera_count)  # type: ignore[attr-defined]
+
+
+def _may_change_groups(request: HttpRequest) -> bool:
+    """A camera's form lists the camera in groups: that changes the groups."""
+    return request.user.has_perm("cameras.change_cameragroup")
 
 
 def _health(camera: Camera) -> Health | None:

@@ -11,11 +11,12 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.urls import reverse
 
-from cameras.sources.addresses import parse_address
+from cameras.sources.addresses import login_destination, parse_address
 from cameras.sources.base import AddressError, SourceSettings
-from cameras.sources.credentials import SecretBox
+from cameras.sources.credentials import SecretBox, SecretError
 from cameras.sources.destination import check_destination, is_number
 from sightline.base.slugs import validate_slug
+from sightline.base.text import is_single_line, validate_single_line
 from sightline.messages import CameraState
 
 
@@ -77,7 +78,11 @@ class Camera(models.Model):
             "unique": "There is already a camera with this short name. Choose another."
         },
     )
-    name = models.CharField(max_length=100, help_text="What operators read on the wall.")
+    name = models.CharField(
+        max_length=100,
+        validators=[validate_single_line],
+        help_text="What operators read on the wall.",
+    )
     kind = models.CharField(max_length=10, choices=CameraKind, default=CameraKind.RTSP)
     url = models.CharField(
         "address",
@@ -87,7 +92,9 @@ class Camera(models.Model):
             " demo:conveyor. User name and password go into their own fields."
         ),
     )
-    username = models.CharField("user name", max_length=200, blank=True)
+    username = models.CharField(
+        "user name", max_length=200, blank=True, validators=[validate_single_line]
+    )
     password_sealed = models.TextField(blank=True, editable=False)
     transport = models.CharField(
         max_length=3,
@@ -177,15 +184,29 @@ class Camera(models.Model):
 
     @property
     def password(self) -> str:
-        """The password in clear text. Raises SecretError if the key that sealed it is gone."""
-        return secret_box().open(self.password_sealed) if self.password_sealed else ""
+        """The password in clear text. Raises SecretError if the key that sealed it is gone, or if
+        it was entered for another address.
+        """
+        if not self.password_sealed:
+            return ""
+        return secret_box().open(self.password_sealed, self.login_destination)
 
     @password.setter
     def password(self, value: str) -> None:
-        self.password_sealed = secret_box().seal(value) if value else ""
+        """Set it for the camera's present address."""
+        self.password_sealed = secret_box().seal(value, self.login_destination) if value else ""
+
+    @property
+    def login_destination(self) -> str:
+        """Where the user name and password are sent."""
+        return login_destination(self.kind, self.url)
 
     def source_settings(self) -> SourceSettings:
-        """What a source needs to open this camera."""
+        """What a source needs to open this camera. Raises SecretError if the log-in cannot be
+        used.
+        """
+        if not is_single_line(self.username):
+            raise SecretError("The user name holds a line break. Enter it again.")
         return SourceSettings(
             kind=self.kind,
             url=self.url,
@@ -204,6 +225,7 @@ class CameraGroup(models.Model):
     name = models.CharField(
         max_length=60,
         unique=True,
+        validators=[validate_single_line],
         error_messages={"unique": "There is already a group with this name. Choose another."},
     )
     slug = models.CharField(

@@ -76,6 +76,16 @@ def parse_address(
     raise AddressError(f"There is no kind of camera called {kind!r}.")
 
 
+def login_destination(kind: str, url: str) -> str:
+    """Where a camera's log-in is sent: its kind, scheme, host and port, the path left out."""
+    try:
+        address = parse_address(kind, url, allow_local=True, allow_file=True, allow_device=True)
+    except AddressError:
+        return f"{url} ({kind})"
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{address.scheme}://{host}:{address.port} ({kind})"
+
+
 def _refuse_odd_characters(url: str) -> None:
     if not url:
         raise AddressError("Enter the camera's address.")

@@ -73,7 +73,7 @@ class ModelAdmin(DeadLettersMixin, ModelFormMixin):
     )
 
     def get_urls(self) -> list[URLPattern]:
-        views = ModelFormViews(self)
+        views = ModelFormViews()
         wrap = self.admin_site.admin_view
         own = [
             path("options/", wrap(views.options), name="inference_model_options"),
@@ -136,7 +136,12 @@ class VersionAdmin(ModelFormMixin):
         change: bool = False,
         **kwargs: Any,
     ) -> Any:
-        return super().get_form(request, obj, change, form=form_for(request), **kwargs)
+        # Without the right to change there are no fields, and the page shows plain text.
+        may_fill_in = (
+            self.has_change_permission(request, obj) if change else self.has_add_permission(request)
+        )
+        form = form_for(request) if may_fill_in else forms.ModelForm
+        return super().get_form(request, obj, change, form=form, **kwargs)
 
     def get_readonly_fields(
         self, request: HttpRequest, obj: ModelVersion | None = None

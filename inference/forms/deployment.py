@@ -35,7 +35,7 @@ class DeployForm(forms.ModelForm[Deployment]):
         cameras, crops_of = self.fields["cameras"], self.fields["crops_of"]
         assert isinstance(cameras, forms.ModelMultipleChoiceField)
         assert isinstance(crops_of, forms.ModelChoiceField)
-        cameras.queryset = visible_cameras(user) if user is not None else Camera.objects.none()
+        cameras.queryset = visible_cameras(user)
         cameras.help_text = ""
         crops_of.queryset = Deployment.objects.filter(kind=InputKind.PICTURES).select_related(
             "version__model"

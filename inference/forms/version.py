@@ -72,7 +72,8 @@ class VersionForm(forms.ModelForm[ModelVersion]):
     """A model version: its runtime, options in fields or as JSON, its file, schemas; a new one with
     what it is to see.
 
-    ``user`` is who fills it in. Posted without ``options_as``, the options are those of the JSON.
+    ``user`` is who fills it in: only who may add deployments is offered to run the version at
+    once. Posted without ``options_as``, the options are those of the JSON.
     """
 
     user: Any = None
@@ -130,8 +131,11 @@ class VersionForm(forms.ModelForm[ModelVersion]):
         )
         if self.option_form.unknown:
             self.initial["options_as"] = JSON
+        may_deploy = self.user is not None and self.user.has_perm("inference.add_deployment")
         self.deploy_form: DeployForm | None = (
-            DeployForm(data, prefix=self._part("deploy"), user=self.user) if self.is_new else None
+            DeployForm(data, prefix=self._part("deploy"), user=self.user)
+            if self.is_new and may_deploy
+            else None
         )
 
     @property

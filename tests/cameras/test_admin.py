@@ -14,6 +14,7 @@ from pytest_django import Settings
 
 from cameras import probe
 from cameras.models import Camera, Health, Outage
+from cameras.sources.credentials import SecretError
 from sightline.jobs.app import app
 from tests.inference.pictures import blank, encode
 from tests.servers.mjpeg import MjpegServer
@@ -114,6 +115,9 @@ def test_a_camera_is_added(submit: Submit) -> None:
         ({"slug": "admin"}, "slug", "reserved"),
         ({"slug": "taken"}, "slug", "already a camera with this short name"),
         ({"name": ""}, "name", "required"),
+        ({"username": "guard\r\nX-Evil: 1"}, "username", "Leave out line breaks"),
+        ({"username": "gu\u2028ard"}, "username", "Leave out line breaks"),
+        ({"new_password": "one\ntwo"}, "new_password", "Leave out line breaks"),
         ({"fps": "0"}, "fps", "greater than or equal to 0.1"),
         ({"fps": "nan"}, "fps", "number"),
     ],
@@ -162,6 +166,40 @@ def test_an_empty_password_field_keeps_the_password(submit: Submit) -> None:
     change(submit, Camera.objects.get(), name="Dock 2", enabled="")
 
     assert (Camera.objects.get().name, Camera.objects.get().password) == ("Dock 2", "s3cret")
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"url": "rtsp://192.168.1.21:554/stream1"},
+        {"url": "rtsp://192.168.1.20:8554/stream1"},
+        {"url": "rtsps://192.168.1.20:554/stream1"},
+        {"kind": "mjpeg", "url": "http://192.168.1.20:554/stream1"},
+    ],
+)
+def test_a_password_is_entered_again_for_another_destination(
+    submit: Submit, elsewhere: dict[str, str]
+) -> None:
+    add(submit, new_password="s3cret", enabled="")
+    camera = Camera.objects.get()
+
+    refused = change(submit, camera, **elsewhere, enabled="")
+    assert "entered for rtsp://192.168.1.20:554" in errors(refused)["new_password"][0]
+    assert "s3cret" not in refused.content.decode()
+    Camera.objects.update(**elsewhere)  # by whatever way the address changes
+    with pytest.raises(SecretError, match="entered for"):
+        _ = Camera.objects.get().password
+    Camera.objects.update(kind="rtsp", url=FIELDS["url"])
+
+    assert change(submit, camera, **elsewhere, new_password="n3w", enabled="").status_code == 302
+    assert Camera.objects.get().password == "n3w"
+
+
+def test_another_path_keeps_the_password(submit: Submit) -> None:
+    add(submit, new_password="s3cret", enabled="")
+    camera = Camera.objects.get()
+    assert change(submit, camera, url=f"{FIELDS['url']}/sub", enabled="").status_code == 302
+    assert Camera.objects.get().password == "s3cret"
 
 
 def test_a_password_can_be_removed(submit: Submit) -> None:

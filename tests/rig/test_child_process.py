@@ -13,6 +13,7 @@ import pytest
 from tests.servers.process import UNLESS_ORPHANED, Child, ChildDiedError
 from tests.servers.waiting import wait_until
 
+SILENT = "import time; time.sleep(60)"
 SLEEPER = "import time; print('up', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPER}"
 
@@ -71,13 +72,12 @@ def test_it_can_be_started_again(tmp_path: Path) -> None:
 
 def test_its_children_end_with_it(tmp_path: Path) -> None:
     code = (
-        f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {SLEEPER!r}]).pid,"
+        f"import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', {SILENT!r}]).pid,"
         " flush=True)"
     )
-    child = python(code, tmp_path / "log").start()
-    assert child.wait() == 0
-    grandchild = int(child.tail().split()[0])
-    child.stop()
+    with python(code, tmp_path / "log") as child:
+        assert child.wait() == 0
+        grandchild = int(child.tail())
     wait_until(lambda: not is_running(grandchild), 10)
 
 

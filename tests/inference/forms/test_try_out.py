@@ -252,7 +252,7 @@ def test_only_who_may_change_models_tries_them(client: Client, mind: Mind) -> No
     user.user_permissions.add(Permission.objects.get(codename="view_model"))
     client.force_login(user)
     assert client.post(URL, {}).status_code == 403
-    user.user_permissions.add(Permission.objects.get(codename="change_model"))
+    user.user_permissions.add(Permission.objects.get(codename="change_modelversion"))
     assert client.post(URL, {}).status_code == 200
     assert client.get(URL).status_code == 405
     assert Client().post(URL, {}).status_code == 302
