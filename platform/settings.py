@@ -17,6 +17,7 @@ from cryptography.fernet import Fernet
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
+from sightline.base.private import make_private
 from sightline.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -24,9 +25,11 @@ env = Environment()
 # Django's generic classes take their type parameters at run time, too.
 django_stubs_ext.monkeypatch()
 
+# What Sightline writes into it.
+OWN_FILES = ("*.key", "sightline.sqlite3*", "celery*", "media", "broker.address")
 DATA_DIR = Path(env.text("DATA_DIR", str(BASE_DIR / "data"))).absolute()
 try:
-    DATA_DIR.mkdir(parents=True, exist_ok=True)
+    make_private(DATA_DIR, OWN_FILES)
 except OSError as _err:
     raise ImproperlyConfigured(
         f"DATA_DIR is {DATA_DIR}, which cannot be made: {_err.strerror}."
@@ -306,6 +309,8 @@ STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "static"
 SERVESTATIC_USE_FINDERS = True
 MEDIA_ROOT = DATA_DIR / "media"
+FILE_UPLOAD_PERMISSIONS = 0o600
+FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

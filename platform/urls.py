@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from channels.security.websocket import WebsocketDenier
 from django.contrib import admin
-from django.contrib.auth.views import LoginView, LogoutView
-from django.urls import path, re_path
+from django.contrib.auth.views import (
+    LoginView,
+    LogoutView,
+    PasswordChangeDoneView,
+    PasswordChangeView,
+)
+from django.urls import path, re_path, reverse_lazy
 
 from sightline.site.logins import admin_login
 from streaming.camera_page import views as camera_page
@@ -17,6 +22,8 @@ from streaming.system import views as system
 from streaming.wall import layout_views
 from streaming.wall import views as wall
 from streaming.wall.socket import WallConsumer
+
+CHANGE_OF_LOGIN = "registration/password.html"
 
 urlpatterns = [
     path("", wall.wall, name="wall"),
@@ -45,6 +52,20 @@ urlpatterns = [
     path("metrics", health.metrics, name="metrics"),
     path("accounts/login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
     path("accounts/logout/", LogoutView.as_view(), name="logout"),
+    path(
+        "accounts/password/",
+        PasswordChangeView.as_view(
+            template_name=CHANGE_OF_LOGIN, success_url=reverse_lazy("password-changed")
+        ),
+        name="password",
+    ),
+    path(
+        "accounts/password/changed/",
+        PasswordChangeDoneView.as_view(
+            template_name=CHANGE_OF_LOGIN, extra_context={"changed": True}
+        ),
+        name="password-changed",
+    ),
     path("admin/login/", admin_login),
     path("admin/", admin.site.urls),
 ]

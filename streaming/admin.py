@@ -14,9 +14,9 @@ class ApiTokenAdmin(admin.ModelAdmin[ApiToken]):
     them once.
     """
 
-    list_display = ("user", "name", "created_at", "last_used_at")
+    list_display = ("user", "name", "created_at", "expires_at", "last_used_at")
     list_select_related = ("user",)
-    readonly_fields = ("user", "name", "created_at", "last_used_at")
+    readonly_fields = ("user", "name", "created_at", "expires_at", "last_used_at")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -11,8 +11,10 @@ from cameras.models import CameraGroup
 
 
 class ApiToken(models.Model):
-    """A user's key for scripts. Only its SHA-256 is kept: the token has 256 random bits, so a
-    slow hash would add nothing.
+    """A user's key for scripts, until ``expires_at`` or until the user's password changes.
+
+    Only its SHA-256 is kept: the token has 256 random bits, so a slow hash would add nothing.
+    ``password_hash`` is Django's session hash of the password that the user had.
     """
 
     user = models.ForeignKey(
@@ -20,7 +22,9 @@ class ApiToken(models.Model):
     )
     name = models.CharField(max_length=100, blank=True)
     digest = models.CharField(max_length=64, unique=True, editable=False)
+    password_hash = models.CharField(max_length=128, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField()
     last_used_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     class Meta:

@@ -15,8 +15,11 @@ ARENAS: Final = 2
 
 
 def prepare() -> None:
-    """Log a traceback when a library crashes the process, and limit malloc's arenas."""
+    """Log a traceback when a library crashes the process, keep new files to their owner, and limit
+    malloc's arenas.
+    """
     faulthandler.enable()
+    os.umask(0o077)
     limit_arenas()
 
 

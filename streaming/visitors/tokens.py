@@ -17,32 +17,50 @@ from streaming.models import ApiToken
 
 PREFIX = "sightline_"
 USE_SAVED_EVERY = timedelta(minutes=1)
-NOT_VALID = "This token is not valid."
+DEFAULT_DAYS = 90
+MAX_DAYS = 3650
+NOT_VALID = (
+    "This token is not valid: it was revoked, has expired, or its user has a new password. Make a"
+    " new one with manage.py token."
+)
 LOG_IN = "Log in, or send a token: Authorization: Bearer <token>."
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
 
-def issue(user: User, name: str = "") -> str:
-    """Create a token for the user; only its hash is stored."""
+def issue(user: User, name: str = "", days: int = DEFAULT_DAYS) -> str:
+    """Create a token that the user has for so many days; only its hash is stored."""
     token = PREFIX + secrets.token_urlsafe(32)
-    ApiToken.objects.create(user=user, name=name, digest=_digest(token))
+    ApiToken.objects.create(
+        user=user,
+        name=name,
+        digest=_digest(token),
+        password_hash=user.get_session_auth_hash(),
+        expires_at=timezone.now() + timedelta(days=days),
+    )
     return token
 
 
 def user_of(token: str) -> User | None:
-    """The token's user; None if the token is unknown or the user is not active."""
+    """The token's user; None if the token is unknown or has expired, if the user is not active or
+    has a new password.
+    """
+    now = timezone.now()
     found = (
         ApiToken.objects.select_related("user")
-        .filter(digest=_digest(token), user__is_active=True)
+        .filter(digest=_digest(token), user__is_active=True, expires_at__gt=now)
         .first()
     )
-    if found is None:
+    if found is None or found.password_hash not in _password_hashes(found.user):
         return None
-    now = timezone.now()
     if found.last_used_at is None or now - found.last_used_at > USE_SAVED_EVERY:
         ApiToken.objects.filter(pk=found.pk).update(last_used_at=now)
     return found.user
+
+
+def _password_hashes(user: User) -> set[str]:
+    """Of the present password, by the present SECRET_KEY and those before it."""
+    return {user.get_session_auth_hash(), *user.get_session_auth_fallback_hash()}
 
 
 def bearer(header: str) -> str | None:

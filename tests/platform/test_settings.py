@@ -88,3 +88,24 @@ def test_the_defaults_are_right(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     assert {path.name for path in (tmp_path / "new").iterdir()} >= {"secret.key", "credential.key"}
     assert (tmp_path / "new" / "secret.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_data_is_its_owners_alone(tmp_path: Path) -> None:
+    data, others = tmp_path / "data", tmp_path / "data" / "notes.txt"
+    (data / "media" / "models").mkdir(parents=True)
+    for path in (others, data / "sightline.sqlite3", data / "media" / "models" / "a.onnx"):
+        path.touch()
+        path.chmod(0o644)
+    data.chmod(0o755)
+
+    command = f"umask 022; {sys.executable} manage.py migrate -v0"
+    subprocess.run(
+        ["bash", "-c", command], cwd=HOME, env={**os.environ, "DATA_DIR": str(data)}, check=True
+    )
+
+    readable = {
+        path.relative_to(data).as_posix() for path in data.rglob("*") if path.stat().st_mode & 0o077
+    }
+    assert readable == {"notes.txt"}  # not Sightline's, and behind the folder's door
+    assert data.stat().st_mode & 0o777 == 0o700
+    assert (data / "sightline.sqlite3").stat().st_size > 0

@@ -10,6 +10,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.test import AsyncClient, Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from streaming.models import ApiToken
 from streaming.visitors.tokens import issue, user_of
@@ -42,6 +43,31 @@ def test_who_may_not_log_in_has_no_token(olga: User) -> None:
     olga.is_active = False
     olga.save()
     assert user_of(token) is None
+
+
+def test_it_ends_with_the_password_of_its_user(olga: User) -> None:
+    token = issue(olga)
+    olga.set_password("another one")
+    olga.save()
+    assert user_of(token) is None
+    assert user_of(issue(olga)) == olga
+
+
+def test_it_expires(olga: User) -> None:
+    token = issue(olga, days=2)
+    left = ApiToken.objects.get().expires_at - timezone.now()
+    assert timedelta(days=1) < left <= timedelta(days=2)
+    ApiToken.objects.update(expires_at=timezone.now())
+    assert user_of(token) is None
+
+
+def test_a_new_secret_key_keeps_it_while_the_old_one_is_known(
+    olga: User, settings: Settings
+) -> None:
+    token = issue(olga)
+    settings.SECRET_KEY_FALLBACKS = [settings.SECRET_KEY]
+    settings.SECRET_KEY = "another key"
+    assert user_of(token) == olga
 
 
 def test_its_last_use_is_noted_once_a_minute(olga: User, django_assert_num_queries: Any) -> None:
