@@ -7,7 +7,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse, RawPostDataException
 from django.views.decorators.http import require_http_methods
 
 from streaming.json_view import Refused, json_view
@@ -83,7 +83,7 @@ def _read(request: HttpRequest) -> Any:
         raise LayoutError("This is too much for a layout.")
     try:
         return json.loads(request.body)
-    except (ValueError, RecursionError) as err:
+    except (ValueError, RecursionError, RawPostDataException) as err:  # a form is not JSON either
         raise LayoutError("What was sent is not JSON.") from err
 
 
