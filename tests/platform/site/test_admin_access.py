@@ -16,6 +16,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core import serializers
 from django.test import Client
 from django.urls import URLPattern, URLResolver
+from django.utils import timezone
 from pytest_django import Settings
 
 from cameras.models import Camera, CameraGroup
@@ -143,7 +144,7 @@ def rows(db: None, settings: Settings) -> None:
     model = Model.objects.create(pk=1, slug="qr", name="QR codes")
     version = ModelVersion.objects.create(pk=1, model=model, version="1", runtime="builtin-qr")
     Deployment.objects.create(pk=1, version=version).cameras.add(camera)
-    ApiToken.objects.create(pk=1, user=administrator, digest="0" * 64)
+    ApiToken.objects.create(pk=1, user=administrator, digest="0" * 64, expires_at=timezone.now())
 
 
 def client_of(person: str) -> Client:
