@@ -17,6 +17,7 @@ from django.utils import timezone
 from cameras.models import Camera
 from inference.runtimes import RUNTIMES, InferenceError, check
 from sightline.base.slugs import validate_slug
+from sightline.base.text import storable
 
 KEPT = timedelta(days=30)
 # A claim whose worker was killed expires after this.
@@ -308,9 +309,9 @@ class RetriedLetter(models.Model):
 
     def settle(self, *, succeeded: bool, detail: str) -> None:
         """Record how the retry went."""
-        # PostgreSQL takes no NUL in text.
-        shown = detail.replace("\0", "").encode(errors="replace").decode()[:DETAIL_LIMIT]
-        RetriedLetter.objects.filter(pk=self.pk).update(succeeded=succeeded, detail=shown)
+        RetriedLetter.objects.filter(pk=self.pk).update(
+            succeeded=succeeded, detail=storable(detail, DETAIL_LIMIT)
+        )
 
     @classmethod
     def forget_old(cls) -> None:

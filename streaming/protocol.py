@@ -10,6 +10,7 @@ from typing import Any
 
 import sightline
 from sightline.messages import CameraStatus, Frame, Prediction
+from sightline.messages.json import parse
 
 MIN_FPS, MAX_FPS = 0.1, 60.0
 MIN_WIDTH, MAX_WIDTH = 16, 7680
@@ -76,7 +77,7 @@ Request = Watch | Unwatch | Acknowledge | Painted | Ping
 def read(text: str | None) -> Request:
     """A client's message; RequestError when it is not one."""
     try:
-        document = json.loads(text or "")
+        document = parse(text or "")
     except (ValueError, RecursionError) as err:
         raise RequestError("Messages are JSON texts.") from err
     if not isinstance(document, dict):
@@ -130,7 +131,6 @@ def _camera(document: dict[str, Any]) -> str:
 
 def _number(document: dict[str, Any], name: str, default: float) -> float:
     value = document.get(name, default)
-    # The second test refuses infinities and NaN, which Python's JSON reads.
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < 1e18:
         raise RequestError(f"{name} is a number.")
     return value

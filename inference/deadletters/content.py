@@ -10,6 +10,7 @@ from typing import Final
 
 from inference.runtimes.base import MAX_PIXELS, jpeg_size
 from inference.runtimes.errors import InferenceError
+from sightline.messages.json import parse
 
 SHOWN_BYTES: Final = 64
 PREVIEW_CHARACTERS: Final = 600
@@ -84,7 +85,7 @@ def text_of(value: bytes) -> str | None:
 def pretty_json(text: str) -> str | None:
     """Indented JSON; None when the text is not JSON."""
     try:
-        pretty = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+        pretty = json.dumps(parse(text), indent=2, ensure_ascii=False)
     except (ValueError, RecursionError):
         return None
     # JSON may have lone surrogates, which no page can show: escape them.

@@ -22,6 +22,7 @@ from inference.runtimes import PICTURES, RECORDS, RUNTIMES
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.python import registry as python_models
 from inference.streams.codec.schema import refuse_wrong_schema
+from sightline.messages.json import parse
 
 FIELDS: Final = "fields"
 JSON: Final = "json"
@@ -41,8 +42,21 @@ class Typed:
     file: Any = None
 
 
+class BoundedDecoder(json.JSONDecoder):
+    """Reads JSON as ``sightline.messages.json.parse`` does."""
+
+    def decode(self, s: str, *_: Any) -> Any:
+        return parse(s)
+
+
 class IndentedJSONField(forms.JSONField):
-    """JSON that people can read; nothing for an empty object."""
+    """JSON that people can read; nothing for an empty object. A number that does not fit 64 bits
+    is not JSON here.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.decoder = BoundedDecoder
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, str):
@@ -357,7 +371,7 @@ def _object(text: object, objection: str) -> dict[str, Any]:
     if isinstance(text, dict):
         return text
     try:
-        value = json.loads(str(text or "") or "{}")
+        value = parse(str(text or "") or "{}")
     except ValueError as err:
         raise InferenceError(objection, permanent=True) from err
     if not isinstance(value, dict):

@@ -21,6 +21,7 @@ from inference.runtimes.tensors import (
     Tensor,
     TensorSpec,
     bytes_tensor,
+    rounds_integers,
 )
 
 Document = dict[str, Any]
@@ -210,6 +211,9 @@ def _array(name: str, values: Sequence[Any]) -> NDArray[Any]:
         raise InferenceError(
             f"The field {name!r} must be a number, or a list of numbers.", permanent=True
         )
+    if len(values) > 1 and array.dtype.kind == "f" and rounds_integers(array, list(values)):
+        # Fractions among them have made floats of all.
+        raise InferenceError(f"The field {name!r} is not of one type.", permanent=False)
     return array
 
 
@@ -228,7 +232,6 @@ def _converted(spec: TensorSpec, array: NDArray[Any]) -> Tensor:
     dtype = DTYPES.get(spec.datatype, np.dtype(np.float32))
     if dtype.kind in "iu":
         if array.dtype.kind == "f" and len(array) > 1:
-            # A float among them has made floats of all, which loses digits of large numbers.
             raise InferenceError(f"The field {spec.name!r} is not of one type.", permanent=False)
         bounds = np.iinfo(dtype)
         # Rounding or wrapping around would give a wrong answer instead of none.

@@ -34,6 +34,9 @@ DTYPES: Final[Mapping[str, np.dtype[Any]]] = {
 }
 """The Open Inference Protocol's names of data types, and numpy's."""
 
+# Up to here a float holds every whole number.
+EXACT_FLOAT: Final = 2**53
+
 _NAMES: Final = {dtype: name for name, dtype in DTYPES.items()}
 
 
@@ -97,3 +100,19 @@ def bytes_tensor(values: list[bytes]) -> Tensor:
     tensor: Tensor = np.empty(len(values), dtype=np.object_)
     tensor[:] = values
     return tensor
+
+
+def rounds_integers(array: NDArray[Any], values: Any) -> bool:
+    """Whether floats were made of whole numbers among nested lists of ``values`` that a float
+    cannot hold, because fractions stand beside them.
+    """
+    if not array.size or not (np.abs(array) > EXACT_FLOAT).any():
+        return False
+    left = [values]
+    while left:
+        item = left.pop()
+        if isinstance(item, list | tuple):
+            left += item
+        elif type(item) is int and abs(item) > EXACT_FLOAT and int(float(item)) != item:
+            return True
+    return False

@@ -21,10 +21,14 @@ from inference.streams.codec.schema import RecordError
 from inference.streams.delivery import RecordDelivery
 from inference.streams.predict import RecordFailure, RecordResult
 from inference.streams.record_topics import RecordTopics
-from sightline.kafka import Headers, Outgoing, Record, topics
+from sightline.kafka import UNREADABLE_HEADERS, Headers, Outgoing, Record, topics
 from sightline.messages.dead_letter import PREFIX, attempt_of, own_headers
 
 log = logging.getLogger(__name__)
+
+_UNREADABLE = RecordError(
+    "The record's headers cannot be read: the name of one is not UTF-8. They are not kept."
+)
 
 
 class RecordPublisher:
@@ -59,6 +63,8 @@ class RecordPublisher:
         outgoing: list[Outgoing] = []
         for record, result in zip(batch, results, strict=True):
             headers, size = _kept_headers(record)
+            if record.headers and record.headers[0][0] == UNREADABLE_HEADERS:
+                result = RecordFailure(_UNREADABLE)
             if isinstance(result, bytes):
                 if size + len(result) <= limit:
                     outgoing.append(

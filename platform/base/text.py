@@ -10,6 +10,13 @@ from django.core.exceptions import ValidationError
 REFUSED = frozenset({"Cc", "Cs", "Zl", "Zp"})
 
 
+def storable(text: str, limit: int) -> str:
+    """The first ``limit`` characters of foreign text, without what a database does not take as
+    text: NUL (PostgreSQL), and halves of surrogate pairs.
+    """
+    return text.replace("\0", "").encode(errors="replace").decode()[:limit]
+
+
 def is_single_line(text: str) -> bool:
     """Whether the text can stand in a header or a line of a log without ending it."""
     return not any(unicodedata.category(char) in REFUSED for char in text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Final, NamedTuple, TypeVar
 
 import confluent_kafka
 from confluent_kafka import KafkaError, KafkaException, TopicPartition
@@ -48,6 +48,10 @@ class KafkaUnavailable(Exception):
 
 class NoSuchTopic(KafkaUnavailable):
     """The broker answers, but has no such topic."""
+
+
+# In the place of headers of which one has a name that is not UTF-8.
+UNREADABLE_HEADERS: Final = "dlt-unreadable-headers"
 
 
 class Record(NamedTuple):

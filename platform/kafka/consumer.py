@@ -10,7 +10,14 @@ import confluent_kafka
 from confluent_kafka import KafkaError
 from django.conf import settings
 
-from sightline.kafka.connection import ConnectionHealth, Partition, Record, connect, connection
+from sightline.kafka.connection import (
+    UNREADABLE_HEADERS,
+    ConnectionHealth,
+    Partition,
+    Record,
+    connect,
+    connection,
+)
 from sightline.kafka.offsets import Offsets
 from sightline.kafka.recovery import Recovery
 
@@ -141,7 +148,12 @@ class Consumer(ABC):
 
 
 def _record(message: Any) -> Record:
-    headers = tuple(message.headers() or ())
+    try:
+        headers = tuple(message.headers() or ())
+    except (SystemError, UnicodeDecodeError):
+        # A name that is not UTF-8: the library leaves an exception behind, and the headers are
+        # lost. Whoever reads the record learns of that, and the ones after it arrive.
+        headers = ((UNREADABLE_HEADERS, b""),)
     # In half the time of a call with seven arguments.
     return Record._make(
         (

@@ -5,10 +5,11 @@ The record's key, value and own headers travel with it, unchanged.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Self
+
+from sightline.messages.json import whole_number
 
 PREFIX: Final = "dlt-"
 ATTEMPT: Final = "delivery-attempt"
@@ -97,7 +98,10 @@ def _text(headers: Mapping[str, bytes], name: str) -> str:
 
 def _number(headers: Mapping[str, bytes], name: str, otherwise: int) -> int:
     text = _text(headers, name)
-    return int(text) if re.fullmatch(r"\d{1,18}", text, re.ASCII) else otherwise
+    try:
+        return whole_number(text)
+    except ValueError:
+        return otherwise
 
 
 def _utf8(text: str) -> bytes:

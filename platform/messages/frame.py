@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self
 
-from sightline.messages.json import MessageError
+from sightline.messages.json import MessageError, whole_number
 from sightline.telemetry import tracing
+
+# Of a JPEG: its header has 16 bits for each (ITU-T T.81, B.2.2).
+MAX_SIDE: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +56,12 @@ class Frame:
             raise MessageError("the record has no picture")
         try:
             seq, captured_at, width, height = (
-                int(headers[name]) for name in ("seq", "captured_at", "width", "height")
+                whole_number(headers[name]) for name in ("seq", "captured_at", "width", "height")
             )
         except (KeyError, ValueError) as err:
             raise MessageError(f"the frame's headers are incomplete: {err}") from err
+        if not (0 < width <= MAX_SIDE and 0 < height <= MAX_SIDE):
+            raise MessageError(f"a picture cannot be {width} pixels wide and {height} high")
         return cls(
             camera, seq, captured_at, width, height, value, offset, tracing.parent_in(headers)
         )

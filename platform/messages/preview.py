@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from sightline.kafka import Record
+from sightline.messages.json import parse
 
 # The first bytes of picture files, and their file name extensions.
 PICTURES: Final[Mapping[bytes, str]] = {
@@ -48,7 +49,7 @@ def plain(value: bytes | None) -> Any:
     except UnicodeDecodeError:
         return {"bytes": len(value), "type": picture_suffix(value)}
     try:
-        return json.loads(text)
+        return parse(text)
     except (ValueError, RecursionError):
         return text
 

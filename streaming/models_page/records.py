@@ -14,6 +14,7 @@ from inference.deadletters.reader import newest as newest_letters
 from sightline.kafka import KafkaUnavailable, NoSuchTopic, Record, topics
 from sightline.kafka.reader import TopicReader
 from sightline.kafka.topics import Topic
+from sightline.messages.json import parse
 from sightline.messages.preview import described_value
 from streaming.cached_result import CachedResults, TimedOut, result_within
 from streaming.cluster import cluster_admin
@@ -178,6 +179,6 @@ def _letters(topic: Topic) -> tuple[int, tuple[LetterSummary, ...]]:
 def _in_one_line(text: str) -> str:
     """JSON in its shortest form; anything else unchanged."""
     try:
-        return json.dumps(json.loads(text), ensure_ascii=False) if len(text) < MAX_JSON else text
+        return json.dumps(parse(text), ensure_ascii=False) if len(text) < MAX_JSON else text
     except (ValueError, RecursionError):
         return text

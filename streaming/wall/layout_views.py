@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -10,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse, RawPostDataException
 from django.views.decorators.http import require_http_methods
 
+from sightline.messages.json import parse
 from streaming.json_view import Refused, json_view
 from streaming.models import Layout
 from streaming.wall import layouts
@@ -82,7 +82,7 @@ def _read(request: HttpRequest) -> Any:
     if int(request.headers.get("Content-Length") or 0) > MAX_BYTES:
         raise LayoutError("This is too much for a layout.")
     try:
-        return json.loads(request.body)
+        return parse(request.body)
     except (ValueError, RecursionError, RawPostDataException) as err:  # a form is not JSON either
         raise LayoutError("What was sent is not JSON.") from err
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from inference.runtimes.errors import InferenceError
+from sightline.messages.json import parse
 
 MAX_LABELS: Final = 100_000
 MAX_TEXT: Final = 4 * 1024 * 1024
@@ -84,7 +84,7 @@ def _read_text(text: str) -> tuple[str, ...]:
 
 def _literal(text: str) -> object:
     try:
-        value: object = json.loads(text)
+        value: object = parse(text)
     except ValueError:
         value = ast.literal_eval(text)
     return value

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from inference.runtimes.errors import InferenceError
+from inference.runtimes.field_errors import misfit
 from inference.runtimes.options import Options, text
 from inference.runtimes.python import registry as python_models
 from inference.runtimes.records import Result
+from inference.runtimes.tensors import EXACT_FLOAT
 from sightline.messages import Detection
 
 if TYPE_CHECKING:
@@ -25,7 +28,6 @@ PERMANENT: Final = (
     TypeError,
     ValueError,
 )
-EXACT_FLOAT: Final = 2**53
 
 
 class PythonOptions(Options):
@@ -164,7 +166,7 @@ def _detections(result: Any) -> tuple[Detection, ...]:
         raise result
     try:
         return tuple(item if isinstance(item, Detection) else _detection(item) for item in result)
-    except (KeyError, TypeError, ValueError) as err:
+    except (ArithmeticError, KeyError, TypeError, ValueError) as err:
         wanted = "a list of objects with label, score and, where there is one, box"
         raise InferenceError(
             f"The model's predictions are not {wanted}: {type(err).__name__}: {err}.",
@@ -197,9 +199,22 @@ def _box(values: Sequence[Any]) -> tuple[float, float, float, float]:
 def _preparation(own_schema: object, schema: Mapping[str, Any]) -> Callable[[Any], Any] | None:
     """What is done to each record before the model sees it: None = nothing."""
     if callable(validate := getattr(own_schema, "model_validate", None)):
-        made: Callable[[Any], Any] = validate
-        return made
+        return partial(_validated, validate)
     return _floats(schema)
+
+
+def _validated(validate: Callable[[Any], Any], record: Any) -> Any:
+    """The record as the class's pydantic model has it; a permanent InferenceError with the first
+    wrong field.
+    """
+    try:
+        return validate(record)
+    except ValueError as err:
+        if not callable(errors := getattr(err, "errors", None)) or not (found := errors()):
+            raise
+        first = found[0]
+        sentence = misfit(first["loc"], first["msg"], first["input"])
+        raise InferenceError(sentence, permanent=True) from err
 
 
 def _floats(schema: object) -> Callable[[Any], Any] | None:

@@ -22,7 +22,9 @@ from inference.runtimes.tensors import (
     Tensor,
     bytes_tensor,
     datatype_of,
+    rounds_integers,
 )
+from sightline.messages.json import parse
 
 BF16: Final = "BF16"
 
@@ -138,11 +140,14 @@ def from_bf16(values: Tensor) -> Tensor:
 
 
 def load_json(body: bytes) -> Any:
-    """The document. Raises WireError if it is not one."""
+    """The document. Raises WireError if it is not one, or if a whole number in it does not fit 64
+    bits. NaN and infinities are let through: ``check_output`` names the output that holds them.
+    """
     try:
-        return json.loads(body)
+        return parse(body, finite=False)
     except (ValueError, RecursionError) as err:
-        raise WireError("it is not complete JSON") from err
+        reason = "" if isinstance(err, json.JSONDecodeError) else f": {err}"
+        raise WireError(f"it is not complete JSON{reason}") from err
 
 
 def _raw(item: object) -> bytes:
@@ -199,6 +204,8 @@ def _numbers(values: Any, datatype: str) -> Tensor:
             if _even(tensor)
             else "its rows are of different lengths"
         )
+    if tensor.dtype.kind == "f" and rounds_integers(tensor, values):
+        raise WireError("it holds whole numbers beside fractions that no float can hold")
     return tensor.astype(_dtype(datatype)) if datatype else tensor
 
 

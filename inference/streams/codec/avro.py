@@ -8,6 +8,7 @@ import datetime
 import decimal
 import io
 import json
+import math
 import uuid
 from typing import Any, Final
 from urllib.parse import quote
@@ -121,7 +122,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode("latin-1")
     if isinstance(value, decimal.Decimal):
-        return float(value)
+        value = float(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ValueError("a number is not finite")
     if isinstance(value, datetime.date | datetime.time):
         return value.isoformat()
     if isinstance(value, uuid.UUID | datetime.timedelta):

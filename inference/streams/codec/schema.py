@@ -6,15 +6,14 @@ refused: a schema reads no file and no address.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import jsonschema_rs
 
 from inference.runtimes.errors import InferenceError
+from inference.runtimes.field_errors import field_path, limited, misfit, shown, subject
 
-SHOWN_CHARACTERS: Final = 60
 NAMES: Final = {
     "object": "an object",
     "array": "a list",
@@ -64,10 +63,10 @@ def refuse_wrong_schema(document: object) -> None:
 
 def _compiled(document: Mapping[str, Any]) -> jsonschema_rs.Validator:
     try:
-        return jsonschema_rs.validator_for(dict(document), offline=True)
+        return jsonschema_rs.validator_for(dict(document), offline=True, mask="it")
     except jsonschema_rs.ValidationError as err:
         raise InferenceError(
-            f"The schema is wrong at {_path(err.instance_path) or 'its top'}: {err.message}.",
+            f"The schema is wrong at {field_path(err.instance_path) or 'its top'}: {err.message}.",
             permanent=True,
         ) from err
     except ValueError as err:
@@ -75,26 +74,13 @@ def _compiled(document: Mapping[str, Any]) -> jsonschema_rs.Validator:
 
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:
-    field = _path(error.instance_path)
-    subject = f"The field {field!r}" if field else "The record"
-    kind = error.kind
+    path, kind = error.instance_path, error.kind
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required):
-        return f"The field {_path([*error.instance_path, kind.property])!r} is missing."
+        return f"{subject([*path, kind.property])} is missing."
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.Type):
-        return (
-            f"{subject} must be {' or '.join(NAMES.get(name, name) for name in kind.types)}; it is"
-            f" {_shortened(json.dumps(error.instance, ensure_ascii=False, default=str))}."
-        )
+        wanted = " or ".join(NAMES.get(name, name) for name in kind.types)
+        return f"{subject(path)} must be {wanted}; it is {shown(error.instance)}."
     if isinstance(kind, jsonschema_rs.ValidationErrorKind.AdditionalProperties):
-        return f"{subject} has what the model does not know: {', '.join(kind.unexpected)}."
-    return f"{subject} does not fit: {_shortened(error.message)}."
-
-
-def _path(parts: Sequence[str | int]) -> str:
-    return "".join(
-        f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts
-    ).removeprefix(".")
-
-
-def _shortened(text: str) -> str:
-    return text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]} …"
+        unknown = limited(", ".join(kind.unexpected))
+        return f"{subject(path)} has what the model does not know: {unknown}."
+    return misfit(path, error.message, error.instance)

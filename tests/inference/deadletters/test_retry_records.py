@@ -130,7 +130,7 @@ def test_a_broken_record_is_corrected_and_sent(
     [
         ('{"sepal_length": 1.1', "The record is not JSON"),
         ("[1]", "The record is not a JSON object"),
-        ('{"sepal_length": NaN}', "NaN is no number"),
+        ('{"sepal_length": NaN}', "NaN is not a number"),
         ("[" * 100_000, "The record is not JSON"),
         ("", "This field is required"),
         ('{"sepal_width": 1}', "sepal_length"),
