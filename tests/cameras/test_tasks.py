@@ -8,9 +8,10 @@ import pytest
 from django.utils import timezone
 from pytest_django import Settings
 
-from cameras import probe, tasks
+from cameras import health, probe, tasks
+from cameras.health import NO_WORKER
 from cameras.models import Camera, Health, Outage
-from cameras.tasks import NO_WORKER, probe_camera, prune_outages, record_health
+from cameras.tasks import probe_camera, prune_outages, record_health
 from sightline.kafka import Admin, Producer, topics
 from sightline.messages import CameraState, CameraStatus
 
@@ -144,6 +145,37 @@ def test_a_report_that_is_old_is_no_report_and_outages_never_end_before_they_beg
     report(CameraState.LIVE, since=600)
     record_health()
     assert outages()[0]["started_at"] < outages()[0]["ended_at"] <= timezone.now()
+
+
+@pytest.mark.usefixtures("kafka", "camera")
+def test_foreign_text_and_times_stop_no_round() -> None:
+    Camera.objects.create(slug="zoo", name="Zoo", kind="demo", url="demo:conveyor")
+    report(CameraState.UNREACHABLE, since=2**33, detail="half a pair \ud800, NUL \0" + "x" * 999)
+    record_health()
+
+    assert Health.objects.get(camera__slug="dock").detail.startswith("half a pair ?, NUL xxx")
+    assert Health.objects.get(camera__slug="zoo").state == "unknown"
+
+
+def test_many_cameras_take_as_many_statements_as_one(django_assert_max_num_queries: Any) -> None:
+    names = [f"c{number}" for number in range(300)]
+    Camera.objects.bulk_create(
+        Camera(slug=name, name=name, kind="demo", url="demo:conveyor") for name in names
+    )
+    now = time.time_ns()
+    cameras = list(Camera.objects.all())
+
+    def states(state: CameraState) -> dict[str, CameraStatus]:
+        return {name: CameraStatus(name, state, now, now) for name in names}
+
+    with django_assert_max_num_queries(16):
+        assert health.record(cameras, states(CameraState.UNREACHABLE)) == 300
+    assert Outage.objects.filter(ended_at=None).count() == 300
+    with django_assert_max_num_queries(16):
+        assert health.record(cameras, states(CameraState.LIVE)) == 300
+    assert not Outage.objects.filter(ended_at=None).exists()
+    with django_assert_max_num_queries(4):  # two to read, two around nothing
+        assert health.record(cameras, states(CameraState.LIVE)) == 0
 
 
 @pytest.mark.parametrize("address", ["", "nowhere"])
