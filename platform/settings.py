@@ -146,6 +146,9 @@ SCHEMA_REGISTRY_URL = env.checked(
     "an address such as http://registry:8081",
 )
 
+# After so many calls that exceeded the deadline, a record becomes a dead letter; 0: never.
+RECORD_DEADLINE_TRIES = env.number("RECORD_DEADLINE_TRIES", 10, maximum=1000)
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",

@@ -122,6 +122,7 @@ class OddModel(_Simple):
             "list": [1, 2],
             "object": {"thing": object()},
             "large": {"text": "x" * 9_000_000},
+            "big": {"number": 2**64},
             "numpy": {"number": np.float64(1.5), "list": np.array([1, 2])},
         }
         return results[data["give"]]

@@ -18,6 +18,7 @@ from inference import runtimes
 from inference.runtimes.base import Picture, jpeg_size
 from inference.runtimes.batching import detections_of, results_of
 from inference.runtimes.errors import InferenceError
+from inference.runtimes.guard import error_text, guarded
 from inference.runtimes.images import PNG, decode_png
 from inference.runtimes.tensors import (
     Backend,
@@ -188,10 +189,11 @@ def _tried(
     """Load, ask several times, close."""
     loaded: float | None = None
     try:
-        loaded, _ = _timed(runtime.load)
-        first, answer = _timed(once)
-        found = replace(trial(answer), first_ms=first, median_ms=_median(once))
-    except (Exception, SystemExit) as err:  # noqa: BLE001 - foreign code may raise anything
+        with guarded():
+            loaded, _ = _timed(runtime.load)
+            first, answer = _timed(once)
+            found = replace(trial(answer), first_ms=first, median_ms=_median(once))
+    except Exception as err:  # noqa: BLE001 - foreign code may raise anything
         found = Trial(error=sentence(err))
     finally:
         runtime.close()
@@ -271,8 +273,9 @@ def within(seconds: float, work: Callable[[], T]) -> T:
 
     def run() -> None:
         try:
-            answers.put((work(), None))
-        except (Exception, SystemExit) as err:  # noqa: BLE001 - foreign code may raise anything
+            with guarded():
+                answers.put((work(), None))
+        except Exception as err:  # noqa: BLE001 - foreign code may raise anything
             answers.put((None, err))
         finally:
             PLACES.release()
@@ -295,7 +298,7 @@ def sentence(err: BaseException) -> str:
     if isinstance(err, InferenceError | KafkaUnavailable):
         return redact_url(str(err))
     log.info("model failed when tried", exc_info=err)
-    return redact_url(f"The model failed. {type(err).__name__}: {err}")
+    return redact_url(f"The model failed. {error_text(err)}")
 
 
 def _timed(call: Callable[[], T]) -> tuple[float, T]:

@@ -22,6 +22,7 @@ from inference.runner.worker import ModelRunner
 from inference.runtimes.base import Runtime
 from inference.runtimes.batching import Result
 from inference.runtimes.errors import ServerUnavailable
+from inference.runtimes.guard import error_text, guarded
 from sightline.base.backoff import Backoff
 from sightline.base.redaction import redact_url
 from sightline.kafka import Producer, Record, topics
@@ -54,7 +55,7 @@ class FramePipeline(ModelRunner[FramePlan]):
         self.threads = [
             threading.Thread(
                 target=run_guarded,
-                args=(part, self.stopping, plan.key),
+                args=(part, self.stopping, plan.key, self.state.add_unavailable),
                 name=f"{name}-{plan.key}",
                 daemon=True,
             )
@@ -150,7 +151,8 @@ class FramePipeline(ModelRunner[FramePlan]):
     def _predict(self, runtime: Runtime, frames: list[PreparedFrame]) -> bool:
         """Predict on frames and publish the predictions; False when the model's server is away."""
         plan = self.plan
-        results = predict(runtime, frames, plan.model, plan.version, plan.batch)
+        with self.state.call():
+            results = predict(runtime, frames, plan.model, plan.version, plan.batch)
         published = sum(map(self._publish, frames, results))
         pictures = [picture for frame in frames for picture in frame.pictures]
         if published:
@@ -172,8 +174,9 @@ class FramePipeline(ModelRunner[FramePlan]):
         try:
             if isinstance(result, BaseException):
                 raise result
-            value = result.to_json()
-        except (Exception, SystemExit) as err:  # noqa: BLE001 - a model may give and raise anything
+            with guarded():
+                value = result.to_json()
+        except Exception as err:  # noqa: BLE001 - a model may give and raise anything
             self._dead_letter(waiting.record, err)
             return False
         parent = waiting.frame.trace
@@ -229,13 +232,20 @@ def _trace(parent: str, prediction: Prediction) -> None:
 
 
 def run_guarded(
-    run: Callable[[threading.Event], None], stopping: threading.Event, key: str
+    run: Callable[[threading.Event], None],
+    stopping: threading.Event,
+    key: str,
+    on_failure: Callable[[int, str], None],
 ) -> None:
-    """Restart a pipeline's thread, after a pause, when an unexpected error ends it."""
+    """Restart a pipeline's thread, after a pause, when an unexpected error ends it. Its state says
+    so until the model predicts again.
+    """
     backoff = Backoff()
     while not stopping.is_set():
         try:
-            run(stopping)
-        except Exception:
+            with guarded():
+                run(stopping)
+        except Exception as err:
             log.exception("frame pipeline failed unexpectedly model=%s", key)
+            on_failure(0, redact_url(error_text(err)))
             stopping.wait(backoff.next())

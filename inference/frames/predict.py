@@ -12,6 +12,7 @@ from inference.frames.latest import WaitingFrame
 from inference.plans import CameraDeployment
 from inference.runtimes.base import Decoding, Picture, Runtime
 from inference.runtimes.batching import Result, detections_of
+from inference.runtimes.guard import guarded
 from sightline.messages import Detection, FrameRef, Prediction, Timing
 
 
@@ -82,7 +83,10 @@ def _prediction(
             return result
     threshold = frame.deployment.threshold
     try:
-        detections = tuple(item for item in _detections(frame, results) if item.score >= threshold)
+        with guarded():
+            detections = tuple(
+                item for item in _detections(frame, results) if item.score >= threshold
+            )
     except Exception as err:  # noqa: BLE001 - a model may give anything
         return err
     return Prediction(

@@ -9,6 +9,7 @@ from typing import Final
 from django.conf import settings
 
 from inference.plans import ModelPlan
+from inference.runtimes.guard import ForeignError
 from sightline.base.redaction import redact_url
 from sightline.kafka import Headers, Outgoing, Producer, Record, topics
 from sightline.messages import DeadLetter
@@ -23,6 +24,8 @@ def dead_letter(
     record: Record, err: BaseException, *, group: str, plan: ModelPlan, attempt: int = 1
 ) -> DeadLetter:
     """The dead letter of a record: its origin and the error, without credentials."""
+    if isinstance(err, ForeignError) and err.__cause__ is not None:
+        err = err.__cause__  # people look for what their code raised
     # Its text is safe, whatever the exception's own __str__ does.
     summary = traceback.TracebackException.from_exception(err)
     return DeadLetter(

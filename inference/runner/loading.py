@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 import threading
-import traceback
 from collections.abc import Callable
 from typing import Final, Protocol, TypeVar
 
 from inference.runner.state import RunnerState
 from inference.runtimes.errors import InferenceError
+from inference.runtimes.guard import error_text, guarded
 from sightline.base.backoff import Backoff
 from sightline.base.process import freeze_long_lived
 from sightline.base.redaction import redact_url
@@ -44,17 +44,16 @@ def loaded(create: Callable[[], LoadableT]) -> LoadableT:
     """The model that ``create`` makes, ready to predict; LoadError when that fails."""
     model: LoadableT | None = None
     try:
-        model = create()
-        model.load()
-    except (Exception, SystemExit) as err:
+        with guarded():
+            model = create()
+            model.load()
+    except Exception as err:
         if model is not None:
             model.close()
         if isinstance(err, InferenceError):
             raise LoadError(str(err), foreign=False) from err
         log.debug("model does not load", exc_info=True)
-        # Its text is safe, whatever the exception's own __str__ does.
-        lines = traceback.TracebackException.from_exception(err).format_exception_only()
-        raise LoadError("".join(lines).strip(), foreign=True) from err
+        raise LoadError(error_text(err), foreign=True) from err
     # Freeze long-lived objects: collecting over them cost a fifth of the records a second.
     freeze_long_lived()
     return model

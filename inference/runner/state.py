@@ -4,10 +4,11 @@ reads and reports it.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Final
 
@@ -19,6 +20,8 @@ LOADING: Final = "Loading the model."
 WINDOW_SECONDS: Final = 10.0
 MAX_LATENCIES: Final = 2048
 HEALED_SECONDS: Final = 1.0
+# How long a call may take before the state tells of it, unless calls usually take as long.
+PATIENCE_SECONDS: Final = 4.0
 FAILURES_IN_A_ROW: Final = 3
 
 
@@ -49,6 +52,7 @@ class RunnerState:
         self._lock = threading.Lock()
         self._latencies: deque[tuple[float, float]] = deque(maxlen=MAX_LATENCIES)
         self._in_a_row = 0
+        self._called_at: float | None = None
         self._predicted_at = self._failed_at = float("-inf")
         now = time.time_ns()
         self._status = ModelStatus(
@@ -87,6 +91,15 @@ class RunnerState:
     def loaded(self) -> None:
         """The model is ready."""
         self._enter(ModelState.RUNNING, "")
+
+    @contextlib.contextmanager
+    def call(self) -> Iterator[None]:
+        """Around a call of the model: one that does not come back is told of in the state."""
+        self._called_at = time.monotonic()
+        try:
+            yield
+        finally:
+            self._called_at = None
 
     def add_predicted(self, count: int, seconds: float | None) -> None:
         """The model predicted on ``count`` frames in a call of ``seconds``; None: it was not
@@ -131,6 +144,7 @@ class RunnerState:
 
     def status(self, *, cameras: tuple[str, ...] = (), skipped: int = 0) -> ModelStatus:
         """The state now, with the latencies of the last seconds."""
+        self._note_hung_call(time.monotonic())
         self._heal(time.monotonic())
         with self._lock:
             horizon = time.monotonic() - WINDOW_SECONDS
@@ -143,6 +157,18 @@ class RunnerState:
                 skipped=skipped,
                 latency_p50=p50,
                 latency_p95=p95,
+            )
+
+    def _note_hung_call(self, now: float) -> None:
+        called_at = self._called_at
+        if called_at is None:
+            return
+        with self._lock:
+            slowest = max((seconds for _, seconds in self._latencies), default=0.0)
+        patience = max(PATIENCE_SECONDS, 3 * slowest)
+        if now - called_at > patience:
+            self.add_unavailable(
+                0, f"The model has not come back from a call for more than {patience:.0f} s."
             )
 
     def _heal(self, now: float) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias, TypeVar
 
 from inference.runtimes.base import Picture, Runtime
 from inference.runtimes.errors import InferenceError, ServerUnavailable
+from inference.runtimes.guard import guarded
 from sightline.messages import Detection
 
 Item = TypeVar("Item")
@@ -47,7 +48,8 @@ def _batch_results(
     again: Callable[[int], Item] | None,
 ) -> list[Result[Value]]:
     try:
-        results = list(predict(batch))
+        with guarded():
+            results = list(predict(batch))
         if len(results) == len(batch):
             return results
         raise InferenceError(
@@ -55,7 +57,7 @@ def _batch_results(
         )
     except ServerUnavailable as err:
         return [err] * len(batch)
-    except (Exception, SystemExit) as err:  # noqa: BLE001 - a model may raise anything
+    except Exception as err:  # noqa: BLE001 - a model may raise anything
         if len(batch) == 1:
             return [err]
     alone: list[Result[Value]] = []

@@ -27,6 +27,12 @@ class ServerUnavailable(InferenceError):
         self.retry_after = retry_after
 
 
+class DeadlineExceeded(ServerUnavailable):
+    """The model's server has not answered in time: it is overloaded or hung, or takes longer than
+    that for this very input.
+    """
+
+
 class OptionError(InferenceError):
     """An option is wrong: the ``path`` of its field, and whether there is no such option."""
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from django.conf import settings
+
 from inference.plans import RecordPlan
 from inference.runtimes import PICTURES, RECORDS, RUNTIMES
 from inference.runtimes.batching import results_of
-from inference.runtimes.errors import InferenceError, ServerUnavailable
+from inference.runtimes.errors import DeadlineExceeded, InferenceError, ServerUnavailable
+from inference.runtimes.guard import guarded
 from inference.streams.codec import avro
 from inference.streams.codec.json import (
     decode,
@@ -48,6 +52,8 @@ class RecordFailure:
 
 RecordResult = bytes | RecordFailure
 Document = dict[str, Any]
+Position = tuple[str, int, int]
+"""Topic, partition, offset."""
 Predict = Callable[[Sequence[Any]], Sequence[Any]]
 """Calls the model with several items: a document or an error for each."""
 
@@ -68,6 +74,8 @@ class RecordPredictor:
         self._takes_pictures: bool | None = None
         self._schema: RecordSchema | None = None
         self._one_at_a_time = False
+        self._failed: Counter[Position] = Counter()
+        self._late: Counter[Position] = Counter()
         self.batch_size = plan.batch
         """How many records to pass to ``predict`` at a time."""
 
@@ -229,31 +237,52 @@ class RecordPredictor:
     ) -> Sequence[RecordResult]:
         # Decoded again for each further attempt: a model may change what it is given.
         outcomes = results_of(predict, items, "records", again=lambda i: self._decode(records[i]))
-        values = encode_all(outcomes)
+        with guarded():
+            values = encode_all(outcomes)
         if values is not None:
             return values
-        if outcomes and isinstance(outcomes[-1], ServerUnavailable):
+        if len(outcomes) > 1 and isinstance(outcomes[-1], ServerUnavailable):
             raise outcomes[-1]
         return [self._result(*pair, predict) for pair in zip(records, outcomes, strict=True)]
 
     def _result(self, record: Record, outcome: Any, predict: Predict) -> RecordResult:
         """The outcome as JSON. A record that failed is tried again, unless the error is
-        permanent.
+        permanent. What it has failed with counts on when the server is away in between: a record
+        that the model cannot take must not stop those behind it for ever.
         """
-        attempt = 1
+        position = (record.topic, record.partition, record.offset)
         while isinstance(outcome, BaseException):
             if isinstance(outcome, ServerUnavailable):
-                raise outcome
-            if attempt == MAX_ATTEMPTS or getattr(outcome, "permanent", False):
+                return self._unanswered(position, outcome)
+            self._failed[position] += 1
+            attempt = self._failed[position]
+            if attempt >= MAX_ATTEMPTS or getattr(outcome, "permanent", False):
+                self._forget(position)
                 return RecordFailure(outcome, attempt)
             if self.stopping.wait(RETRY_SECONDS * attempt):
                 raise StopRequested
-            attempt += 1
             outcome = results_of(predict, [self._decode(record)], "records")[0]
+        self._forget(position)
         try:
-            return encode(outcome)
+            with guarded():
+                return encode(outcome)
         except InferenceError as err:
             return RecordFailure(err)
+
+    def _unanswered(self, position: Position, err: ServerUnavailable) -> RecordFailure:
+        """Raise the error again, unless the record has exceeded the deadline too often."""
+        if not isinstance(err, DeadlineExceeded):
+            raise err
+        self._late[position] += 1
+        late, most = self._late[position], settings.RECORD_DEADLINE_TRIES
+        if not most or late < most:
+            raise err
+        self._forget(position)
+        return RecordFailure(InferenceError(f"{err} It was asked {late} times.", permanent=False))
+
+    def _forget(self, position: Position) -> None:
+        self._failed.pop(position, None)
+        self._late.pop(position, None)
 
 
 def _columns(pairs: Sequence[tuple[Any, Record]]) -> tuple[list[Any], list[Record]]:

@@ -83,6 +83,9 @@ class RecordStream:
         self._rewind_backoff = Backoff(REWIND_FIRST_SECONDS, RETRY_MAX_SECONDS)
         self._rewound_to: dict[Partition, int] = {}
         self._overdue = False
+        # After a call without an answer, records are asked about one by one: it may be the fault
+        # of one of them.
+        self._has_suspect = False
 
     def open(self) -> None:
         """Join the group. It begins with the oldest record, so that what was sent before the first
@@ -156,13 +159,17 @@ class RecordStream:
                 and not self.stopping.is_set()
                 and (not done or time.monotonic() < until)
             ):
-                batch = waiting[done : done + self.predictor.batch_size]
+                size = 1 if self._has_suspect else self.predictor.batch_size
+                batch = waiting[done : done + size]
                 started = time.perf_counter()
-                results = self.predictor.predict(batch)
+                with self.state.call():
+                    results = self.predictor.predict(batch)
                 self.publisher.publish(batch, results, time.perf_counter() - started)
                 done += len(batch)
+                self._has_suspect = False
         except ServerUnavailable as err:
             unavailable = err
+            self._has_suspect = True
         except StopRequested:
             log.info(
                 "stopped between two attempts, the next worker takes the record model=%s",

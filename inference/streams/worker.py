@@ -12,6 +12,7 @@ from inference.runner.loading import load_until_stopped
 from inference.runner.metrics import RunnerSample
 from inference.runner.worker import ModelRunner, RunnerWorker
 from inference.runtimes.errors import InferenceError
+from inference.runtimes.guard import error_text, guarded
 from inference.streams.predict import RecordPredictor
 from inference.streams.stream import RecordStream
 from sightline.base.backoff import Backoff
@@ -63,13 +64,14 @@ class StreamRunner(ModelRunner[RecordPlan]):
         backoff = Backoff()
         while not self.stopping.is_set():
             try:
-                self._serve()
+                with guarded():
+                    self._serve()
             except KafkaUnavailable as err:
                 log.warning("records wait for kafka model=%s reason=%s", self.plan.key, err)
                 self.stopping.wait(backoff.next())
             except Exception as err:
                 log.exception("record stream failed unexpectedly model=%s", self.plan.key)
-                self.state.unloadable(redact_url(f"{type(err).__name__}: {err}"))
+                self.state.unloadable(redact_url(error_text(err)))
                 self.stopping.wait(backoff.next())
 
     def _serve(self) -> None:

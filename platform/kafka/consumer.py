@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 from abc import ABC, abstractmethod
 from typing import Any, Final
 
@@ -147,12 +148,17 @@ class Consumer(ABC):
         """Read the same with a new client."""
 
 
+# Not ``message.headers()``: for a header whose name is not UTF-8 the library returns an unfinished
+# list and leaves an exception behind, which a call that CPython has specialized does not look for.
+_headers = operator.methodcaller("headers")
+
+
 def _record(message: Any) -> Record:
     try:
-        headers = tuple(message.headers() or ())
+        headers = tuple(_headers(message) or ())
     except (SystemError, UnicodeDecodeError):
-        # A name that is not UTF-8: the library leaves an exception behind, and the headers are
-        # lost. Whoever reads the record learns of that, and the ones after it arrive.
+        # The headers are lost. Whoever reads the record learns of that, and the ones after it
+        # arrive.
         headers = ((UNREADABLE_HEADERS, b""),)
     # In half the time of a call with seven arguments.
     return Record._make(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from inference.runtimes.errors import InferenceError
 from inference.runtimes.field_errors import misfit
+from inference.runtimes.guard import error_text, guarded
 from inference.runtimes.options import Options, text
 from inference.runtimes.python import registry as python_models
 from inference.runtimes.records import Result
@@ -17,6 +19,8 @@ from sightline.messages import Detection
 
 if TYPE_CHECKING:
     from inference.runtimes.base import Picture
+
+log = logging.getLogger(__name__)
 
 # What such an error comes from is in the input or in the code: the same input raises it again.
 PERMANENT: Final = (
@@ -66,12 +70,13 @@ class PythonModel:
     def load(self) -> None:
         assert self.found.kind is not None
         try:
-            self._model = self.found.kind()
-            own_schema = self._model.input_schema if hasattr(self._model, "input_schema") else {}
-            self.output_schema = python_models.schema_of(getattr(self._model, "output_schema", {}))
-        except (Exception, SystemExit) as err:
+            with guarded():
+                self._model = model = self.found.kind()
+                own_schema = model.input_schema if hasattr(model, "input_schema") else {}
+                self.output_schema = python_models.schema_of(getattr(model, "output_schema", {}))
+        except Exception as err:
             raise InferenceError(
-                f"The class {self.found.source} cannot be loaded. {type(err).__name__}: {err}",
+                f"The class {self.found.source} cannot be loaded. {error_text(err)}",
                 permanent=False,
             ) from err
         self.input_schema = python_models.schema_of(own_schema)
@@ -79,8 +84,12 @@ class PythonModel:
 
     def close(self) -> None:
         model, self._model = self._model, None
-        if callable(close := getattr(model, "close", None)):
-            close()
+        try:
+            with guarded():
+                if callable(close := getattr(model, "close", None)):
+                    close()
+        except Exception:
+            log.warning("model does not close class=%s", self.found.source, exc_info=True)
 
     def predict_records(self, batch: Sequence[Mapping[str, Any]]) -> list[Result]:
         """The class's result for each record. An exception fails only its own record."""
@@ -111,8 +120,9 @@ class PythonModel:
     def _asked(self, inputs: Sequence[Any]) -> list[Any]:
         if self.batches:
             try:
-                results = list(self._model.predict_batch(inputs))
-            except (Exception, SystemExit) as err:
+                with guarded():
+                    results = list(self._model.predict_batch(inputs))
+            except Exception as err:
                 raise _translated(err) from err
             if len(results) != len(inputs):
                 raise InferenceError(
@@ -124,8 +134,9 @@ class PythonModel:
         predict, results = self._model.predict, []
         for item in inputs:
             try:
-                results.append(predict(item))
-            except (Exception, SystemExit) as err:  # noqa: BLE001 - foreign code may raise anything
+                with guarded():
+                    results.append(predict(item))
+            except Exception as err:  # noqa: BLE001 - foreign code may raise anything
                 results.append(_translated(err))
         return results
 
@@ -134,7 +145,7 @@ def _translated(err: BaseException) -> InferenceError:
     """The model's own exception, with its stack trace, as ours."""
     if isinstance(err, InferenceError):
         return err
-    found = InferenceError(f"{type(err).__name__}: {err}", permanent=isinstance(err, PERMANENT))
+    found = InferenceError(error_text(err), permanent=isinstance(err, PERMANENT))
     found.__cause__ = err
     return found
 

@@ -152,7 +152,7 @@ def _found(source: str, load: Callable[[], object]) -> Found:
                 source, source=source, error=f"{source} is not a class with a method predict."
             )
         return _described(kind, source)
-    except (Exception, SystemExit) as err:  # noqa: BLE001 - see above
+    except BaseException as err:  # noqa: BLE001 - see above
         log.warning("python model cannot be imported source=%s error=%s", source, err)
         return Found(
             source, source=source, error=f"{source} cannot be imported. {type(err).__name__}: {err}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from inference.runtimes.errors import InferenceError, ServerUnavailable
+from inference.runtimes.errors import DeadlineExceeded, InferenceError, ServerUnavailable
 
 MAX_REPLY: Final = 32 * 1024 * 1024
 MAX_WORDS: Final = 300
@@ -18,6 +18,12 @@ class TryAgain(ServerUnavailable):
 
 class RequestRefused(TryAgain):
     """The server, or its host, refused at once."""
+
+
+class ModelFailed(InferenceError):
+    """The server has answered that the model failed on this input, as with HTTP's 500. Until it
+    fails on another one, too, that is the input's fault.
+    """
 
 
 class NoModel(ServerUnavailable):
@@ -38,8 +44,8 @@ def sentence(text: str) -> str:
     return words if words.endswith((".", "!", "?", "…")) else words + "."
 
 
-def late(server: object, seconds: float) -> ServerUnavailable:
-    return ServerUnavailable(
+def late(server: object, seconds: float) -> DeadlineExceeded:
+    return DeadlineExceeded(
         f"The model server at {server} has not answered within {seconds:g} s. Is it overloaded or"
         " hung? The option deadline gives it more time."
     )
@@ -94,12 +100,12 @@ def input_refused(server: object, message: str, hint: str = "") -> InferenceErro
     )
 
 
-def model_failed(server: object, message: str, hint: str = "") -> InferenceError:
+def model_failed(server: object, message: str, hint: str = "") -> ModelFailed:
     """With a ``hint`` the input is not what the model says it takes: it would fail again.
     MLServer reports both alike.
     """
     words = f": {sentence(message)}" if message else ". Its log may say why."
-    return InferenceError(
+    return ModelFailed(
         f"The model failed in the server at {server}{words}{hint}", permanent=bool(hint)
     )
 

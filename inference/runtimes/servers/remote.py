@@ -4,6 +4,7 @@ breakers, checks of what they answer.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
 import threading
@@ -16,7 +17,7 @@ from inference.runtimes.options import Options, number, text
 from inference.runtimes.servers.breaker import Breaker, BreakerState
 from inference.runtimes.servers.checks import batch_size, check_output
 from inference.runtimes.servers.deadline import Deadline
-from inference.runtimes.servers.failures import RequestRefused, TryAgain
+from inference.runtimes.servers.failures import ModelFailed, RequestRefused, TryAgain
 from inference.runtimes.tensors import ModelMetadata, Tensor
 
 PAUSE_BEFORE_RETRY: Final = 0.05
@@ -51,6 +52,8 @@ class Server(Protocol):
 
 ServerT = TypeVar("ServerT", bound=Server)
 Answer = TypeVar("Answer")
+Asked = Callable[[], bytes]
+"""A fingerprint of a call's input, made when it is needed."""
 
 
 class Member(Generic[ServerT]):
@@ -60,14 +63,19 @@ class Member(Generic[ServerT]):
         self.server = server
         self.breaker = Breaker()
         self.detail = ""
+        self._failed_on = b""
 
-    def ask(self, question: Callable[[ServerT], Answer]) -> Answer:
-        """The answer to an admitted call; what it fails with is remembered."""
+    def ask(self, question: Callable[[ServerT], Answer], asked: Asked) -> Answer:
+        """The answer to an admitted call; what it fails with is remembered. ``asked`` tells inputs
+        apart: the model may fail on one again and again and work on all others.
+        """
         try:
             answer = question(self.server)
         except InferenceError as err:
             if err.permanent:  # It is about the input: the server has answered.
                 self._succeeded()
+            elif isinstance(err, ModelFailed) and self._has_failed_on(asked()):
+                self.breaker.left()
             else:
                 self._failed(err)
             raise
@@ -76,6 +84,11 @@ class Member(Generic[ServerT]):
             raise
         self._succeeded()
         return answer
+
+    def _has_failed_on(self, fingerprint: bytes) -> bool:
+        """Whether the last input that the model failed on was this one, too."""
+        last, self._failed_on = self._failed_on, fingerprint
+        return last == fingerprint
 
     def _succeeded(self) -> None:
         self.detail = ""
@@ -144,7 +157,7 @@ class RemoteModel(ABC, Generic[ServerT]):
         self.close()
         self._closing.clear()
         self._members = [Member(server) for server in self._open()]
-        self._call(self._check_ready)
+        self._call(self._check_ready, bytes)
         try:
             self._known = self.metadata()
         except InferenceError:
@@ -167,7 +180,10 @@ class RemoteModel(ABC, Generic[ServerT]):
     def infer(self, inputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """The outputs by name."""
         rows = batch_size(inputs)
-        outputs = self._call(lambda server, deadline: self._ask_model(server, inputs, deadline))
+        outputs = self._call(
+            lambda server, deadline: self._ask_model(server, inputs, deadline),
+            lambda: _fingerprint(inputs),
+        )
         if not outputs:
             raise InferenceError(
                 "The model gives no outputs. Look at its outputs in the server.", permanent=False
@@ -184,22 +200,22 @@ class RemoteModel(ABC, Generic[ServerT]):
 
     # Calls
 
-    def _call(self, question: Callable[[ServerT, Deadline], Answer]) -> Answer:
+    def _call(self, question: Callable[[ServerT, Deadline], Answer], asked: Asked) -> Answer:
         """One call with one more try where that is safe: of another server if there is one, else
         of the same.
         """
         deadline = Deadline(self.options.deadline)
         first = self._admitted(None)
         if len(self._members) == 1:
-            return first.ask(lambda server: self._twice(question, server, deadline))
+            return first.ask(lambda server: self._twice(question, server, deadline), asked)
         try:
-            return first.ask(lambda server: question(server, deadline))
+            return first.ask(lambda server: question(server, deadline), asked)
         except TryAgain as err:
             try:
                 second = self._admitted(first)
             except ServerUnavailable:
                 raise err from None
-            return second.ask(lambda server: question(server, deadline))
+            return second.ask(lambda server: question(server, deadline), asked)
 
     def _twice(
         self, question: Callable[[ServerT, Deadline], Answer], server: ServerT, deadline: Deadline
@@ -227,6 +243,14 @@ class RemoteModel(ABC, Generic[ServerT]):
             f" {math.ceil(wait)} s.",
             retry_after=wait,
         )
+
+
+def _fingerprint(inputs: Mapping[str, Tensor]) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in sorted(inputs.items()):
+        content = repr(tensor.tolist()).encode() if tensor.dtype.kind == "O" else tensor.tobytes()
+        digest.update(b"%s %d " % (name.encode(), len(content)) + content)
+    return digest.digest()
 
 
 def _close(members: Sequence[Member[ServerT]]) -> None:

@@ -210,6 +210,10 @@ def test_a_record_without_headers_goes_to_the_errors(pipeline: FramePipeline) ->
     assert b"headers are incomplete" in dead_letter.header_map["dlt-exception-message"]
 
 
+class GaveUp(BaseException):
+    """As several time-out libraries raise."""
+
+
 class OddError(Exception):
     """An exception that cannot even be shown."""
 
@@ -230,6 +234,8 @@ def raising(error: BaseException) -> Callable[[Picture], tuple[Detection, ...]]:
         (ValueError("what?"), b"builtins.ValueError"),
         (MemoryError(), b"builtins.MemoryError"),
         (SystemExit(1), b"builtins.SystemExit"),
+        (KeyboardInterrupt(), b"builtins.KeyboardInterrupt"),
+        (GaveUp(), b"test_pipeline.GaveUp"),
         (
             InferenceError("The model server is away.", permanent=False),
             b"inference.runtimes.errors.InferenceError",

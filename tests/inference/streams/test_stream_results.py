@@ -111,9 +111,11 @@ def test_a_result_that_json_cannot_hold_is_a_dead_letter(flow: MakeFlow) -> None
 
     assert odd.results(1) == [{"number": 1.5, "list": [1, 2]}]
     assert [reason(letter) for letter in odd.letters(4)] == [
-        "The model's result holds a number that is not one (NaN or infinite).",
+        "The model's result, in the field 'number', holds a number that is not one (NaN or"
+        " infinite).",
         "The model gave a list; a result is an object with names and values.",
-        "The model's result cannot be written as JSON: a object has no form in JSON.",
+        "The model's result, in the field 'thing', holds what JSON cannot: the type object has no"
+        " form in JSON.",
         (
             "The answer has 9000111 bytes with its key and headers; Kafka takes 8388608"
             " (KAFKA_MAX_MESSAGE_BYTES)."

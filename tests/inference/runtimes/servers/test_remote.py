@@ -44,9 +44,10 @@ def answering(answers: Any) -> Any:
     return lambda asked: next(each) if asked.method == "POST" else as_json({})
 
 
-def outcome(model: Any) -> str:
+def outcome(model: Any, number: int = 0) -> str:
+    picture = {"image_bytes": bytes_tensor([b"\xff\xd8%d\xff\xd9" % number])}
     try:
-        return str(model.infer(PICTURE)["output"].tolist())
+        return str(model.infer(picture)["output"].tolist())
     except InferenceError as err:
         return type(err).__name__ if not isinstance(err, ServerUnavailable) else "away"
 
@@ -129,8 +130,8 @@ def test_after_five_failures_in_a_row_the_server_is_left_alone() -> None:
         RestServer(answering(itertools.repeat(as_json({"error": "no"}, 500)))) as server,
         loaded(model_at(server.address)) as model,
     ):
-        assert [outcome(model) for _ in range(FAILURES_TO_OPEN)] == [
-            "InferenceError"
+        assert [outcome(model, number) for number in range(FAILURES_TO_OPEN)] == [
+            "ModelFailed"
         ] * FAILURES_TO_OPEN
         assert model.state is BreakerState.OPEN
         assert "The model failed in the server" in model.detail
@@ -143,6 +144,16 @@ def test_after_five_failures_in_a_row_the_server_is_left_alone() -> None:
 
         assert 0 < caught.value.retry_after <= 1
         assert len(server.posted()) == FAILURES_TO_OPEN
+
+
+def test_one_input_that_the_model_fails_on_says_nothing_about_the_server() -> None:
+    with (
+        RestServer(answering(itertools.repeat(as_json({"error": "no"}, 500)))) as server,
+        loaded(model_at(server.address)) as model,
+    ):
+        tries = [outcome(model) for _ in range(4 * FAILURES_TO_OPEN)]
+        assert set(tries) == {"ModelFailed"}
+        assert model.state is BreakerState.CLOSED
 
 
 def test_it_is_used_again_when_it_is_back() -> None:
