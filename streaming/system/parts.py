@@ -32,13 +32,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of the system. ``facts`` are names and values for people."""
+    """A part of the system. ``facts`` are names and values for people; ``href`` is the page that
+    shows more.
+    """
 
     name: str
     title: str
     words: str
     facts: tuple[tuple[str, str], ...] = ()
     findings: tuple[Finding, ...] = ()
+    href: str = ""
 
     @property
     def level(self) -> Level:

@@ -16,11 +16,12 @@ from django.db import DatabaseError
 from sightline.kafka import KafkaUnavailable
 from streaming.cached_result import CachedResults, TimedOut, result_within
 from streaming.hub.hub import Hub
-from streaming.system import stores
+from streaming.system import stores, watched
 from streaming.system.cluster import ClusterWatch, away
 from streaming.system.installation import installation
 from streaming.system.parts import Finding, Level, Part, plural, worst
 from streaming.system.topic_rows import TopicRow, TopicSampler
+from streaming.system.watched import Watched
 from streaming.system.web import this_process
 from streaming.system.workers import KnownWorkers, Needs, WorkerRow, listening_for, needs, workers
 
@@ -58,6 +59,7 @@ class PendingParts:
     cluster: Future[Part]
     topics: Future[tuple[TopicRow, ...]]
     needs: Future[Needs]
+    watched: Future[Watched]
     until: float
 
     @classmethod
@@ -76,7 +78,12 @@ class PendingParts:
             results.submit("topics", sampler.sample),
         )
         return cls(
-            parts, cluster, topics, results.submit("needs", needs), time.monotonic() + PART_SECONDS
+            parts,
+            cluster,
+            topics,
+            results.submit("needs", needs),
+            results.submit("watched", watched.watched),
+            time.monotonic() + PART_SECONDS,
         )
 
     @property
@@ -91,7 +98,9 @@ def state(hub: Hub, chosen: Chosen) -> dict[str, Any]:
     pending = PendingParts.now()
     cluster, answers_now = _cluster(pending)
     crew, crew_rows = _workers(pending, hub, kafka=answers_now)
+    known = answers_now and hub.kafka.reachable and hub.settled
     parts = [
+        *watched.parts(hub, lambda: _watched(pending), known=known),
         crew,
         cluster,
         *(_part(name, future, pending.left) for name, future in pending.parts.items()),
@@ -170,6 +179,13 @@ def _workers(pending: PendingParts, hub: Hub, *, kafka: bool) -> tuple[Part, lis
         runs,
     )
     return workers(known, wanted)
+
+
+def _watched(pending: PendingParts) -> Watched | None:
+    try:
+        return result_within(pending.watched, pending.left)
+    except (DatabaseError, TimedOut):
+        return None
 
 
 def _topics(rows: Iterable[TopicRow] | None, chosen: Chosen) -> dict[str, Any]:

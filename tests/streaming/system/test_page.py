@@ -84,7 +84,15 @@ def test_every_part_is_there_and_no_secret(staff: Client, settings: Settings) ->
     Camera.objects.create(slug="gate", name="Gate", kind="demo", url="demo:conveyor")
     state = state_of(staff)
 
-    assert set(levels(state)) == {"workers", "kafka", "database", "disk", "installation"}
+    assert set(levels(state)) == {
+        "cameras",
+        "models",
+        "workers",
+        "kafka",
+        "database",
+        "disk",
+        "installation",
+    }
     assert [row["role"] for row in state["workers"]] == ["web"]
     assert state["topics"]["known"]
     text = json.dumps(state)

@@ -50,13 +50,13 @@ function trouble(sentence) {
 }
 
 function makePart() {
-  const [title, words] = [element("h2"), element("p", { class: "part-words" })];
+  const [title, words] = [element("a"), element("p", { class: "part-words" })];
   const findings = element("ul", { class: "findings", role: "list" });
   const facts = element("dl", { class: "facts" });
   const item = element(
     "article",
     { class: "panel part" },
-    element("header", {}, element("span", { class: "dot" }), title),
+    element("header", {}, element("span", { class: "dot" }), element("h2", {}, title)),
     words,
     findings,
     facts,
@@ -64,10 +64,12 @@ function makePart() {
   return { item, title, words, findings, facts };
 }
 
-function showPart(parts, { name, title, level, words, findings, facts }) {
+function showPart(parts, { name, title, level, words, findings, facts, href }) {
   Object.assign(parts.item.dataset, { part: name, kind: kindOfLevel(level) });
   parts.item.firstElementChild.dataset.kind = kindOfLevel(level);
   setText(parts.title, title);
+  // Without an address it is no link, for readers either.
+  if (href) parts.title.href = href;
   // What a finding says already is not said twice.
   setText(parts.words, findings.some(({ text }) => text === words) ? "" : words);
   parts.words.hidden = parts.words.textContent === "";
