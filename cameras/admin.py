@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -10,6 +9,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -136,6 +136,9 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
             ("What it does", {"fields": ("state", "probe_result", "picture")}),
         )
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Camera]:
+        return super().get_queryset(request).defer("health__thumbnail")
+
     def get_readonly_fields(
         self, request: HttpRequest, obj: Camera | None = None
     ) -> tuple[str, ...]:
@@ -186,14 +189,14 @@ class CameraAdmin(admin.ModelAdmin[Camera]):
     def picture(self, camera: Camera) -> str | SafeString:
         """The thumbnail of the last probe."""
         health = _health(camera)
-        if health is None or not health.thumbnail:
+        if health is None or health.probed_at is None or health.probe_error:
             return "–"
-        data = base64.b64encode(bytes(health.thumbnail)).decode()
         return format_html(
-            '<img class="thumbnail" src="data:image/jpeg;base64,{}" alt="Picture of {}"'
-            ' width="160">',
-            data,
+            '<img class="thumbnail" src="{}" alt="Picture of {}" width="160" height="{}"'
+            ' loading="lazy">',
+            reverse("camera-thumbnail", args=[camera.slug]),
             camera.name,
+            round(160 * health.height / health.width) if health.width else 90,
         )
 
     @admin.action(description="Probe again", permissions=["change"])

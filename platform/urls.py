@@ -14,6 +14,7 @@ from django.urls import path, re_path, reverse_lazy
 
 from sightline.site.logins import admin_login
 from streaming.camera_page import views as camera_page
+from streaming.camera_page.thumbnail import thumbnail
 from streaming.history import views as history
 from streaming.mjpeg import frames, link_views, stream
 from streaming.models_page import views as models_page
@@ -33,6 +34,7 @@ urlpatterns = [
     path("cameras/<slug:slug>/", camera_page.camera, name="camera"),
     path("cameras/<slug:slug>/stream.mjpg", stream.stream, name="camera-stream"),
     path("cameras/<slug:slug>/snapshot.jpg", stream.snapshot, name="camera-snapshot"),
+    path("cameras/<slug:slug>/thumbnail.jpg", thumbnail, name="camera-thumbnail"),
     path("cameras/<slug:slug>/links/", link_views.make_link, name="camera-links"),
     path("cameras/<slug:slug>/frames/<int:offset>.jpg", frames.frame, name="camera-frame"),
     path("cameras/<slug:slug>/history.json", history.camera_history, name="camera-history"),

@@ -227,8 +227,14 @@ def test_a_saved_camera_is_probed_and_its_picture_shown(
 
     shown = page(admin_client, Camera.objects.get())
     assert "mjpeg, 640×360" in shown
-    assert "data:image/jpeg;base64," in shown
-    assert "data:image/jpeg;base64," in admin_client.get(LIST).content.decode()
+    address = "/cameras/dock/thumbnail.jpg"
+    assert f'src="{address}"' in shown
+    assert f'src="{address}"' in admin_client.get(LIST).content.decode()
+    picture = admin_client.get(address)
+    assert picture.content.startswith(b"\xff\xd8")
+    assert picture["Cache-Control"] == "private, max-age=60"
+    known = {"If-Modified-Since": picture["Last-Modified"]}
+    assert admin_client.get(address, headers=known).status_code == 304
 
 
 def test_what_the_probe_could_not_do_is_shown(submit: Submit, admin_client: Client) -> None:

@@ -10,9 +10,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
 
 from cameras import access
 from cameras.models import Camera as CameraRow
+from cameras.models import Health
 from streaming.hub.hub import Hub
 from streaming.visitors.tokens import issue
 
@@ -32,6 +34,8 @@ MATRIX: dict[str, tuple[int | str, int, int, int]] = {
     "/cameras/vault/stream.mjpg": (401, 404, 404, 404),
     "/cameras/gate/snapshot.jpg": (401, 404, 503, 503),
     "/cameras/vault/snapshot.jpg": (401, 404, 404, 404),
+    "/cameras/gate/thumbnail.jpg": (401, 404, 200, 200),
+    "/cameras/vault/thumbnail.jpg": (401, 404, 404, 404),
     "/cameras/gate/links/": (405, 405, 405, 405),
     "/cameras/gate/frames/7.jpg": (401, 404, 404, 404),
     "/cameras/gate/history.json": (401, 404, 200, 200),
@@ -76,7 +80,8 @@ PEOPLE = ("", "stranger", "viewer", "admin")
 
 @pytest.fixture(autouse=True)
 def surroundings(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    CameraRow.objects.create(slug="gate", name="Gate", kind="demo", url="demo:conveyor")
+    gate = CameraRow.objects.create(slug="gate", name="Gate", kind="demo", url="demo:conveyor")
+    Health.objects.create(camera=gate, probed_at=timezone.now(), thumbnail=b"\xff\xd8\xff\xd9")
     User.objects.create_user("stranger")
     User.objects.create_user("viewer")
     User.objects.create_superuser("admin")
