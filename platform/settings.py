@@ -73,6 +73,14 @@ CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 HTTPS: bool = env.flag("HTTPS")
 # What serves TLS in front of us counts as a proxy.
 PROXIES = max(env.number("PROXIES", 0, maximum=10), int(HTTPS))
+# Daphne believes a client's Daphne-Root-Path; only a proxy that always sets it may be believed.
+PROXY_SETS_ROOT_PATH: bool = env.flag("PROXY_SETS_ROOT_PATH")
+# Of one web process; 0 = no limit. Without PROXIES only: else all connections are the proxies'.
+CONNECTIONS_PER_ADDRESS = env.number("CONNECTIONS_PER_ADDRESS", 500, maximum=100_000)
+STREAMS_PER_USER = env.number("STREAMS_PER_USER", 30, minimum=1, maximum=10_000)
+SOCKETS_PER_USER = env.number("SOCKETS_PER_USER", 20, minimum=1, maximum=10_000)
+# The largest file of a model that is sent in the admin, with its form.
+UPLOAD_MIB = env.number("UPLOAD_MIB", 600, minimum=2, maximum=4096)
 # Where a process serves its health and metrics to the cluster; 0 = nowhere. A supervisor gives its
 # processes the ports that follow.
 METRICS_PORT = env.number("METRICS_PORT", 0, maximum=65_000)
@@ -287,10 +295,12 @@ AUTH_PASSWORD_VALIDATORS = [
 # After five wrong passwords a user's name is locked for the address that they came from. The admin
 # shows the count and can unlock it.
 AUTHENTICATION_BACKENDS = [
-    "axes.backends.AxesStandaloneBackend",
+    "sightline.site.login_limit.LoginLimit",
     "django.contrib.auth.backends.ModelBackend",
 ]
 AXES_FAILURE_LIMIT = 5
+# User names that fail from one address before all log-ins from there wait.
+LOGIN_NAMES_PER_ADDRESS = env.number("LOGIN_NAMES_PER_ADDRESS", 20, minimum=2, maximum=10_000)
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False

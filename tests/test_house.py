@@ -184,7 +184,8 @@ def roof() -> set[str]:
     return {
         folder
         for folder in folder_imports()
-        if folder == "platform" or folder.startswith(("platform/site", "platform/management"))
+        if folder == "platform"
+        or folder.startswith(("platform/site", "platform/management", "platform/front_door"))
     }
 
 
@@ -219,8 +220,9 @@ def test_pictures_are_coded_in_their_families_only() -> None:
     ]
 
 
-def test_the_web_server_is_known_in_two_places_only() -> None:
-    assert importers("twisted", "daphne") <= {
+def test_the_web_server_is_known_at_the_front_door_and_in_two_places_only() -> None:
+    inside = {f"platform/front_door/{name}.py" for name in ("channel", "request", "server")}
+    assert importers("twisted", "daphne") <= inside | {
         "streaming/mjpeg/backpressure.py",
         "platform/management/commands/runweb.py",
     }

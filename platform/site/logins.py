@@ -2,7 +2,7 @@
 
 What is locked is a user's name for one address, whether there is such a user or not. So nobody
 can lock out another by failing in their name, except from the same address, and nobody can go on
-guessing from one.
+guessing from one. An address from which many names fail is locked whole (login_limit.py).
 """
 
 from __future__ import annotations
@@ -58,6 +58,7 @@ def locked_out(request: HttpRequest, *_: object) -> HttpResponse:
     context = {
         "form": AuthenticationForm(request),
         "next": request.POST.get("next", ""),
+        "address_locked": getattr(request, "address_locked", False),
         "locked_minutes": int(wait.total_seconds() / 60),
     }
     answer = render(request, "registration/login.html", context, status=429)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 
 from asgiref.sync import SyncToAsync, sync_to_async
 from django.conf import settings
@@ -23,10 +24,12 @@ from streaming.hub.tracing import delivered
 from streaming.mjpeg.request import StreamRequest, plain, read_request
 from streaming.protocol import MAX_FPS
 from streaming.visitors.links import LinkKind
+from streaming.visitors.places import streams
 from streaming.visitors.visitor import DatabaseUnavailable, in_database
 
 BOUNDARY = "frame"
 FRESH_SECONDS = 3.0
+TOO_MANY = "You have {most} streams open, which is the limit for one user. Close one first."
 SNAPSHOT_SECONDS = 3.0
 
 
@@ -48,8 +51,10 @@ async def stream(request: HttpRequest, slug: str) -> HttpResponseBase:
     content_type = f"multipart/x-mixed-replace; boundary={BOUNDARY}"
     if request.method == "HEAD":
         return HttpResponse(content_type=content_type, headers=stream_request.headers)
+    if not streams.are_left(stream_request.user_pk):
+        return plain(429, TOO_MANY.format(most=streams.most))
     return FrameStream(
-        _parts(stream_request, hub()), content_type=content_type, headers=stream_request.headers
+        _held(stream_request), content_type=content_type, headers=stream_request.headers
     )
 
 
@@ -70,7 +75,19 @@ async def snapshot(request: HttpRequest, slug: str) -> HttpResponse:
     return HttpResponse(frame.jpeg, content_type="image/jpeg", headers=headers)
 
 
-async def _parts(stream_request: StreamRequest, source: Hub) -> AsyncIterator[bytes]:
+async def _held(stream_request: StreamRequest) -> AsyncIterator[bytes]:
+    """The stream's parts, while it has one of its user's places. Many requests may come at once:
+    it is asked once more.
+    """
+    if not streams.are_left(stream_request.user_pk):
+        return
+    with streams.held(stream_request.user_pk):
+        async with contextlib.aclosing(_parts(stream_request, hub())) as parts:
+            async for part in parts:
+                yield part
+
+
+async def _parts(stream_request: StreamRequest, source: Hub) -> AsyncGenerator[bytes]:
     await sync_to_async(_give_back_connections)()
     _give_back_thread()
     subscription = source.subscribe()

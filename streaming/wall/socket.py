@@ -5,6 +5,7 @@ to streaming.wall.session.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import Any
@@ -26,6 +27,7 @@ from streaming.protocol import (
     Watch,
 )
 from streaming.visitors import origins
+from streaming.visitors.places import sockets
 from streaming.visitors.visitor import DatabaseUnavailable, Visitor, in_database
 from streaming.wall.rate_limit import RateLimit
 from streaming.wall.session import Wall
@@ -46,6 +48,8 @@ CLOSE_TOO_MUCH = 4429
 CLOSE_TOO_LARGE = 4413
 CLOSE_FAILED = 4500
 CLOSE_LOGGED_OUT = 4401
+# The user has SOCKETS_PER_USER open; the page says so in words.
+CLOSE_TOO_MANY = 4409
 
 NOT_YOURS = "You have no permission to see this camera, or it does not exist."
 
@@ -58,6 +62,7 @@ class WallConsumer(AsyncWebsocketConsumer):
         self.visitor = Visitor()
         self.wall: Wall | None = None
         self.tasks: list[asyncio.Task[None]] = []
+        self.place = contextlib.ExitStack()
         self.messages = RateLimit(MESSAGES_A_SECOND, MESSAGES_AT_ONCE)
         self.acknowledgements = RateLimit(ACKNOWLEDGEMENTS_A_SECOND, ACKNOWLEDGEMENTS_A_SECOND)
 
@@ -103,6 +108,10 @@ class WallConsumer(AsyncWebsocketConsumer):
         if not user.is_authenticated:
             await self.close(CLOSE_LOGGED_OUT)
             return
+        if not sockets.are_left(user.pk):
+            await self.close(CLOSE_TOO_MANY)
+            return
+        self.place.enter_context(sockets.held(user.pk))
         self.wall = Wall(hub(), self._send_text, self._send_bytes)
         self.tasks = [
             asyncio.create_task(self._supervised(coroutine))
@@ -216,6 +225,7 @@ class WallConsumer(AsyncWebsocketConsumer):
         await self.close(code)
 
     def _end(self) -> None:
+        self.place.close()
         for task in self.tasks:
             if task is not asyncio.current_task():
                 task.cancel()

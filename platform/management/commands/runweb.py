@@ -11,11 +11,9 @@ from django.core.management.base import BaseCommand, CommandError
 
 END_SECONDS = 8.0
 BEAT_SECONDS = 1.0
-# The limit holds in both directions, so it must let the largest frame out; the wall's consumer
+# The limit holds in both directions, so it must let the largest frame out; the front door
 # refuses what is too large for a client to say.
 MAX_MESSAGE_BYTES = settings.KAFKA_MAX_MESSAGE_BYTES + 64 * 1024
-# Of a WebSocket frame that a client sends; a larger one is not read to its end.
-MAX_RECEIVED_BYTES = 256 * 1024
 
 
 class Command(BaseCommand):
@@ -25,10 +23,10 @@ class Command(BaseCommand):
         # Importing Daphne's server installs Twisted's asyncio reactor, so only the process that
         # serves does it.
         from daphne.endpoints import build_endpoint_description_strings
-        from daphne.server import Server
         from twisted.internet import reactor as installed
 
         from sightline.asgi import application
+        from sightline.front_door.server import Server
         from sightline.telemetry import logs, tracing
         from streaming.hub.hub import stop_hub
         from streaming.system.web import web_reporter
@@ -41,7 +39,6 @@ class Command(BaseCommand):
             ping_timeout=20,
             websocket_timeout=-1,
             websocket_max_message_size=MAX_MESSAGE_BYTES,
-            websocket_max_frame_size=MAX_RECEIVED_BYTES,
             application_close_timeout=2,
             server_name="",
             ready_callable=lambda: _beat(reactor),

@@ -162,3 +162,20 @@ def test_who_is_asking(
         "/", headers={"X-Forwarded-For": forwarded} if forwarded else {}, REMOTE_ADDR=seen
     )
     assert client_address(request) == address
+
+
+def test_many_names_that_fail_from_one_address_lock_it_and_no_other() -> None:
+    answers = [fail(1, f"name-{number}") for number in range(30)]
+
+    assert [answer.status_code for answer in answers[:20]] == [200] * 20
+    assert {answer.status_code for answer in answers[20:]} == {429}
+    assert "Too many user names" in answers[-1].content.decode()
+    assert log_in("olga", PASSWORD).status_code == 429
+    assert logs_in(log_in("olga", PASSWORD, ELSEWHERE))
+
+
+def test_an_office_whose_people_mistype_and_then_log_in_is_not_locked() -> None:
+    for number in range(30):
+        User.objects.create_user(f"person-{number}", password=PASSWORD)
+        fail(1, f"person-{number}")
+        assert logs_in(log_in(f"person-{number}", PASSWORD))

@@ -147,7 +147,7 @@ def opened(make: Callable[..., str]) -> StreamRequest:
     holder = open_link(
         Link(LinkKind.STREAM, "gate", StreamOptions(fps=5).query), key_of(make(fps="5"))
     )
-    asked = StreamRequest(Visitor(link=holder), "gate", StreamOptions(fps=5))
+    asked = StreamRequest(Visitor(link=holder), "gate", StreamOptions(fps=5), holder.user_pk)
     assert asked.allowed()
     return asked
 

@@ -6,6 +6,8 @@ import { WallSocket } from "./socket.js";
 const PATIENCE_MS = 400;
 /** The server's code for who is logged in no more. */
 const LOGGED_OUT = 4401;
+/** The server's code for a user with as many pages open as one may have. */
+const TOO_MANY = 4409;
 
 export function connect() {
   const socket = new WallSocket();
@@ -19,6 +21,7 @@ export function connect() {
   socket.addEventListener("close", ({ detail: { attempt, code } }) => {
     clearTimeout(timer);
     if (code === LOGGED_OUT) return tellLogout();
+    if (code === TOO_MANY) return tellTooMany();
     timer = setTimeout(
       () => showBanner("connection", "Reconnecting to the server …"),
       attempt ? 0 : PATIENCE_MS,
@@ -51,6 +54,11 @@ function tellLogout() {
   const link = { href: location.href, text: "Log in again" };
   hideBanner("connection");
   showBanner("login", "You have been logged out.", { kind: "bad", link });
+}
+
+function tellTooMany() {
+  const words = "You have too many pages with live pictures open. Close one, and this one goes on.";
+  showBanner("connection", words, { kind: "bad" });
 }
 
 function tellKafka({ kafka, detail }) {

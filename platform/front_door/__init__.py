@@ -1,0 +1,1 @@
+"""What stands between the network and the ASGI application: Daphne's connections, with limits."""
