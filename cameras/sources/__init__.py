@@ -8,11 +8,13 @@ from importlib import import_module
 from cameras.sources.addresses import parse_address
 from cameras.sources.base import (
     AddressError,
+    Addresses,
     DestinationCheck,
     Source,
     SourceError,
     SourceSettings,
 )
+from cameras.sources.destination import resolve
 from sightline.messages import CameraState
 
 __all__ = ["KINDS", "no_check", "open_source"]
@@ -28,8 +30,9 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 
 
-def no_check(host: str, port: int) -> None:
+def no_check(host: str, port: int) -> Addresses:
     """Let every destination pass."""
+    return resolve(host, port)
 
 
 def open_source(

@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 import simplejpeg
@@ -214,7 +215,7 @@ def test_a_redirect_is_named_and_not_followed() -> None:
 
 
 def test_a_refused_destination_is_not_connected_to() -> None:
-    def check(host: str, port: int) -> None:
+    def check(host: str, port: int) -> NoReturn:
         raise AddressError(f"{host}:{port} is not for cameras.")
 
     with MuteServer() as server:
