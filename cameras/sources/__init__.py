@@ -21,7 +21,7 @@ __all__ = ["KINDS", "no_check", "open_source"]
 
 # The module and the class of each kind.
 KINDS: dict[str, tuple[str, str]] = {
-    "rtsp": ("cameras.sources.rtsp", "RtspSource"),
+    "rtsp": ("cameras.sources.rtsp.source", "RtspSource"),
     "mjpeg": ("cameras.sources.mjpeg", "MjpegSource"),
     "snapshot": ("cameras.sources.snapshot", "SnapshotSource"),
     "demo": ("cameras.sources.demo.source", "DemoSource"),
