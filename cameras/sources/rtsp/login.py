@@ -9,6 +9,8 @@ import secrets
 from collections.abc import Callable, Iterable
 from urllib.request import parse_http_list
 
+from cameras.sources import failures
+
 ALGORITHMS: dict[str, Callable[[bytes], str]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
     "SHA-256": lambda data: hashlib.sha256(data).hexdigest(),
@@ -53,7 +55,7 @@ def _challenges(header: str) -> list[dict[str, str]]:
     starts = list(_SCHEME.finditer(header))
     ends = [start.start() for start in starts[1:]] + [len(header)]
     found = []
-    for start, end in zip(starts, ends, strict=True):
+    for start, end in zip(starts, ends, strict=False):
         items = (item.partition("=") for item in parse_http_list(header[start.end() : end]))
         fields = {name.strip().lower(): value.strip().strip('"') for name, _, value in items}
         found.append({**fields, "scheme": start[1].lower()})
@@ -69,6 +71,8 @@ def _is_known(challenge: dict[str, str]) -> bool:
 def _digest(
     challenge: dict[str, str], username: str, password: str, method: str, url: str, uses: int
 ) -> str:
+    if not username.isprintable():
+        raise failures.unreachable("The user name holds a character that RTSP cannot carry.")
     realm, nonce = challenge.get("realm", ""), challenge["nonce"]
     name = challenge.get("algorithm", "MD5").upper()
     known = ALGORITHMS[name.removesuffix("-SESS")]

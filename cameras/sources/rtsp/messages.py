@@ -91,11 +91,12 @@ class Splitter:
             else:
                 text, data = bytes(data), data[:0]
                 message, used = _message(text)
-                if message is None:
-                    self._rest = text[used:]
-                    return
-                yield message
                 data = memoryview(text)[used:]
+                if message is not None:
+                    yield message
+                elif not data or data[0] != DOLLAR:
+                    self._rest = bytes(data)
+                    return
 
     def _packets_end(self, data: memoryview) -> int:
         """The number of bytes, from the first one on, that are packets."""
@@ -134,6 +135,6 @@ def _message(text: bytes) -> tuple[Message | None, int]:
 
 
 def _parsed(head: bytes) -> Message:
-    lines = head.decode("utf-8", "surrogateescape").splitlines()
+    lines = re.split("\r?\n", head.decode("utf-8", "surrogateescape"))
     pairs = (line.partition(":") for line in lines[1:])
     return Message(lines[0], [(name.strip(), value.strip()) for name, _, value in pairs])

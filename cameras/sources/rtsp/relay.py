@@ -9,6 +9,7 @@ a reason in words. Media are passed on as they come.
 from __future__ import annotations
 
 import contextlib
+import logging
 import secrets
 import select
 import socket
@@ -22,6 +23,8 @@ from cameras.sources.base import Addresses, SourceError, SourceSettings
 from cameras.sources.connection import connected
 from cameras.sources.rtsp.login import Login
 from cameras.sources.rtsp.messages import BrokenMessage, Message, Splitter
+
+logger = logging.getLogger(__name__)
 
 BLOCK = 128 * 1024
 # Little room on the way, so that FFmpeg being late is felt by the camera as without a relay.
@@ -122,6 +125,9 @@ class Relay:
         except OSError:
             # One side is gone. FFmpeg, which notices or has left, says the rest.
             pass
+        except Exception:
+            logger.exception("rtsp_relay_failed host=%s", self._address.host)
+            self.failure = failures.no_video()
         finally:
             for end in (self._listener, self._player, self._camera):
                 if end is not None:
