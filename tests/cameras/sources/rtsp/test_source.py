@@ -22,6 +22,7 @@ from tests.servers.mjpeg import MjpegServer
 from tests.servers.ports import free_port
 from tests.servers.rtsp import RtspServer
 from tests.servers.tcp import HangupServer, MuteServer
+from tests.servers.tls import TlsFront
 from tests.servers.video import scene, scene_video
 from tests.servers.waiting import wait_until
 
@@ -76,6 +77,14 @@ def test_frames_come_live_and_not_in_bursts_of_old_ones(shared: RtspServer) -> N
 
 def test_udp_works_too(shared: RtspServer) -> None:
     assert len(take(5, settings("rtsp", shared.url, transport="udp"))) == 5
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_tls_works_too(transport: str, shared: RtspServer, tmp_path: Path) -> None:
+    with TlsFront(shared.port, tmp_path) as front:
+        url = f"rtsps://{front.authority}{shared.mount}"
+        assert len(take(30, settings("rtsp", url, transport=transport))) == 30
+        assert front.connections == 1
 
 
 def test_h265_works_too(videos: Path, tmp_path: Path) -> None:
