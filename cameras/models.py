@@ -12,9 +12,10 @@ from django.db import models
 from django.urls import reverse
 
 from cameras.sources.addresses import login_destination, parse_address
-from cameras.sources.base import AddressError, SourceSettings
+from cameras.sources.base import AddressError, Addresses, SourceSettings
 from cameras.sources.credentials import SecretBox, SecretError
 from cameras.sources.destination import check_destination, is_number
+from sightline.base.services import own_services
 from sightline.base.slugs import validate_slug
 from sightline.base.text import is_single_line, validate_single_line
 from sightline.messages import CameraState
@@ -29,12 +30,12 @@ KIND_NOT_ALLOWED = "The settings of this server do not allow cameras of this kin
 MIN_READ_SECONDS = 5.0
 
 
-def check_address(host: str, port: int) -> None:
-    """Raise AddressError for a destination that no camera of this server may have; a name is
-    resolved, and all its addresses are checked.
+def check_address(host: str, port: int) -> Addresses:
+    """The addresses of a camera's host, all of them checked. AddressError for a destination that
+    no camera of this server may have.
     """
     networks = [ipaddress.ip_network(text) for text in settings.CAMERA_ALLOWED_NETWORKS]
-    check_destination(host, port, allowed_networks=networks)
+    return check_destination(host, port, allowed_networks=networks, refused=own_services())
 
 
 class CameraKind(models.TextChoices):

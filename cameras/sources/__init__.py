@@ -8,18 +8,20 @@ from importlib import import_module
 from cameras.sources.addresses import parse_address
 from cameras.sources.base import (
     AddressError,
+    Addresses,
     DestinationCheck,
     Source,
     SourceError,
     SourceSettings,
 )
+from cameras.sources.destination import resolve
 from sightline.messages import CameraState
 
 __all__ = ["KINDS", "no_check", "open_source"]
 
 # The module and the class of each kind.
 KINDS: dict[str, tuple[str, str]] = {
-    "rtsp": ("cameras.sources.rtsp", "RtspSource"),
+    "rtsp": ("cameras.sources.rtsp.source", "RtspSource"),
     "mjpeg": ("cameras.sources.mjpeg", "MjpegSource"),
     "snapshot": ("cameras.sources.snapshot", "SnapshotSource"),
     "demo": ("cameras.sources.demo.source", "DemoSource"),
@@ -28,8 +30,9 @@ KINDS: dict[str, tuple[str, str]] = {
 }
 
 
-def no_check(host: str, port: int) -> None:
+def no_check(host: str, port: int) -> Addresses:
     """Let every destination pass."""
+    return resolve(host, port)
 
 
 def open_source(

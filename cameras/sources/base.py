@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv6Address
 from typing import Protocol, Self
 
 import numpy as np
@@ -13,8 +14,12 @@ from sightline.messages import CameraState
 
 Luma = NDArray[np.uint8]
 
-DestinationCheck = Callable[[str, int], object]
-"""Called with host and port before each connection; raises AddressError to refuse it."""
+Addresses = Sequence[IPv4Address | IPv6Address]
+
+DestinationCheck = Callable[[str, int], Addresses]
+"""Called with host and port before each connection; gives the IP addresses that it may go to, and
+raises AddressError to refuse it. Whoever connects goes to one of them and resolves nothing itself.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,6 +50,10 @@ def ended(*, began: bool = True) -> SourceError:
     return unreachable("The camera ended the stream.")
 
 
+def no_video() -> SourceError:
+    return unreachable("The camera answers, but gives no video that can be read at this address.")
+
+
 def not_found() -> SourceError:
     return unreachable(
         "The camera has no pictures at this path. Check the part of the address after the host."

@@ -22,14 +22,14 @@ from cameras.sources import failures, jpeg
 from cameras.sources.addresses import Address
 from cameras.sources.base import (
     AddressError,
+    Addresses,
     DestinationCheck,
     Jpeg,
     LumaSample,
     SourceError,
     SourceSettings,
 )
-
-CHECK_SECONDS = 5.0
+from cameras.sources.pinned_http import pinned_session
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +53,8 @@ class HttpCamera:
         self._settings = settings
         self._address = address
         self._check = check
-        self._checked_at = float("-inf")
         self._auth: AuthBase | None = None
-        self._session = requests.Session()
-        # Use the camera's settings only: no proxies from the environment, no passwords from a
-        # .netrc.
-        self._session.trust_env = False
+        self._session = pinned_session(self._addresses)
         self._session.headers["Accept-Encoding"] = "identity"
 
     def close(self) -> None:
@@ -66,7 +62,6 @@ class HttpCamera:
 
     def get(self) -> requests.Response:
         """Ask for the camera's address. Raises SourceError."""
-        self._check_destination()
         response = self._request()
         if response.status_code == 401 and self._settings.username:
             challenge = response.headers.get("WWW-Authenticate", "")
@@ -83,15 +78,11 @@ class HttpCamera:
     def body(self, response: requests.Response) -> ResponseBody:
         return ResponseBody(response, self._settings.read_timeout)
 
-    def _check_destination(self) -> None:
-        """Check at first, then every few seconds: the library may reconnect unseen."""
-        if time.monotonic() - self._checked_at < CHECK_SECONDS:
-            return
+    def _addresses(self, host: str, port: int) -> Addresses:
         try:
-            self._check(self._address.host, self._address.port)
+            return self._check(host, port)
         except AddressError as err:
             raise failures.unreachable(str(err)) from err
-        self._checked_at = time.monotonic()
 
     def _request(self) -> requests.Response:
         timeout = (self._settings.open_timeout, self._settings.read_timeout)

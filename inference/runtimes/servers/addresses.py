@@ -17,6 +17,7 @@ from cameras.sources.addresses import parse_authority
 from cameras.sources.base import AddressError
 from cameras.sources.destination import IPAddress, check_destination
 from inference.runtimes.errors import InferenceError, ServerUnavailable
+from sightline.base.services import own_services
 
 MAX_ADDRESSES: Final = 32
 HTTP_PORTS: Final = {"http": 80, "https": 443}
@@ -71,13 +72,20 @@ def resolved(address: ServerAddress, seconds: float) -> list[IPAddress]:
 
 
 def _checked(address: ServerAddress) -> list[str]:
-    so = "no model server is asked there. MODEL_ALLOWED_NETWORKS can allow it"
-    return [
-        str(ip)
-        for ip in check_destination(
-            address.host, address.port, allowed_networks=settings.MODEL_ALLOWED_NETWORKS, so=so
-        )
-    ]
+    return [str(ip) for ip in check_server(address.host, address.port, "model server")]
+
+
+def check_server(host: str, port: int, what: str) -> list[IPAddress]:
+    """The addresses of a server's host, all of them checked. AddressError for a destination that
+    no server of models or schemas may have; `what` says in it what was looked for.
+    """
+    return check_destination(
+        host,
+        port,
+        allowed_networks=settings.MODEL_ALLOWED_NETWORKS,
+        refused=own_services(),
+        so=f"no {what} is asked there. MODEL_ALLOWED_NETWORKS can allow it",
+    )
 
 
 def _bounded(function: Callable[[], list[str]], seconds: float) -> list[str]:

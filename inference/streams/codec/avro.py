@@ -19,7 +19,10 @@ from fastavro import parse_schema, schemaless_reader
 from fastavro.schema import SchemaParseException
 from fastavro.types import Schema
 
+from cameras.sources.base import AddressError, Addresses
+from cameras.sources.pinned_http import pinned_session
 from inference.runtimes.errors import ServerUnavailable
+from inference.runtimes.servers.addresses import check_server
 from inference.streams.codec.schema import RecordError
 from sightline.base.redaction import redact_url
 
@@ -38,6 +41,7 @@ class AvroDecoder:
 
     def __init__(self, url: str) -> None:
         self._url = url.rstrip("/")
+        self._session = pinned_session(_check)
         self._schemas: dict[int, Schema] = {}
 
     def decode(self, value: bytes) -> Any:
@@ -88,7 +92,17 @@ class AvroDecoder:
 
     def _fetch(self, path: str, number: int) -> dict[str, Any]:
         try:
-            reply = requests.get(f"{self._url}/{path}", headers=ACCEPT, timeout=DEADLINE_SECONDS)
+            reply = self._session.get(
+                f"{self._url}/{path}",
+                headers=ACCEPT,
+                timeout=DEADLINE_SECONDS,
+                allow_redirects=False,
+            )
+            if reply.is_redirect:
+                raise ServerUnavailable(
+                    "The schema registry sends its callers on to another address, which is not"
+                    " followed. Enter the final one as SCHEMA_REGISTRY_URL."
+                )
             if reply.status_code == requests.codes.not_found:
                 raise RecordError(
                     f"The schema registry knows no schema {number}, which the record was written"
@@ -100,6 +114,8 @@ class AvroDecoder:
                     f" {reply.status_code}."
                 )
             found = reply.json()
+        except AddressError as err:
+            raise ServerUnavailable(str(err)) from err
         except requests.RequestException as err:
             raise ServerUnavailable(
                 f"The schema registry does not answer. {type(err).__name__}: {redact_url(str(err))}"
@@ -107,6 +123,10 @@ class AvroDecoder:
         if not isinstance(found, dict):
             raise ServerUnavailable("What answers at SCHEMA_REGISTRY_URL is no schema registry.")
         return found
+
+
+def _check(host: str, port: int) -> Addresses:
+    return check_server(host, port, "schema registry")
 
 
 def configured_decoder() -> AvroDecoder | None:

@@ -31,6 +31,14 @@ from cameras.sources.destination import check_destination
         "::ffff:127.0.0.1",
         "2002:7f00:1::",
         "64:ff9b::a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "fd20:ce::254",
+        "fd00:ec2::23",
+        "fd00:c1::a9fe:a9fe",
+        "192.0.0.192",
+        "::ffff:192.0.0.192",
+        "2002:c000:c0::1",
+        "2001:db8::5efe:127.0.0.1",
         "localhost",
     ],
 )
@@ -59,6 +67,36 @@ def test_listed_networks_are_exempt() -> None:
     assert check_destination("127.0.0.1", 554, allowed_networks=["127.0.0.0/8", "::1/128"])
     with pytest.raises(AddressError):
         check_destination("127.0.0.1", 554, allowed_networks=["10.0.0.0/8"])
+
+
+@pytest.mark.parametrize(
+    ("host", "broad", "exact"),
+    [
+        ("169.254.169.254", "169.254.0.0/16", "169.254.169.254/32"),
+        ("192.0.0.192", "0.0.0.0/0", "192.0.0.192/32"),
+        ("100.100.100.200", "100.64.0.0/10", "100.100.100.200/32"),
+        ("168.63.129.16", "168.63.129.16/31", "168.63.129.16/32"),
+        ("fd20:ce::254", "fd00::/8", "fd20:ce::254/128"),
+        ("fd00:ec2::254", "fd00::/8", "fd00:ec2::254/128"),
+        ("::ffff:169.254.169.254", "::/0", "::ffff:169.254.169.254/128"),
+        ("64:ff9b::a9fe:a9fe", "::/0", "64:ff9b::a9fe:a9fe/128"),
+        ("2002:a9fe:a9fe::1", "2002::/16", "2002:a9fe:a9fe::1/128"),
+    ],
+)
+def test_a_metadata_service_is_allowed_by_its_very_address_only(
+    host: str, broad: str, exact: str
+) -> None:
+    with pytest.raises(AddressError, match="metadata service"):
+        check_destination(host, 80, allowed_networks=[broad])
+    assert check_destination(host, 80, allowed_networks=[broad, exact])
+
+
+def test_the_platforms_own_services_are_refused_where_their_network_is_allowed() -> None:
+    own = [("localhost", 6379)]
+    for host in ("127.0.0.1", "::ffff:127.0.0.1"):
+        with pytest.raises(AddressError, match="service of this platform"):
+            check_destination(host, 6379, allowed_networks=["0.0.0.0/0", "::/0"], refused=own)
+        assert check_destination(host, 80, allowed_networks=["0.0.0.0/0", "::/0"], refused=own)
 
 
 def test_the_platforms_own_services_are_no_cameras() -> None:

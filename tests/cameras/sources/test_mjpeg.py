@@ -6,6 +6,7 @@ import io
 import socket
 import threading
 from collections.abc import Iterator
+from typing import NoReturn
 
 import pytest
 
@@ -210,7 +211,7 @@ def test_a_cut_frame_is_corrupt_and_the_next_is_fine(camera: MjpegServer) -> Non
 
 
 def test_a_refused_destination_is_not_connected_to(camera: MjpegServer) -> None:
-    def check(host: str, port: int) -> None:
+    def check(host: str, port: int) -> NoReturn:
         raise AddressError(f"{host}:{port} is not for cameras.")
 
     with (

@@ -7,6 +7,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import json
+import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from inference.streams.codec.avro import AvroDecoder
 from inference.streams.codec.schema import RecordError
 from tests.inference.streams.flows import IRIS, Flow, reason
 from tests.servers.ports import LOOPBACK, free_port
+from tests.servers.resolver import Rebinding
 
 FLOWER = {
     "type": "record",
@@ -56,6 +58,7 @@ class Registry(ThreadingHTTPServer):
         self.documents: dict[str, dict[str, Any]] = {}
         self.asked: list[str] = []
         self.status = 200
+        self.location = ""
         self.url = f"http://{LOOPBACK}:{self.server_port}"
 
 
@@ -83,6 +86,8 @@ class Handler(BaseHTTPRequestHandler):
         self.server.asked.append(self.path)
         body = json.dumps(document).encode()
         self.send_response(status if self.server.status == 200 else self.server.status)
+        if self.server.location:
+            self.send_header("Location", self.server.location)
         self.send_header("Content-Type", "application/vnd.schemaregistry.v1+json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -217,3 +222,32 @@ def test_without_a_registry_avro_is_no_json(flow: Callable[..., Flow]) -> None:
     iris = flow("iris_model")
     iris.send(b"\0\0\0\0\x01abc")
     assert reason(iris.letters(1)[0]).startswith("The record is not JSON")
+
+
+def test_a_registry_is_checked_like_a_model_server(registry: Registry, settings: Settings) -> None:
+    value = avro(registry, FLOWER, IRIS)
+    registry.asked.clear()
+    settings.MODEL_ALLOWED_NETWORKS = []
+    with pytest.raises(ServerUnavailable, match="is this machine itself, so no schema registry"):
+        AvroDecoder(registry.url).decode(value)
+    assert registry.asked == []
+
+
+def test_a_registrys_redirect_is_not_followed(registry: Registry) -> None:
+    value = avro(registry, FLOWER, IRIS)
+    registry.asked.clear()
+    registry.status, registry.location = 307, f"{registry.url}/schemas/ids/1?elsewhere"
+    with pytest.raises(ServerUnavailable, match="sends its callers on to another address"):
+        AvroDecoder(registry.url).decode(value)
+    assert registry.asked == ["/schemas/ids/1"]
+
+
+def test_a_registrys_name_is_asked_for_once(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    value = avro(registry, FLOWER, IRIS)
+    rebinding = Rebinding("registry.example", "127.0.0.1", "127.0.0.9")
+    monkeypatch.setattr(socket, "getaddrinfo", rebinding)
+    decoder = AvroDecoder(registry.url.replace("127.0.0.1", "registry.example"))
+    assert decoder.decode(value) == IRIS
+    assert rebinding.asked == 1

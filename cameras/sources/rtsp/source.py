@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from urllib.parse import quote
 
 import av
 from av.container import InputContainer
@@ -15,14 +14,10 @@ from cameras.sources import failures, video
 from cameras.sources.addresses import Address
 from cameras.sources.base import AddressError, DestinationCheck, SourceError, SourceSettings
 from cameras.sources.container import ContainerSource, VideoFrames
-from cameras.sources.rtsp_greeting import greeted
+from cameras.sources.rtsp.relay import Relay
 from sightline.messages import CameraState
 
-# FFmpeg keeps the encoded "user:password" in a buffer of 128 bytes and silently cuts off the rest.
-MAX_LOGIN = 127
-# Characters that a URL's userinfo may hold unencoded (RFC 3986), which keeps the login short.
-PLAIN_IN_LOGIN = "!$&'()*+,;="
-PROTOCOLS = {"tcp": "rtsp,rtsps,tls,tcp", "udp": "rtsp,rtsps,tls,tcp,udp,rtp"}
+PROTOCOLS = {"tcp": "rtsp,tcp", "udp": "rtsp,tcp,udp,rtp"}
 # Nothing can be decoded before a key frame, and a camera may send one only every ten seconds.
 UNDECODED_SECONDS = 15.0
 
@@ -43,14 +38,25 @@ class RtspSource(ContainerSource):
         self._settings = settings
         self._address = address
         self._check = check
+        self._relay: Relay | None = None
+
+    def __exit__(self, *exc: object) -> None:
+        super().__exit__(*exc)
+        if self._relay is not None:
+            self._relay.close()
 
     def _open(self) -> InputContainer:
         try:
-            self._check(self._address.host, self._address.port)
+            addresses = self._check(self._address.host, self._address.port)
         except AddressError as err:
             raise failures.unreachable(str(err)) from err
-        with greeted(self._address, self._settings.open_timeout):
-            return self._opened()
+        self._relay = Relay(self._settings, self._address, addresses)
+        self._relay.start()
+        try:
+            return self._opened(self._relay)
+        except BaseException:
+            self._relay.close()
+            raise
 
     def _read(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
         patience = max(UNDECODED_SECONDS, 2 * self._settings.read_timeout)
@@ -73,18 +79,20 @@ class RtspSource(ContainerSource):
                     "The camera sends data, but no picture can be decoded from it.",
                 )
 
-    def _opened(self) -> InputContainer:
+    def _opened(self, relay: Relay) -> InputContainer:
         settings = self._settings
+        # With TLS the media stay on the connection: beside it they would not be encrypted.
+        transport = "tcp" if self._address.scheme == "rtsps" else settings.transport
         try:
             return av.open(
-                _with_login(self._address.url, settings.username, settings.password),
+                relay.url,
                 format="rtsp",
-                options=_options(settings.transport),
+                options=_options(transport),
                 timeout=(settings.open_timeout, settings.read_timeout),
             )
         except (av.error.FFmpegError, OSError) as err:
-            # Not chained: the library's message contains the URL with the password.
-            raise self._translated(err) from None
+            # Not chained: the library's message contains the relay's token.
+            raise relay.failure or self._translated(err, relay) from None
 
     def _frames(
         self, container: InputContainer, stream: VideoStream
@@ -92,24 +100,23 @@ class RtspSource(ContainerSource):
         try:
             yield from video.decoded_frames(container, stream)
         except (av.error.FFmpegError, OSError) as err:
-            raise (failures.stalled() if _is_timeout(err) else failures.ended()) from None
-        raise failures.ended()
+            raise (failures.stalled() if _is_timeout(err) else self._ended()) from None
+        raise self._ended()
 
-    def _translated(self, err: Exception) -> SourceError:
-        if isinstance(err, av.error.HTTPUnauthorizedError):
-            return failures.auth_failed() if self._settings.username else failures.auth_needed()
+    def _ended(self) -> SourceError:
+        return (self._relay and self._relay.failure) or failures.ended()
+
+    def _translated(self, err: Exception, relay: Relay) -> SourceError:
         if isinstance(err, av.error.HTTPForbiddenError):
             return failures.forbidden()
         if isinstance(err, av.error.HTTPNotFoundError):
             return failures.not_found()
-        if _is_timeout(err):
-            return failures.stalled()
+        if relay.waits or _is_timeout(err):
+            return failures.stalled(answered=relay.answered)
         if isinstance(err, av.error.HTTPOtherClientError):
             return failures.unreachable("The camera sends no video at this address.")
         if isinstance(err, (av.error.InvalidDataError, av.error.HTTPError)):
-            return failures.unreachable(
-                "The camera answers, but gives no video that can be read at this address."
-            )
+            return failures.no_video()
         return failures.from_os_error(err, self._address.host, self._address.port)
 
 
@@ -125,18 +132,6 @@ def _options(transport: str) -> dict[str, str]:
         "probesize": "32",
         "fpsprobesize": "0",
     }
-
-
-def _with_login(url: str, username: str, password: str) -> str:
-    if not username:
-        return url
-    login = f"{quote(username, safe=PLAIN_IN_LOGIN)}:{quote(password, safe=PLAIN_IN_LOGIN)}"
-    if len(login) > MAX_LOGIN:
-        raise SourceError(
-            CameraState.AUTH_FAILED, "The user name and password together are too long for RTSP."
-        )
-    scheme, rest = url.split("://", 1)
-    return f"{scheme}://{login}@{rest}"
 
 
 def _is_timeout(err: Exception) -> bool:
