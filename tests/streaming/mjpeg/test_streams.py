@@ -41,6 +41,8 @@ def heavy(on_site: Site, gate: Camera) -> Iterator[Rolling]:
 def test_the_parts_are_the_cameras_own_pictures(rolling: Rolling, on_site: Site) -> None:
     with Stream(on_site, "/cameras/gate/stream.mjpg") as stream:
         parts = [stream.part() for _ in range(10)]
+    # The camera notes a frame once it is sent, and a viewer may have it before.
+    wait_until(lambda: rolling.sent[-1].seq >= parts[-1].seq)
     sent = {frame.seq: frame for frame in rolling.sent}
     for part in parts:
         frame = sent[part.seq]
