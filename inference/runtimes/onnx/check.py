@@ -44,6 +44,9 @@ REACHED: Final[dict[str, dict[int, str]]] = {
 TENSOR_EXTERNAL_DATA: Final = 13
 TENSOR_DATA_LOCATION: Final = 14
 MODEL_GRAPH: Final = 7
+# Parsers of protocol buffers read 32 bits of a tag: some refuse a longer one, others leave out what
+# is beyond, and see another field than is seen here.
+MAX_TAG: Final = 2**32 - 1
 
 
 class NotOnnxError(ValueError):
@@ -90,6 +93,8 @@ def _fields(data: bytes | mmap.mmap, at: int, end: int) -> Iterator[tuple[int, i
     """Number, start and length of each field; of a plain number -1 and the number."""
     while at < end:
         key, at = _varint(data, at, end)
+        if key > MAX_TAG:
+            raise NotOnnxError("a tag of more than 32 bits")
         field, wire = key >> 3, key & 7
         if wire == 0:
             value, at = _varint(data, at, end)

@@ -132,6 +132,27 @@ def test_a_tensor_in_another_file_is_found_wherever_it_hides(place: str) -> None
     assert onnx_check.keeps_data_outside(model.SerializeToString())
 
 
+@pytest.mark.parametrize("bits", [32, 35, 62])
+def test_a_tag_of_more_than_32_bits_is_refused(bits: int) -> None:
+    """The field 13 of a tensor, external_data, with a bit beyond those that parsers look at."""
+
+    def varint(number: int) -> bytes:
+        found = b""
+        while number > 0x7F:
+            found, number = found + bytes([number & 0x7F | 0x80]), number >> 7
+        return found + bytes([number])
+
+    def field(tag: int, content: bytes) -> bytes:
+        return varint(tag) + varint(len(content)) + content
+
+    tensor = field(13 << 3 | 2 | 1 << bits, b"")
+    graph = field(5 << 3 | 2, tensor)
+    with pytest.raises(onnx_check.NotOnnxError):
+        onnx_check.keeps_data_outside(field(7 << 3 | 2, graph))
+    plain = field(7 << 3 | 2, field(5 << 3 | 2, field(13 << 3 | 2, b"")))
+    assert onnx_check.keeps_data_outside(plain)
+
+
 def test_a_model_that_takes_10_gb_when_it_is_loaded(tmp_path: Path) -> None:
     assert refusal(models.glutton(tmp_path / "model.onnx", 2_500_000_000, at_load=True)) == (
         "The model takes more than 1 GiB of memory to load and predict once."
