@@ -9,7 +9,6 @@ from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 
-from cameras.access import visible_cameras
 from cameras.models import Camera
 from streaming.hub.channels import Channel, ChannelKind
 from streaming.protocol import (
@@ -146,7 +145,7 @@ async def read_request(
             if linked
             else Visitor.of_request(request)
         )
-        user_pk, camera = await in_database(_user_and_camera, visitor, slug)
+        user_pk, camera = await in_database(visitor.user_and_camera, slug)
     except DatabaseUnavailable as err:
         return plain(503, str(err))
     except LinkError as err:
@@ -159,11 +158,6 @@ async def read_request(
         return plain(400, str(err))
     refused = options.refused_by(camera)
     return plain(*refused) if refused else StreamRequest(visitor, slug, options, user_pk)
-
-
-def _user_and_camera(visitor: Visitor, slug: str) -> tuple[int, Camera | None]:
-    user = visitor.user()
-    return user.pk or 0, visible_cameras(user).filter(slug=slug).first()
 
 
 def _by_link(query: QueryDict, slug: str, kind: LinkKind) -> Visitor:

@@ -87,7 +87,12 @@ class Visitor:
 
     def camera(self, slug: str) -> Camera | None:
         """The camera, if there is one of that name that the visitor may see now."""
-        return visible_cameras(self.user()).filter(slug=slug).first()
+        return self.user_and_camera(slug)[1]
+
+    def user_and_camera(self, slug: str) -> tuple[int, Camera | None]:
+        """The key of the user, 0 for nobody, and the camera as above."""
+        user = self.user()
+        return user.pk or 0, visible_cameras(user).filter(slug=slug).first()
 
 
 async def in_database(
