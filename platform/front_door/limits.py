@@ -8,10 +8,11 @@ from django.conf import settings
 
 MIB = 1024 * 1024
 BODY_BYTES = 2 * MIB
-# What a client says over the wall's socket: a few hundred bytes, a list of cameras some KiB.
-MESSAGE_BYTES = 64 * 1024
 # A body's bytes that wait for the application; more stay in the client's own buffers.
 WAITING_BYTES = 256 * 1024
+# An upload is read so much at a time, with a pause after it: 25 MiB/s, so that viewers come first.
+PACE_BYTES = 256 * 1024
+PACE_SECONDS = 0.01
 HEADER_SECONDS = 10.0
 IDLE_SECONDS = 60.0
 BODY_SECONDS = 60.0

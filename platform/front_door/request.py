@@ -25,6 +25,7 @@ class Request(WebRequest):
         self.body = Body(self._pause, self._resume)
         self._check: asyncio.Task[None] | None = None
         self._uploading = False
+        self._since_pause = 0
 
     def gotLength(self, length: int | None) -> None:
         """Called by Twisted. The body goes elsewhere."""
@@ -52,6 +53,8 @@ class Request(WebRequest):
             self.channel.refuse(413, limits.TOO_LARGE)
             return
         self.body.feed(data)
+        if self._uploading:
+            self._pace(len(data))
 
     def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
         """Called by Twisted: the request is complete. No form is parsed here."""
@@ -111,9 +114,17 @@ class Request(WebRequest):
         if self._uploading:
             self._uploading = self.server.uploading = False
 
+    def _pace(self, size: int) -> None:
+        self._since_pause += size
+        if self._since_pause >= limits.PACE_BYTES:
+            self._since_pause = 0
+            self._pause()
+            self.channel.callLater(limits.PACE_SECONDS, self._resume)
+
     def _pause(self) -> None:
         self.channel._networkProducer.pauseProducing()
 
     def _resume(self) -> None:
-        if self.channel is not None and not self.channel._waitingForTransport:
+        # Twisted takes the channel away from a request that is answered.
+        if getattr(self, "channel", None) is not None and not self.channel._waitingForTransport:
             self.channel._networkProducer.resumeProducing()

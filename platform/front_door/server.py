@@ -13,6 +13,7 @@ from daphne.ws_protocol import WebSocketFactory, WebSocketProtocol
 from sightline.front_door import limits
 from sightline.front_door.channel import Channel
 from sightline.front_door.request import Request
+from streaming.wall.socket import CLOSE_TOO_LARGE, MAX_MESSAGE
 
 
 class Factory(HTTPFactory):
@@ -36,16 +37,16 @@ class Socket(WebSocketProtocol):
     """A WebSocket whose messages are refused while they arrive."""
 
     release: Any = None
+    failedByMe: bool
 
     def onMessageFrameBegin(self, length: int) -> None:
         """Called by Autobahn with the length that a frame says it has."""
+        total = self.message_data_total_length + length
+        if not self.failedByMe and total > MAX_MESSAGE:
+            # From here on Autobahn throws away what comes of it.
+            self.failedByMe = True
+            self.sendCloseFrame(code=CLOSE_TOO_LARGE)
         super().onMessageFrameBegin(length)
-        if not self.failedByMe and self.message_data_total_length > limits.MESSAGE_BYTES:
-            self._max_message_size_exceeded(
-                self.message_data_total_length,
-                limits.MESSAGE_BYTES,
-                f"A message is longer than {limits.MESSAGE_BYTES // 1024} KiB.",
-            )
 
     def connectionLost(self, reason: Any) -> None:
         """Called by Twisted."""

@@ -18,6 +18,12 @@ from tests.servers.process import Child
 HOME = Path(__file__).resolve().parents[2]
 USERS = ("olga", "peter")
 PASSWORD = "correct horse 7 battery"
+# Hundreds of viewers of these tests are one user at one address.
+NO_LIMITS = {
+    "CONNECTIONS_PER_ADDRESS": "0",
+    "STREAMS_PER_USER": "10000",
+    "SOCKETS_PER_USER": "10000",
+}
 CAMERAS = ("gate", "yard", "dock", "hall")
 
 
@@ -34,6 +40,7 @@ class Site:
             "TOPIC_PREFIX": prefix,
             "DJANGO_SETTINGS_MODULE": "sightline.settings",
             "RECHECK_SECONDS": "1",
+            **NO_LIMITS,
             **settings,
         }
         self.child = Child(

@@ -26,6 +26,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         bootstrap="127.0.0.1:9",
         prefix="door",
         CONNECTIONS_PER_ADDRESS="40",
+        STREAMS_PER_USER="30",
+        SOCKETS_PER_USER="20",
     )
     site.prepare()
     site.start()
@@ -221,3 +223,39 @@ def answer_until(connection: socket.socket, what: bytes) -> bytes:
     while what not in said and (part := connection.recv(65536)):
         said += part
     return said
+
+
+@pytest.fixture(scope="module")
+def administrator(site: Site) -> requests.Session:
+    """Peter, made an administrator."""
+    site.shell(
+        "from django.contrib.auth.models import User\n"
+        "User.objects.filter(username='peter').update(is_staff=True, is_superuser=True)"
+    )
+    return site.login("peter")
+
+
+def send_file(site: Site, session: requests.Session, size: int) -> requests.Response:
+    """The answer to a form with a file of so many bytes."""
+    form = {"csrfmiddlewaretoken": session.cookies["csrftoken"], "name": ""}
+    return session.post(
+        f"{site.url}/admin/inference/model/add/",
+        data=form,
+        files={"versions-0-file": ("model.onnx", b"x" * size)},
+        headers={"Referer": site.url},
+        timeout=60,
+    )
+
+
+def test_a_file_of_an_administrator_arrives_and_is_never_in_memory(
+    site: Site, administrator: requests.Session
+) -> None:
+    before = site.memory
+    answered = send_file(site, administrator, 150 * MIB)
+    assert answered.status_code == 200  # the form, with what is missing in it
+    assert "This field is required" in answered.text
+    assert site.memory - before < 60 * MIB
+
+
+def test_a_file_of_somebody_without_the_right_is_refused_unread(site: Site) -> None:
+    assert send_file(site, site.login(), 3 * MIB).status_code == 413
