@@ -61,6 +61,7 @@ bench: $(VENV)/.dev ## measure frame age, throughput, cost per viewer and recove
 	$(BIN)/python -m benchmarks.age
 	$(BIN)/python -m benchmarks.viewers
 	$(BIN)/python -m benchmarks.wall
+	$(BIN)/python -m benchmarks.uploads
 	$(BIN)/python -m benchmarks.outages
 	$(BIN)/python -m benchmarks.infer
 	$(BIN)/python -m benchmarks.records
@@ -76,6 +77,7 @@ soak: $(VENV)/.dev ## for an hour, with memory: is it flat, also when a viewer s
 	$(BIN)/python -m benchmarks.age --seconds 300
 	$(BIN)/python -m benchmarks.stopped
 	$(BIN)/python -m benchmarks.wall --seconds 600
+	$(BIN)/python -m benchmarks.uploads
 
 screenshots: $(VENV)/.dev ## make the pictures in docs/ anew, in a real Chromium
 	@sh scripts/install-test-system.sh
