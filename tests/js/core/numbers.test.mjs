@@ -143,6 +143,19 @@ test("the same thing seen again refreshes its entry and holds its place", () => 
   );
 });
 
+test("rows are sorted by when something happened, not by when the page heard of it", () => {
+  const sightings = new Sightings();
+  sightings.see("person", {}, 1000);
+  sightings.see("gate stalled", {}, 2000, 500);
+  sightings.see("yard froze", {}, 2100, 1500);
+  assert.deepEqual(
+    sightings.list().map(({ key }) => key),
+    ["yard froze", "person", "gate stalled"],
+  );
+  sightings.see("gate stalled", {}, 2200, 2150);
+  assert.equal(sightings.list()[0].key, "gate stalled");
+});
+
 test("the list is bounded", () => {
   const sightings = new Sightings();
   for (let index = 0; index < 1000; index += 1) sightings.see(`thing ${index}`, {}, index);

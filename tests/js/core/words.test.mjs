@@ -13,7 +13,7 @@ import {
   describe,
   kindOf,
   showsNothingNew,
-  stateWords,
+  stateChange,
 } from "../../../streaming/static/sightline/js/tile/states.js";
 
 const facts = {
@@ -106,18 +106,33 @@ test("a frozen or black camera is greyed although its pictures keep coming", () 
     [false, false, "warn", "warn"],
   );
   assert.ok(showsNothingNew("frozen") && showsNothingNew("black") && !showsNothingNew("stalled"));
-  assert.equal(stateWords("Gate", "live", frozen).title, "Gate froze");
+  const change = stateChange("Gate", report("live", 1), report("frozen", 88_000), 100_000);
+  assert.equal(change.title, "Gate froze");
 });
 
+const report = (state, since, detail = "") => ({ state, since, detail });
+
 test("being live is news only after trouble", () => {
-  const live = describe(facts, 100_000);
-  assert.equal(stateWords("Gate", undefined, live), null);
-  assert.equal(stateWords("Gate", "connecting", live), null);
-  assert.equal(stateWords("Gate", "stalled", live).title, "Gate is live again");
-  assert.equal(
-    stateWords("Gate", "live", describe({ ...facts, state: "stalled" }, 100_000)).title,
-    "Gate stalled",
-  );
+  const live = report("live", 90_000);
+  assert.equal(stateChange("Gate", null, live, 100_000), null);
+  assert.equal(stateChange("Gate", report("connecting", 80_000), live, 100_000), null);
+  assert.deepEqual(stateChange("Gate", report("stalled", 80_000), live, 100_000), {
+    title: "Gate is live again",
+    second: "Pictures arrive.",
+    kind: "ok",
+    at: 90_000,
+  });
+  assert.equal(stateChange("Gate", live, report("stalled", 95_000), 100_000).title, "Gate stalled");
+});
+
+test("what nobody reported for a while is not dated back to when the camera began", () => {
+  const before = report("unknown", 95_000);
+  assert.equal(stateChange("Gate", before, report("live", 5_000), 100_000).at, 100_000);
+});
+
+test("a report of the same state is no event, and what the page missed is none", () => {
+  assert.equal(stateChange("Gate", report("live", 1), report("live", 1), 100_000), null);
+  assert.equal(stateChange("Gate", report("live", 1), report("stale", 1), 100_000), null);
 });
 
 test("a camera is found by parts of its name, whatever the case and the accents", () => {

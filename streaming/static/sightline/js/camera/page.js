@@ -23,7 +23,7 @@ import { ModelList } from "./models.js";
 import { bindMoment, openMoment } from "./moment.js";
 import { saveSnapshot } from "./snapshot.js";
 import { Sparkline } from "./sparkline.js";
-import { stateWords } from "../tile/states.js";
+import { stateChange } from "../tile/states.js";
 import { Window, quantile } from "../core/stats.js";
 import { bindStreamLinks } from "./stream-links.js";
 import { bindThreshold } from "../tile/filter-menu.js";
@@ -91,16 +91,11 @@ function follow(tile, socket, feed, models) {
     if (!detail.repeated) frameAges.add(detail.age, performance.now());
     if (detail.marks.length) boxAges.add(detail.age, performance.now());
   });
-  tile.addEventListener("state", ({ detail: { before, truth } }) => {
-    const words = stateWords(tile.name, before?.state, truth);
-    if (!words) return;
-    feed.state(tile.camera, {
-      ...words,
-      kind: truth.kind,
-      since: truth.since,
-      href: location.pathname,
-    });
-    announce(words.title);
+  tile.addEventListener("reported", ({ detail: { before, status } }) => {
+    const change = stateChange(tile.name, before, status, socket.clock.now);
+    if (!change) return;
+    feed.state(tile.camera, { ...change, href: location.pathname });
+    announce(change.title);
   });
   socket.addEventListener("model", ({ detail }) => models.report(detail));
   followModels(socket, feed, () => location.pathname);

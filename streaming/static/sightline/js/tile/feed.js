@@ -64,9 +64,13 @@ export class Feed {
     }
   }
 
-  /** A camera changed its state: {title, second, kind, since, href}. One row per camera. */
-  state(camera, facts) {
-    this.#sightings.see(`state/${camera}`, { ...facts, isState: true }, this.#clock.local);
+  /**
+   * A camera changed its state: {title, second, kind, at, href}, `at` when it happened, in ms by
+   * the server's clock. One row per camera.
+   */
+  state(camera, { at, ...facts }) {
+    const { local, offset } = this.#clock;
+    this.#sightings.see(`state/${camera}`, { ...facts, isState: true }, local, at - offset);
   }
 
   /** Brings the list up to date; called about twice a second. */
@@ -86,7 +90,7 @@ export class Feed {
     row.link.setAttribute("href", entry.href);
     setText(row.title, entry.title);
     setText(row.second, entry.second);
-    setText(row.age, formatAgo(this.#clock.local - (entry.isState ? entry.since : entry.last)));
+    setText(row.age, formatAgo(this.#clock.local - (entry.isState ? entry.at : entry.last)));
     if (entry.fresh) this.#flash(entry, row);
   }
 

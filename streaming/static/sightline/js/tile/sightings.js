@@ -20,14 +20,21 @@ export class Sightings {
   }
 
   /**
-   * Takes a sighting; returns its entry {key, first, last, order, ...facts}. An entry goes to the
-   * top when it is new or was away, not each time that it is seen, so that the list holds still.
+   * Takes a sighting; returns its entry {key, first, last, at, order, ...facts}. An entry goes to
+   * the top when it is new or was away, not each time that it is seen, so that the list holds
+   * still. What happened at a time of its own stands where that belongs.
    */
-  see(key, facts, now) {
+  see(key, facts, now, happened = null) {
     const known = this.#entries.get(key);
-    const again = known && now - known.last < AWAY_MS;
+    const again = happened === null && known && now - known.last < AWAY_MS;
     const entry = Object.assign(known ?? { key }, facts, { last: now });
-    if (!again) Object.assign(entry, { first: now, order: (this.#order += 1), fresh: true });
+    if (!again)
+      Object.assign(entry, {
+        first: now,
+        at: happened ?? now,
+        order: (this.#order += 1),
+        fresh: true,
+      });
     this.#entries.set(key, entry);
     this.#trim();
     return entry;
@@ -39,7 +46,9 @@ export class Sightings {
 
   /** The newest ones, newest first. */
   list() {
-    return [...this.#entries.values()].sort((a, b) => b.order - a.order).slice(0, this.#listed);
+    return [...this.#entries.values()]
+      .sort((a, b) => b.at - a.at || b.order - a.order)
+      .slice(0, this.#listed);
   }
 
   #trim() {

@@ -169,16 +169,30 @@ const CHANGES = {
   unknown: "has no capture worker",
   deleted: "was removed",
   forbidden: "is no longer yours to see",
-  stale: "sends no pictures",
 };
 
 /**
- * The line for a list of events when a tile's state changes, or null when it is not worth one:
- * connecting and lost connections pass, and being live is news only after trouble.
+ * The line for a list of events when the server reports another state of a camera, or null when it
+ * is not worth one: connecting passes, and being live is news only after trouble. What the page
+ * itself missed, because it was busy or disconnected, is no event of the camera's.
+ * @param {string} name
+ * @param {{state: string, since: number} | null} before the report before this one
+ * @param {{state: string, since: number, detail: string}} status
+ * @param {number} now in ms by the server's clock, as `since` and `at` are
+ * @returns {{title: string, second: string, kind: string, at: number} | null} `at` is when it
+ *   happened
  */
-export function stateWords(name, before, truth) {
-  const change = CHANGES[truth.state];
-  const wasTrouble = before in CHANGES && before !== "live";
-  if (!change || (truth.state === "live" && !wasTrouble)) return null;
-  return { title: `${name} ${change}`, second: truth.detail || "Pictures arrive." };
+export function stateChange(name, before, status, now) {
+  const change = CHANGES[status.state];
+  if (!change || before?.state === status.state) return null;
+  const wasTrouble = before && before.state in CHANGES && before.state !== "live";
+  if (status.state === "live" && !wasTrouble) return null;
+  // Live all the while, and nobody reported it: what happened now is that somebody does again.
+  const isOlder = !status.since || status.since < (before?.since ?? 0);
+  return {
+    title: `${name} ${change}`,
+    second: status.detail || STATES[status.state]?.detail || "Pictures arrive.",
+    kind: kindOf(status.state),
+    at: isOlder ? now : status.since,
+  };
 }

@@ -112,7 +112,9 @@ export class Tile extends EventTarget {
   }
 
   report(status) {
+    const before = this.status;
     this.status = status;
+    this.dispatchEvent(new CustomEvent("reported", { detail: { before, status } }));
     if (status.width && status.height) this.#shape(status.width, status.height);
     this.tick();
   }

@@ -16,8 +16,8 @@ export function followModels(socket, feed, linkOf) {
     const words = modelChange(before.get(name), said);
     before.set(name, said);
     if (!words) return;
-    const since = said.since ? said.since - socket.clock.offset : socket.clock.local;
-    feed.state(`model/${name}`, { ...words, since, href: linkOf(said.cameras[0]) });
+    const at = said.since || socket.clock.now;
+    feed.state(`model/${name}`, { ...words, at, href: linkOf(said.cameras[0]) });
     announce(words.title);
   });
 }

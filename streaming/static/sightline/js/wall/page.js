@@ -19,7 +19,7 @@ import { moveIn } from "./move.js";
 import { Pager } from "./pager.js";
 import { preferences } from "../core/prefs.js";
 import { bindSearch } from "./search.js";
-import { stateWords } from "../tile/states.js";
+import { stateChange } from "../tile/states.js";
 import { followModels, openTiles } from "../tile/tiles.js";
 import { bindToolbar } from "../tile/toolbar.js";
 
@@ -92,13 +92,13 @@ function tellMissing({ layout, missing }) {
   toast(words);
 }
 
-function followStates(tiles, feed) {
+function followStates(tiles, feed, clock) {
   for (const tile of tiles.values()) {
-    tile.addEventListener("state", ({ detail: { before, truth } }) => {
-      const words = stateWords(tile.name, before?.state, truth);
-      if (!words) return;
-      feed.state(tile.camera, { ...words, kind: truth.kind, since: truth.since, href: tile.link });
-      announce(words.title);
+    tile.addEventListener("reported", ({ detail: { before, status } }) => {
+      const change = stateChange(tile.name, before, status, clock.now);
+      if (!change) return;
+      feed.state(tile.camera, { ...change, href: tile.link });
+      announce(change.title);
     });
   }
 }
@@ -126,7 +126,7 @@ function start(board, menu) {
     tile.addEventListener("painted", ({ detail }) => feed.illustrate(detail));
     tile.addEventListener("shape", () => board.layOut());
   }
-  followStates(tiles, feed);
+  followStates(tiles, feed, socket.clock);
   followModels(socket, feed, (camera) => tiles.get(camera)?.link ?? "#");
   followVersion(socket, opening.version);
   socket.open();
