@@ -21,7 +21,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         # Importing Daphne's server installs Twisted's asyncio reactor, so only the process that
-        # serves does it.
+        # serves does it, and before anything else of Twisted.
+        from daphne import server as _  # noqa: F401
         from daphne.endpoints import build_endpoint_description_strings
         from twisted.internet import reactor as installed
 
