@@ -26,7 +26,7 @@ from inference.runtimes.pictures.input import InputOptions
 from inference.runtimes.records import RecordOptions
 from inference.runtimes.servers.remote import RemoteOptions
 from sightline.kafka import topics
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 from sightline.site.roles import ROLES
 
 HOME = Path(__file__).resolve().parent.parent
@@ -260,6 +260,10 @@ def test_the_cameras_use_the_words_of_the_wall() -> None:
 
     assert len(hints) >= len(CameraState) - 2  # live and degraded need none
     assert not missing(hints, "docs/cameras.md")
+    by_cause = re.findall(r'^  "?([\w-]+)"?: "(.*)",$', states.partition("const CAUSES")[2], re.M)
+    assert {cause for cause, _ in by_cause} == {*Cause}
+    assert not missing((hint for _, hint in by_cause if hint), "docs/cameras.md")
+    assert not missing((f"`{cause}`" for cause, _ in by_cause), "docs/cameras.md")
 
 
 def test_the_cameras_explain_every_failure() -> None:

@@ -23,7 +23,7 @@ from cameras.sources.credentials import SecretError
 from sightline.base.backoff import Backoff
 from sightline.base.frame_rate import FrameRateLimiter
 from sightline.kafka import Producer, topics
-from sightline.messages import CameraState, Frame
+from sightline.messages import CameraState, Cause, Frame
 from sightline.telemetry import tracing
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class CameraReader:
 
     def _run(self) -> None:
         if self.config.error:
-            self.state.enter(self.config.error_state, self.config.error)
+            self.state.enter(self.config.error_state, self.config.error, Cause.OTHER)
             return
         while not self.stopping.is_set():
             self.state.connecting()
@@ -141,7 +141,7 @@ class CameraReader:
     def _failed(self, err: SourceError) -> float:
         if self.stopping.is_set():
             return 0.0
-        unchanged = self.state.enter(err.state, err.detail)
+        unchanged = self.state.enter(err.state, err.detail, err.cause)
         log.log(
             logging.DEBUG if unchanged else logging.INFO,
             "camera=%s state=%s detail=%s",

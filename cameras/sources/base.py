@@ -10,7 +10,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 
 Luma = NDArray[np.uint8]
 
@@ -84,14 +84,23 @@ class Source(Protocol):
 
 class SourceError(Exception):
     """The camera gives no frames. `detail` is one plain sentence for operators and never holds
-    credentials. `answered`: the camera replied to the connection at all.
+    credentials. `answered`: the camera replied to the connection at all. `cause` decides what
+    operators are told to check.
     """
 
-    def __init__(self, state: CameraState, detail: str, *, answered: bool = True) -> None:
+    def __init__(
+        self,
+        state: CameraState,
+        detail: str,
+        *,
+        answered: bool = True,
+        cause: Cause = Cause.OTHER,
+    ) -> None:
         super().__init__(state, detail)
         self.state = state
         self.detail = detail
         self.answered = answered
+        self.cause = cause
 
     def __str__(self) -> str:
         return self.detail

@@ -8,24 +8,32 @@ import socket
 
 from cameras.sources.base import SourceError
 from sightline.base.redaction import redact_url
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 
 MAX_SHOWN = 200
 
 
 def auth_failed() -> SourceError:
-    return SourceError(CameraState.AUTH_FAILED, "The camera refuses the user name or password.")
+    return SourceError(
+        CameraState.AUTH_FAILED,
+        "The camera refuses the user name or password.",
+        cause=Cause.LOGIN_REFUSED,
+    )
 
 
 def auth_needed() -> SourceError:
     return SourceError(
-        CameraState.AUTH_FAILED, "The camera asks for a user name and password, and none are set."
+        CameraState.AUTH_FAILED,
+        "The camera asks for a user name and password, and none are set.",
+        cause=Cause.LOGIN_MISSING,
     )
 
 
 def forbidden() -> SourceError:
     return SourceError(
-        CameraState.AUTH_FAILED, "The camera does not let this user see its pictures."
+        CameraState.AUTH_FAILED,
+        "The camera does not let this user see its pictures.",
+        cause=Cause.FORBIDDEN,
     )
 
 
@@ -34,11 +42,12 @@ def stalled(*, answered: bool = True) -> SourceError:
         CameraState.STALLED,
         "The camera holds the connection open but sends nothing.",
         answered=answered,
+        cause=Cause.SILENT,
     )
 
 
-def unreachable(detail: str, *, answered: bool = True) -> SourceError:
-    return SourceError(CameraState.UNREACHABLE, detail, answered=answered)
+def unreachable(detail: str, *, answered: bool = True, cause: Cause = Cause.OTHER) -> SourceError:
+    return SourceError(CameraState.UNREACHABLE, detail, answered=answered, cause=cause)
 
 
 def ended(*, began: bool = True) -> SourceError:
@@ -47,7 +56,7 @@ def ended(*, began: bool = True) -> SourceError:
             "The camera answers, but ends the stream without a single picture. It may be starting"
             " up, or serve too many viewers."
         )
-    return unreachable("The camera ended the stream.")
+    return unreachable("The camera ended the stream.", cause=Cause.ENDED)
 
 
 def no_video() -> SourceError:
@@ -56,14 +65,16 @@ def no_video() -> SourceError:
 
 def not_found() -> SourceError:
     return unreachable(
-        "The camera has no pictures at this path. Check the part of the address after the host."
+        "The camera has no pictures at this path. Check the part of the address after the host.",
+        cause=Cause.NOT_FOUND,
     )
 
 
 def redirected(location: str) -> SourceError:
     where = printable(redact_url(location)) or "another address"
     return unreachable(
-        f"The camera sends us on to {where}. If that is right, enter it as the camera's address."
+        f"The camera sends us on to {where}. If that is right, enter it as the camera's address.",
+        cause=Cause.REDIRECTED,
     )
 
 
@@ -72,6 +83,7 @@ def no_answer(host: str, port: int) -> SourceError:
         f"{host} does not answer on port {port}. Check that the camera is on and can be reached"
         " from here.",
         answered=False,
+        cause=Cause.NO_ANSWER,
     )
 
 
@@ -89,7 +101,8 @@ def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
         if isinstance(cause, socket.gaierror):
             return unreachable(
                 f"The name {host} is not known here. Check its spelling, or enter the camera's IP"
-                " address."
+                " address.",
+                cause=Cause.NAME_UNKNOWN,
             )
         if isinstance(cause, TimeoutError):
             return no_answer(host, port)
@@ -100,11 +113,12 @@ def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
             f"{host} refuses connections on port {port}. Check the port, and that the camera's"
             " video service is on."
         )
-        return unreachable(detail, answered=False)
+        return unreachable(detail, answered=False, cause=Cause.REFUSED)
     if number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
         return unreachable(
             f"There is no way to {host} from here. Check the address, the network and the cable.",
             answered=False,
+            cause=Cause.NO_ROUTE,
         )
     if number == errno.ETIMEDOUT:
         return no_answer(host, port)

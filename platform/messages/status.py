@@ -33,6 +33,23 @@ class CameraState(StrEnum):
         )
 
 
+class Cause(StrEnum):
+    """Why a camera gives no pictures, as far as somebody can do something about it."""
+
+    NO_ANSWER = "no-answer"
+    NO_ROUTE = "no-route"
+    REFUSED = "refused"
+    NAME_UNKNOWN = "name-unknown"
+    NOT_FOUND = "not-found"
+    REDIRECTED = "redirected"
+    ENDED = "ended"
+    SILENT = "silent"
+    LOGIN_REFUSED = "login-refused"
+    LOGIN_MISSING = "login-missing"
+    FORBIDDEN = "forbidden"
+    OTHER = "other"
+
+
 class ModelState(StrEnum):
     """What a model version is doing in one worker."""
 
@@ -46,7 +63,7 @@ class CameraStatus:
     """A camera's state as its capture worker reports it every second and on every change.
 
     ``fps`` is the rate of the last seconds; ``frames``, ``dropped`` and ``bytes_sent`` count
-    since the worker took the camera.
+    since the worker took the camera. ``cause`` is a Cause where there are no pictures, or "".
     """
 
     camera: str
@@ -62,6 +79,7 @@ class CameraStatus:
     dropped: int = 0
     bytes_sent: int = 0
     worker: str = ""
+    cause: str = ""
 
     @property
     def key(self) -> str:
@@ -69,8 +87,11 @@ class CameraStatus:
         return f"camera/{self.camera}"
 
     def to_json(self) -> bytes:
-        """The record's value."""
-        return dump(asdict(self))
+        """The record's value. Without a cause it is as readers before this field know it."""
+        document = asdict(self)
+        if not self.cause:
+            del document["cause"]
+        return dump(document)
 
     @classmethod
     def from_json(cls, value: bytes | None) -> Self:

@@ -43,7 +43,9 @@ NO_KAFKA: Final = "Kafka does not answer, so nothing is known of it."
 LISTENING: Final = "Waiting for the workers' reports."
 NOT_DEPLOYED: Final = "Nothing is given to it. Deploy it on cameras or on records."
 ALL_OFF: Final = "All cameras that it sees are switched off."
-NOT_RUNNING: Final = "No {role} worker reports it. Start one with: manage.py runworkers {role}"
+NOT_RUNNING: Final = (
+    "No {role} worker reports it. An administrator can start one: the system page says how."
+)
 
 
 @dataclass(frozen=True, slots=True)

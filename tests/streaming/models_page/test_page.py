@@ -140,7 +140,7 @@ def test_who_reports_nothing_is_not_running(
     assert (version["word"], version["kind"]) == ("is not running", "bad")
     assert (
         version["detail"]
-        == "No infer worker reports it. Start one with: manage.py runworkers infer"
+        == "No infer worker reports it. An administrator can start one: the system page says how."
     )
 
     # Its own thread would find out that Kafka is there.

@@ -60,7 +60,7 @@ const STATES = {
     kind: "bad",
     title: () => "No capture worker is running",
     detail: "Nothing reports on this camera, so no pictures are taken from it.",
-    hint: "Start one with: manage.py runworkers capture",
+    hint: "An administrator can start one: the system page says how.",
   },
   deleted: {
     kind: "off",
@@ -94,6 +94,25 @@ const STATES = {
   },
 };
 
+/**
+ * What to check, by the cause that the server names: "" where the sentence before it says that
+ * already. A cause that is not here, or none, leaves it to the state.
+ */
+const CAUSES = {
+  "no-answer": "Check its power, its network cable and its address.",
+  "no-route": "",
+  refused: "",
+  "name-unknown": "",
+  "not-found": "",
+  redirected: "",
+  ended: "It is tried again by itself. If it goes on, restart the camera.",
+  silent: "Check the camera's network. If it goes on, restart the camera.",
+  "login-refused": "Check user name and password in the camera's settings.",
+  "login-missing": "Enter them in the camera's settings.",
+  forbidden: "Give this user the right to see pictures, in the camera itself.",
+  other: "",
+};
+
 const SILENT = { title: "", detail: "", hint: "" };
 const NOTHING_YET = { ...SILENT, state: "connecting", kind: "wait", since: 0, alive: false };
 
@@ -116,7 +135,8 @@ export function kindOf(state) {
 
 /**
  * What is true of a tile now. All times in ms by one clock.
- * @param {any} facts `state` (null before the server spoke), `since`, `detail` as the server says;
+ * @param {any} facts `state` (null before the server spoke), `since`, `detail` and `cause` as the
+ *   server says;
  *   `connected` to the server, which has `kafka` or not; `painted` when the last picture was
  *   painted (0 = never); `watched` since when pictures are asked for
  * @returns {{state: string, kind: string, since: number, title: string, detail: string, hint:
@@ -124,13 +144,13 @@ export function kindOf(state) {
  *   the picture must not look alive
  */
 export function describe(
-  { state, since: started, detail, connected, kafka = true, painted, watched },
+  { state, since: started, detail, cause = "", connected, kafka = true, painted, watched },
   now,
 ) {
   if (!connected) return sentence("offline", now, now, "");
   if (!kafka && now - painted > STALE_MS) return sentence("no-kafka", now, now, "");
   if (!state && now - watched < STALE_MS) return { ...NOTHING_YET };
-  if (!isAlive(state)) return sentence(state ?? "connecting", started || now, now, detail);
+  if (!isAlive(state)) return sentence(state ?? "connecting", started || now, now, detail, cause);
   const last = Math.max(painted, watched);
   if (now - last > STALE_MS) return sentence("stale", last, now, "");
   return {
@@ -143,9 +163,10 @@ export function describe(
   };
 }
 
-function sentence(state, started, now, detail) {
+function sentence(state, started, now, detail, cause = "") {
   const words = STATES[state] ?? { ...STATES.unknown, title: () => `State: ${state}` };
-  const { kind, hint } = words;
+  const { kind } = words;
+  const hint = Object.hasOwn(CAUSES, cause) ? CAUSES[cause] : words.hint;
   return {
     state,
     kind,

@@ -163,6 +163,7 @@ export class Tile extends EventTarget {
       state: this.reported,
       since: this.#since,
       detail: this.status?.detail ?? "",
+      cause: this.status?.cause ?? "",
       connected: this.#socket.connected || this.#socket.isFirstTry,
       kafka: this.#socket.kafka,
       // Where no pictures are asked for, none are missing.
