@@ -4,6 +4,7 @@ nothing.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -25,6 +26,8 @@ CAMERA = "conveyor"
 OTHERS = 19
 REFERENCE_SECONDS = 20.0
 FAULT_SECONDS = 60.0
+MIB = 2**20
+LINES = b"\n" * MIB
 MEMORY = 8.0
 SLOWER = 10.0
 KBIT64 = 8000.0
@@ -107,6 +110,61 @@ def test_a_viewer_who_stops_reading(rig: Rig, others: Clients, table: Table) -> 
 def test_a_viewer_with_64_kbit_a_second(rig: Rig, others: Clients, table: Table) -> None:
     expected = "it gets fewer pictures, told by their age; the others as above"
     table.add(among_others(rig, others, "One of 20 viewers has 64 kbit/s", expected, KBIT64))
+
+
+def posted(port: int, path: str, kind: str, mebibytes: int) -> str:
+    """What an anonymous client is told that sends so many MiB of line breaks."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: localhost:{port}\r\nContent-Type: {kind}\r\n"
+        f"Content-Length: {mebibytes * MIB}\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", port), 10) as connection:
+        connection.sendall(head.encode())
+        with contextlib.suppress(ConnectionError):
+            connection.sendall(b"--b\r\nContent-Disposition: form-data; name=f\r\n\r\n")
+            for _ in range(mebibytes):
+                connection.sendall(LINES)
+        with contextlib.suppress(ConnectionError):
+            return connection.recv(4096).decode().partition("\r\n")[0]
+    return "the connection was reset"
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "mebibytes"),
+    [
+        ("/nothing-here", "application/octet-stream", 600),
+        ("/accounts/login/", "multipart/form-data; boundary=b", 16),
+    ],
+)
+def test_bodies_that_nobody_asked_for(
+    rig: Rig, others: Clients, table: Table, path: str, kind: str, mebibytes: int
+) -> None:
+    others.take()
+    last_for(REFERENCE_SECONDS)
+    usual = quantile(others.take().ages, 95)
+    told = set()
+    with rig.memory("web") as memory:
+        until = time.monotonic() + REFERENCE_SECONDS
+        while time.monotonic() < until:
+            told.add(posted(rig.stack.port, path, kind, mebibytes))
+            last_for(1)
+        meanwhile = quantile(others.take().ages, 95)
+    wrong = told - {"HTTP/1.1 413 Content Too Large", "the connection was reset"}
+    if meanwhile > max(1.1 * usual, usual + 10):
+        wrong.add(f"the viewers' frame age (p95) grew from {usual:.0f} to {meanwhile:.0f} ms")
+    table.add(
+        Row(
+            f"Somebody anonymous posts {mebibytes} MiB ({kind.partition(';')[0]}) again and again",
+            "refused before it is read; nobody notices (p95 of the age +10 %, or 10 ms)",
+            memory_mib=memory.most,
+            bound_memory_mib=MEMORY,
+            secrets=rig.secrets(),
+            missed=""
+            if refused and meanwhile <= max(1.1 * usual, usual + 10)
+            else f"{told}, {meanwhile}",
+            note=f"p95 of 19 viewers: {usual:.0f} ms without it, {meanwhile:.0f} ms with it.",
+        )
+    )
 
 
 def open_sockets(pid: int) -> int:

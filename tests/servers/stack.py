@@ -15,6 +15,7 @@ from typing import Self
 
 import requests
 
+from .limits import NO_LIMITS
 from .ports import free_port, free_ports
 from .process import Child
 
@@ -47,6 +48,7 @@ class Stack:
             "DJANGO_SETTINGS_MODULE": "sightline.settings",
             "PYTHONUNBUFFERED": "1",
             "RECHECK_SECONDS": "2",
+            **NO_LIMITS,
             **(environment or {}),
         }
         self.child = Child(

@@ -12,18 +12,13 @@ from pathlib import Path
 
 import requests
 
+from tests.servers.limits import NO_LIMITS
 from tests.servers.ports import free_port
 from tests.servers.process import Child
 
 HOME = Path(__file__).resolve().parents[2]
 USERS = ("olga", "peter")
 PASSWORD = "correct horse 7 battery"
-# Hundreds of viewers of these tests are one user at one address.
-NO_LIMITS = {
-    "CONNECTIONS_PER_ADDRESS": "0",
-    "STREAMS_PER_USER": "10000",
-    "SOCKETS_PER_USER": "10000",
-}
 CAMERAS = ("gate", "yard", "dock", "hall")
 
 
