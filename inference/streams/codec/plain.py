@@ -9,7 +9,7 @@ import enum
 import math
 import os
 import uuid
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final
 
 from inference.runtimes.field_errors import field_path
@@ -67,10 +67,20 @@ def plain_object(value: Any) -> Any:
         if isinstance(value, kind):
             return form(value)
     if callable(to_list := getattr(value, "tolist", None)):  # NumPy's scalars and arrays
-        if getattr(value, "dtype", None) is not None and value.dtype.kind == "M":
-            return value.astype("datetime64[us]").tolist()  # as orjson writes them
-        return to_list()
+        return _as_orjson_writes(value) if hasattr(value, "dtype") else to_list()
     raise TypeError(f"the type {type(value).__name__} has no form in JSON")
+
+
+def _as_orjson_writes(value: Any) -> Any:
+    """NumPy's dates as text to the microsecond; floats of 32 bits and fewer with as few digits as
+    tell them apart: 0.1, not 0.10000000149011612.
+    """
+    kind, size = value.dtype.kind, value.dtype.itemsize
+    if kind == "M":
+        return value.astype("datetime64[us]").tolist()
+    if kind == "f" and size < 8:
+        return value.astype("f4").astype("U32").astype("f8").tolist()
+    return value.tolist()
 
 
 def refuse_odd_numbers(value: Any) -> None:
@@ -99,7 +109,7 @@ FORMS: Final[tuple[tuple[Any, Callable[[Any], Any]], ...]] = (
     ((set, frozenset), _members),
     (str, str),
     (Mapping, dict),
-    ((list, tuple, range, Iterator), list),
+    ((list, tuple, range), list),
 )
 
 
