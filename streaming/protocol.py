@@ -173,6 +173,7 @@ def status(reported: CameraStatus) -> str:
     return _status(
         reported.camera, str(reported.state), reported.since, reported.at, reported.detail,
         reported.fps, reported.width, reported.height, reported.codec, reported.dropped,
+        reported.cause,
     )  # fmt: skip
 
 
@@ -192,10 +193,12 @@ def _status(
     height: int,
     codec: str,
     dropped: int,
+    cause: str = "",
 ) -> str:
     return write(
         "status", camera=camera, state=state, since=since, at=at, detail=detail,
         fps=fps, width=width, height=height, codec=codec, dropped=dropped,
+        cause=cause,
     )  # fmt: skip
 
 

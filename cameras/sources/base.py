@@ -10,7 +10,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 
 Luma = NDArray[np.uint8]
 
@@ -87,10 +87,13 @@ class SourceError(Exception):
     credentials. `answered`: the camera replied to the connection at all.
     """
 
-    def __init__(self, state: CameraState, detail: str, *, answered: bool = True) -> None:
+    def __init__(
+        self, state: CameraState, detail: str, cause: Cause, *, answered: bool = True
+    ) -> None:
         super().__init__(state, detail)
         self.state = state
         self.detail = detail
+        self.cause = cause
         self.answered = answered
 
     def __str__(self) -> str:

@@ -8,62 +8,70 @@ import socket
 
 from cameras.sources.base import SourceError
 from sightline.base.redaction import redact_url
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 
 MAX_SHOWN = 200
 
 
 def auth_failed() -> SourceError:
-    return SourceError(CameraState.AUTH_FAILED, "The camera refuses the user name or password.")
+    return _login("The camera refuses the user name or password.", Cause.LOGIN_REFUSED)
 
 
 def auth_needed() -> SourceError:
-    return SourceError(
-        CameraState.AUTH_FAILED, "The camera asks for a user name and password, and none are set."
+    return _login(
+        "The camera asks for a user name and password, and none are set.", Cause.LOGIN_MISSING
     )
 
 
 def forbidden() -> SourceError:
-    return SourceError(
-        CameraState.AUTH_FAILED, "The camera does not let this user see its pictures."
-    )
+    return _login("The camera does not let this user see its pictures.", Cause.FORBIDDEN)
+
+
+def _login(detail: str, cause: Cause) -> SourceError:
+    return SourceError(CameraState.AUTH_FAILED, detail, cause)
 
 
 def stalled(*, answered: bool = True) -> SourceError:
     return SourceError(
         CameraState.STALLED,
         "The camera holds the connection open but sends nothing.",
+        Cause.SILENT,
         answered=answered,
     )
 
 
-def unreachable(detail: str, *, answered: bool = True) -> SourceError:
-    return SourceError(CameraState.UNREACHABLE, detail, answered=answered)
+def unreachable(detail: str, cause: Cause, *, answered: bool = True) -> SourceError:
+    return SourceError(CameraState.UNREACHABLE, detail, cause, answered=answered)
 
 
 def ended(*, began: bool = True) -> SourceError:
     if not began:
         return unreachable(
             "The camera answers, but ends the stream without a single picture. It may be starting"
-            " up, or serve too many viewers."
+            " up, or serve too many viewers.",
+            Cause.ENDED_EARLY,
         )
-    return unreachable("The camera ended the stream.")
+    return unreachable("The camera ended the stream.", Cause.ENDED)
 
 
 def no_video() -> SourceError:
-    return unreachable("The camera answers, but gives no video that can be read at this address.")
+    return unreachable(
+        "The camera answers, but gives no video that can be read at this address.", Cause.NO_VIDEO
+    )
 
 
 def not_found() -> SourceError:
     return unreachable(
-        "The camera has no pictures at this path. Check the part of the address after the host."
+        "The camera has no pictures at this path. Check the part of the address after the host.",
+        Cause.NOT_FOUND,
     )
 
 
 def redirected(location: str) -> SourceError:
     where = printable(redact_url(location)) or "another address"
     return unreachable(
-        f"The camera sends us on to {where}. If that is right, enter it as the camera's address."
+        f"The camera sends us on to {where}. If that is right, enter it as the camera's address.",
+        Cause.REDIRECTED,
     )
 
 
@@ -71,13 +79,16 @@ def no_answer(host: str, port: int) -> SourceError:
     return unreachable(
         f"{host} does not answer on port {port}. Check that the camera is on and can be reached"
         " from here.",
+        Cause.NO_ANSWER,
         answered=False,
     )
 
 
 def hung_up(host: str, port: int) -> SourceError:
     return unreachable(
-        f"{host} closes the connection on port {port} without sending pictures.", answered=False
+        f"{host} closes the connection on port {port} without sending pictures.",
+        Cause.HUNG_UP,
+        answered=False,
     )
 
 
@@ -89,7 +100,8 @@ def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
         if isinstance(cause, socket.gaierror):
             return unreachable(
                 f"The name {host} is not known here. Check its spelling, or enter the camera's IP"
-                " address."
+                " address.",
+                Cause.NAME_UNKNOWN,
             )
         if isinstance(cause, TimeoutError):
             return no_answer(host, port)
@@ -100,10 +112,11 @@ def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
             f"{host} refuses connections on port {port}. Check the port, and that the camera's"
             " video service is on."
         )
-        return unreachable(detail, answered=False)
+        return unreachable(detail, Cause.REFUSED, answered=False)
     if number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
         return unreachable(
             f"There is no way to {host} from here. Check the address, the network and the cable.",
+            Cause.NO_ROUTE,
             answered=False,
         )
     if number == errno.ETIMEDOUT:

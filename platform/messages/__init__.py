@@ -13,6 +13,7 @@ from sightline.messages.prediction import Box, Detection, Prediction, Timing
 from sightline.messages.status import (
     CameraState,
     CameraStatus,
+    Cause,
     ModelState,
     ModelStatus,
     WorkerStatus,
@@ -24,6 +25,7 @@ __all__ = [
     "Box",
     "CameraState",
     "CameraStatus",
+    "Cause",
     "DeadLetter",
     "Detection",
     "Frame",

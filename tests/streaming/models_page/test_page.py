@@ -138,6 +138,9 @@ def test_who_reports_nothing_is_not_running(
     monkeypatch.setattr("streaming.hub.model_states.STALE_SECONDS", -1.0)
     [version] = state_of(viewer)["versions"]
     assert (version["word"], version["kind"]) == ("is not running", "bad")
+    assert version["detail"] == "No infer worker reports it. Ask your administrator."
+    User.objects.filter(pk=viewer.session["_auth_user_id"]).update(is_staff=True)
+    [version] = state_of(viewer)["versions"]
     assert (
         version["detail"]
         == "No infer worker reports it. Start one with: manage.py runworkers infer"

@@ -163,6 +163,8 @@ export class Tile extends EventTarget {
       state: this.reported,
       since: this.#since,
       detail: this.status?.detail ?? "",
+      cause: this.status?.cause ?? "",
+      administers: document.body.hasAttribute("data-administers"),
       connected: this.#socket.connected || this.#socket.isFirstTry,
       kafka: this.#socket.kafka,
       // Where no pictures are asked for, none are missing.
