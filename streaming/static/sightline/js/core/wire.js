@@ -89,6 +89,7 @@ export function parseStatus(message) {
     state: text(message.state) || "unknown",
     since: number(message.since) / 1e6,
     detail: String(message.detail ?? "").slice(0, 400),
+    cause: text(message.cause),
     width: number(message.width),
     height: number(message.height),
     codec: text(message.codec),
