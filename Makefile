@@ -77,7 +77,6 @@ soak: $(VENV)/.dev ## for an hour, with memory: is it flat, also when a viewer s
 	$(BIN)/python -m benchmarks.age --seconds 300
 	$(BIN)/python -m benchmarks.stopped
 	$(BIN)/python -m benchmarks.wall --seconds 600
-	$(BIN)/python -m benchmarks.uploads
 
 screenshots: $(VENV)/.dev ## make the pictures in docs/ anew, in a real Chromium
 	@sh scripts/install-test-system.sh

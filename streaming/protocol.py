@@ -196,9 +196,8 @@ def _status(
     cause: str = "",
 ) -> str:
     return write(
-        "status", camera=camera, state=state, since=since, at=at, detail=detail,
+        "status", camera=camera, state=state, since=since, at=at, detail=detail, cause=cause,
         fps=fps, width=width, height=height, codec=codec, dropped=dropped,
-        cause=cause,
     )  # fmt: skip
 
 

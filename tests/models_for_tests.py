@@ -128,6 +128,21 @@ class OddModel(_Simple):
         return results[data["give"]]
 
 
+class GaveUp(BaseException):
+    """As several time-out libraries raise."""
+
+
+class GivingUpModel(_Simple):
+    """Raises what no ``except Exception`` stops."""
+
+    qualified_name = "giving_up_model"
+
+    def predict(self, data: dict[str, Any]) -> dict[str, Any]:
+        if data.get("hard"):
+            raise GaveUp
+        return {"id": data.get("id")}
+
+
 class MoodyModel(_Simple):
     """Fails as often as a record says, before it answers."""
 

@@ -26,7 +26,7 @@ from inference.runtimes.pictures.input import InputOptions
 from inference.runtimes.records import RecordOptions
 from inference.runtimes.servers.remote import RemoteOptions
 from sightline.kafka import topics
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 from sightline.site.roles import ROLES
 
 HOME = Path(__file__).resolve().parent.parent
@@ -255,7 +255,7 @@ def test_every_state_is_in_the_cameras() -> None:
 
 
 def test_the_cameras_use_the_words_of_the_wall() -> None:
-    states, by_cause = (
+    states, causes = (
         read("streaming/static/sightline/js/tile/states.js")
         .split("const SILENT")[0]
         .split("const HINTS")
@@ -264,7 +264,10 @@ def test_the_cameras_use_the_words_of_the_wall() -> None:
 
     assert len(hints) >= len(CameraState) - 2  # live and degraded need none
     assert not missing(hints, "docs/cameras.md")
-    assert not missing(re.findall(r': "(.+)",', by_cause), "docs/cameras.md")
+    by_cause = dict(re.findall(r'^  "?([\w-]+)"?: "(.+)",$', causes, re.M))
+    assert by_cause.keys() <= {*Cause}
+    assert not missing(by_cause.values(), "docs/cameras.md")
+    assert not missing((f"`{cause}`" for cause in Cause), "docs/cameras.md")
 
 
 def test_the_cameras_explain_every_failure() -> None:

@@ -106,8 +106,11 @@ class CameraStatus:
         return f"camera/{self.camera}"
 
     def to_json(self) -> bytes:
-        """The record's value."""
-        return dump(asdict(self))
+        """The record's value. Without a cause it is as readers before this field know it."""
+        document = asdict(self)
+        if not self.cause:
+            del document["cause"]
+        return dump(document)
 
     @classmethod
     def from_json(cls, value: bytes | None) -> Self:

@@ -15,7 +15,7 @@ from tests.faults.table import Table
 
 PYTHON_MODELS = [
     f"tests.models_for_tests.{name}"
-    for name in ("IrisModel", "SlowModel", "PictureModel", "NanModel")
+    for name in ("IrisModel", "SlowModel", "PictureModel", "NanModel", "GivingUpModel")
 ]
 
 

@@ -4,6 +4,7 @@ it is counted as done.
 
 from __future__ import annotations
 
+import json
 import signal
 import threading
 import time
@@ -27,10 +28,11 @@ from tests.faults.rig import Rig, last_for, since
 from tests.faults.streams import FedCamera, Reports, Stream, Tail, deployed, longest_gap
 from tests.faults.table import Row, Table
 from tests.inference.pictures import blank, encode
-from tests.inference.runtimes.servers.servers import RestServer
+from tests.inference.runtimes.servers.servers import Answer, Asked, RestServer, as_json
 from tests.inference.runtimes.servers.test_kserve_rest import echo_json
 from tests.inference.streams.flows import IRIS
 from tests.servers.ports import free_port
+from tests.servers.raw_records import send_raw
 from tests.servers.waiting import wait_until
 
 LETTER_SECONDS = 5.0
@@ -55,8 +57,10 @@ class Poison:
     stream: str
     bad: object
     good: object
+    headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
+NOT_UTF8 = ((b"\xff\xfe", b"1"),)
 POISONS = [
     Poison("truncated JPEG", "bright", BRIGHT[: len(BRIGHT) // 2], BRIGHT),
     Poison("empty value", "iris", None, IRIS),
@@ -65,7 +69,25 @@ POISONS = [
     Poison("larger than the limit", "iris", b"x" * 9_000_000, IRIS),
     Poison("NaN boxes", "nan", DARK, BRIGHT),
     Poison("wrong tensor shape", "tensors", {"x": [1.0]}, {"x": [1.0, 2.0]}),
+    Poison("a number that is not finite", "iris", b'{"sepal_length": 1e999}', IRIS),
+    Poison(
+        "a header's name that is not UTF-8", "iris", b"{}", IRIS, headers=((b"\xff\xfe", b"1"),)
+    ),
+    Poison("BaseException", "hard", {"hard": True}, {"id": 1}),
+    Poison("500 for this record alone", "roots", {"x": -1.0}, {"x": 9.0}),
 ]
+
+
+def roots(asked: Asked) -> Answer:
+    """A model server that fails on negative numbers."""
+    if asked.path.endswith("/metadata"):
+        return as_json({}, 404)
+    if asked.method != "POST":
+        return as_json({"model_version_status": [{"state": "AVAILABLE"}]})
+    numbers = [row["x"] for row in json.loads(asked.body)["instances"]]
+    if min(numbers) < 0:
+        return as_json({"error": "a negative number"}, 500)
+    return as_json({"predictions": [number**0.5 for number in numbers]})
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +95,7 @@ def streams(rig: Rig, on_kafka: None) -> Iterator[dict[str, Stream]]:
     """Models of records, all in the one worker."""
     with ExitStack() as running:
         server = running.enter_context(RestServer(echo_json))
+        failing = running.enter_context(RestServer(roots))
         made = {
             "iris": Stream(rig.stack, "iris", "iris_model"),
             "bright": Stream(rig.stack, "bright", "picture_model"),
@@ -84,6 +107,13 @@ def streams(rig: Rig, on_kafka: None) -> Iterator[dict[str, Stream]]:
                 options={"address": server.address, "model": "m"},
             ),
         }
+        made["hard"] = Stream(rig.stack, "hard", "giving_up_model")
+        made["roots"] = Stream(
+            rig.stack,
+            "roots",
+            runtime="tfserving-rest",
+            options={"address": failing.address, "model": "m"},
+        )
         for stream in made.values():
             running.enter_context(stream)
         configure(rig, made["iris"].inputs.name, "max.message.bytes", "10000000")
@@ -133,7 +163,11 @@ def test_a_poison_record_costs_itself(
     outputs, letters = len(stream.outputs.seen), stream.end(stream.errors)
     offset = stream.end(stream.inputs)
     sent = time.monotonic()
-    stream.send(poison.bad)
+    if poison.headers:
+        assert isinstance(poison.bad, bytes)
+        send_raw(rig.kafka.bootstrap, stream.inputs.name, poison.bad, poison.headers)
+    else:
+        stream.send(poison.bad)
     stream.send(poison.good)
     stream.flush()
     too_early = store_watched(stream, offset, letters, lambda: len(stream.outputs.seen) > outputs)

@@ -4,7 +4,8 @@ import pytest
 
 from cameras.capture import state as module
 from cameras.capture.state import CONNECTING, SILENT, CaptureState
-from sightline.messages import CameraState
+from cameras.sources import failures
+from sightline.messages import CameraState, CameraStatus, Cause
 
 
 class Clock:
@@ -111,6 +112,17 @@ def test_a_camera_that_only_sends_broken_frames_is_degraded(state: CaptureState)
     state.frame_lost("It was broken.")
 
     assert state.status().state == CameraState.DEGRADED
+
+
+def test_the_cause_of_a_failure_goes_when_pictures_come(state: CaptureState, clock: Clock) -> None:
+    err = failures.not_found()
+    state.enter(err.state, err.detail, err.cause)
+    reported = CameraStatus.from_json(state.status().to_json())
+    assert (reported.state, reported.cause) == (CameraState.UNREACHABLE, Cause.NOT_FOUND)
+
+    play(state, clock, 1)
+    assert b"cause" not in state.status().to_json()  # as readers of earlier releases know it
+    assert CameraStatus.from_json(state.status().to_json()).cause == ""
 
 
 def test_silence_is_a_stall(state: CaptureState, clock: Clock) -> None:

@@ -110,6 +110,15 @@ test("a frozen or black camera is greyed although its pictures keep coming", () 
   assert.equal(change.title, "Gate froze");
 });
 
+test("what to check belongs to the cause, and is not said twice", () => {
+  const down = { ...facts, state: "unreachable", since: 88_000, detail: "There is no such path." };
+  const hint = (cause) => describe({ ...down, cause }, 100_000).hint;
+  assert.match(hint("no-answer"), /its power/);
+  assert.deepEqual(["not-found", "name-unknown", "refused"].map(hint), ["", "", ""]);
+  assert.match(hint(""), /address/);
+  assert.equal(hint("of-a-later-release"), "");
+});
+
 const report = (state, since, detail = "") => ({ state, since, detail });
 
 test("being live is news only after trouble", () => {

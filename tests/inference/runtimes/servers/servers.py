@@ -91,9 +91,11 @@ class RestServer:
         assert self._server is not None
         self._server.shutdown()
         self._server.server_close()
-        for connection in self._open:
+        for connection in list(self._open):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)
+            # Its handler's thread may not come to that before the tests end.
+            connection.close()
 
     def _serve(self, handler: BaseHTTPRequestHandler) -> None:
         body = handler.rfile.read(int(handler.headers.get("Content-Length", 0)))
