@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from cameras.sources.base import Luma, LumaSample
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 
 SAMPLE_SECONDS: Final = 1.0
 # After the first: judge even a camera that sends a frame every ten seconds by several of them.
@@ -39,6 +39,11 @@ class Fault(NamedTuple):
     state: CameraState
     detail: str
     since: int
+
+    @property
+    def cause(self) -> Cause | None:
+        """What explains it, where something other than the camera's state does."""
+        return Cause.NO_SIGNAL if self.detail == FLAT else None
 
 
 class FreezeDetector:

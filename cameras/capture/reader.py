@@ -49,6 +49,7 @@ class ReaderConfig:
     watch_picture: bool = False
     error: str = ""
     error_state: CameraState = CameraState.AUTH_FAILED
+    error_cause: Cause = Cause.LOGIN_UNREADABLE
 
     @classmethod
     def of(cls, camera: Camera) -> ReaderConfig:
@@ -56,7 +57,7 @@ class ReaderConfig:
         longer allowed.
         """
         if camera.kind not in allowed_kinds():
-            return cls._failing(camera, KIND_NOT_ALLOWED, CameraState.DISABLED)
+            return cls._failing(camera, KIND_NOT_ALLOWED, CameraState.DISABLED, Cause.NOT_ALLOWED)
         try:
             return cls(
                 camera.slug,
@@ -66,10 +67,10 @@ class ReaderConfig:
                 camera.watch_picture,
             )
         except SecretError as err:
-            return cls._failing(camera, str(err), CameraState.AUTH_FAILED)
+            return cls._failing(camera, str(err), CameraState.AUTH_FAILED, Cause.LOGIN_UNREADABLE)
 
     @classmethod
-    def _failing(cls, camera: Camera, error: str, state: CameraState) -> ReaderConfig:
+    def _failing(cls, camera: Camera, error: str, state: CameraState, cause: Cause) -> ReaderConfig:
         return cls(
             camera.slug,
             SourceSettings(camera.kind, camera.url),
@@ -77,6 +78,7 @@ class ReaderConfig:
             camera.quality,
             error=error,
             error_state=state,
+            error_cause=cause,
         )
 
 
@@ -116,7 +118,7 @@ class CameraReader:
 
     def _run(self) -> None:
         if self.config.error:
-            self.state.enter(self.config.error_state, self.config.error, Cause.OTHER)
+            self.state.enter(self.config.error_state, self.config.error, self.config.error_cause)
             return
         while not self.stopping.is_set():
             self.state.connecting()
@@ -135,7 +137,7 @@ class CameraReader:
             detail = (
                 "Reading this camera failed unexpectedly; the log of the capture worker says why."
             )
-            return self._failed(SourceError(CameraState.UNREACHABLE, detail))
+            return self._failed(SourceError(CameraState.UNREACHABLE, detail, Cause.UNEXPECTED))
         return self._failed(failures.ended())
 
     def _failed(self, err: SourceError) -> float:

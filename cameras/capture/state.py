@@ -55,7 +55,7 @@ class CaptureState:
             camera, CameraState.CONNECTING, since=now, at=now, worker=worker, detail=CONNECTING
         )
 
-    def enter(self, state: CameraState, detail: str, cause: str = "") -> bool:
+    def enter(self, state: CameraState, detail: str, cause: Cause | None = None) -> bool:
         """Enter ``state``, one without frames. ``since`` stays if the camera was in it before.
         Returns whether state and detail are unchanged.
         """
@@ -63,7 +63,7 @@ class CaptureState:
             unchanged = (self._status.state, self._status.detail) == (state, detail)
             self._window.clear()
             self._fault = None
-            self._enter(state, detail, cause=cause)
+            self._enter(state, detail, cause)
         return unchanged
 
     def connecting(self) -> None:
@@ -148,9 +148,9 @@ class CaptureState:
         lost = sum(outcome.lost for outcome in self._window)
         if not self._window:
             if self._status.state.watchable:
-                self._enter(CameraState.STALLED, SILENT, cause=Cause.SILENT)
+                self._enter(CameraState.STALLED, SILENT, Cause.SILENT)
         elif self._fault is not None:
-            self._enter(self._fault.state, self._fault.detail, self._fault.since)
+            self._enter(self._fault.state, self._fault.detail, self._fault.cause, self._fault.since)
         elif lost > len(self._window) * DEGRADED_SHARE:
             self._enter(
                 CameraState.DEGRADED,
@@ -159,9 +159,11 @@ class CaptureState:
         else:
             self._enter(CameraState.LIVE, "")
 
-    def _enter(self, state: CameraState, detail: str, since: int = 0, *, cause: str = "") -> None:
+    def _enter(
+        self, state: CameraState, detail: str, cause: Cause | None = None, since: int = 0
+    ) -> None:
         if state != self._status.state:
             self._status = replace(self._status, state=state, since=since or time.time_ns())
             self.changed.set()
-        if (detail, cause) != (self._status.detail, self._status.cause):
-            self._status = replace(self._status, detail=detail, cause=cause)
+        if (detail, cause or "") != (self._status.detail, self._status.cause):
+            self._status = replace(self._status, detail=detail, cause=str(cause or ""))

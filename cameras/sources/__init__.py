@@ -15,7 +15,7 @@ from cameras.sources.base import (
     SourceSettings,
 )
 from cameras.sources.destination import resolve
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 
 __all__ = ["KINDS", "no_check", "open_source"]
 
@@ -48,7 +48,7 @@ def open_source(
             settings.kind, settings.url, allow_local=True, allow_file=True, allow_device=True
         )
     except AddressError as err:
-        raise SourceError(CameraState.UNREACHABLE, str(err)) from err
+        raise SourceError(CameraState.UNREACHABLE, str(err), Cause.ADDRESS_REFUSED) from err
     # Load only the module of this kind: a demo camera does not need the memory of FFmpeg's
     # libraries.
     module, name = KINDS[settings.kind]

@@ -84,23 +84,17 @@ class Source(Protocol):
 
 class SourceError(Exception):
     """The camera gives no frames. `detail` is one plain sentence for operators and never holds
-    credentials. `answered`: the camera replied to the connection at all. `cause` decides what
-    operators are told to check.
+    credentials. `answered`: the camera replied to the connection at all.
     """
 
     def __init__(
-        self,
-        state: CameraState,
-        detail: str,
-        *,
-        answered: bool = True,
-        cause: Cause = Cause.OTHER,
+        self, state: CameraState, detail: str, cause: Cause, *, answered: bool = True
     ) -> None:
         super().__init__(state, detail)
         self.state = state
         self.detail = detail
-        self.answered = answered
         self.cause = cause
+        self.answered = answered
 
     def __str__(self) -> str:
         return self.detail

@@ -11,6 +11,7 @@ from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from cameras.sources import failures, video
+from sightline.messages import Cause
 
 VideoFrames = Iterator[video.DecodedFrame | video.UndecodableFrame]
 
@@ -40,7 +41,7 @@ class ContainerSource(ABC):
         self._container = self._open()
         if not self._container.streams.video:
             self.__exit__()
-            raise failures.unreachable(self.no_video)
+            raise failures.unreachable(self.no_video, Cause.NO_VIDEO)
         return self
 
     def __exit__(self, *exc: object) -> None:

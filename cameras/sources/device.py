@@ -12,6 +12,7 @@ from cameras.sources import failures, video
 from cameras.sources.addresses import Address
 from cameras.sources.base import DestinationCheck, SourceSettings
 from cameras.sources.container import ContainerSource, VideoFrames
+from sightline.messages import Cause
 
 
 class DeviceSource(ContainerSource):
@@ -34,14 +35,17 @@ class DeviceSource(ContainerSource):
         try:
             return av.open(self._path, format="v4l2", timeout=timeout)
         except FileNotFoundError as err:
-            raise failures.unreachable(f"No camera is plugged in at {self._path}.") from err
+            raise failures.unreachable(
+                f"No camera is plugged in at {self._path}.", Cause.LOCAL
+            ) from err
         except PermissionError as err:
             raise failures.unreachable(
-                f"This process may not use {self._path}. Add its user to the group 'video'."
+                f"This process may not use {self._path}. Add its user to the group 'video'.",
+                Cause.NOT_PERMITTED,
             ) from err
         except (av.error.FFmpegError, OSError, ValueError) as err:
             raise failures.unreachable(
-                f"The camera at {self._path} cannot be opened, or is in use."
+                f"The camera at {self._path} cannot be opened, or is in use.", Cause.LOCAL
             ) from err
 
     def _read(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
@@ -51,7 +55,7 @@ class DeviceSource(ContainerSource):
                 frame = next(frames, None)
             except (av.error.FFmpegError, OSError) as err:
                 raise failures.unreachable(
-                    f"The camera at {self._path} stopped sending pictures."
+                    f"The camera at {self._path} stopped sending pictures.", Cause.LOCAL
                 ) from err
             if frame is not None:
                 yield frame

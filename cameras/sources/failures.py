@@ -14,59 +14,56 @@ MAX_SHOWN = 200
 
 
 def auth_failed() -> SourceError:
-    return SourceError(
-        CameraState.AUTH_FAILED,
-        "The camera refuses the user name or password.",
-        cause=Cause.LOGIN_REFUSED,
-    )
+    return _login("The camera refuses the user name or password.", Cause.LOGIN_REFUSED)
 
 
 def auth_needed() -> SourceError:
-    return SourceError(
-        CameraState.AUTH_FAILED,
-        "The camera asks for a user name and password, and none are set.",
-        cause=Cause.LOGIN_MISSING,
+    return _login(
+        "The camera asks for a user name and password, and none are set.", Cause.LOGIN_MISSING
     )
 
 
 def forbidden() -> SourceError:
-    return SourceError(
-        CameraState.AUTH_FAILED,
-        "The camera does not let this user see its pictures.",
-        cause=Cause.FORBIDDEN,
-    )
+    return _login("The camera does not let this user see its pictures.", Cause.FORBIDDEN)
+
+
+def _login(detail: str, cause: Cause) -> SourceError:
+    return SourceError(CameraState.AUTH_FAILED, detail, cause)
 
 
 def stalled(*, answered: bool = True) -> SourceError:
     return SourceError(
         CameraState.STALLED,
         "The camera holds the connection open but sends nothing.",
+        Cause.SILENT,
         answered=answered,
-        cause=Cause.SILENT,
     )
 
 
-def unreachable(detail: str, *, answered: bool = True, cause: Cause = Cause.OTHER) -> SourceError:
-    return SourceError(CameraState.UNREACHABLE, detail, answered=answered, cause=cause)
+def unreachable(detail: str, cause: Cause, *, answered: bool = True) -> SourceError:
+    return SourceError(CameraState.UNREACHABLE, detail, cause, answered=answered)
 
 
 def ended(*, began: bool = True) -> SourceError:
     if not began:
         return unreachable(
             "The camera answers, but ends the stream without a single picture. It may be starting"
-            " up, or serve too many viewers."
+            " up, or serve too many viewers.",
+            Cause.ENDED_EARLY,
         )
-    return unreachable("The camera ended the stream.", cause=Cause.ENDED)
+    return unreachable("The camera ended the stream.", Cause.ENDED)
 
 
 def no_video() -> SourceError:
-    return unreachable("The camera answers, but gives no video that can be read at this address.")
+    return unreachable(
+        "The camera answers, but gives no video that can be read at this address.", Cause.NO_VIDEO
+    )
 
 
 def not_found() -> SourceError:
     return unreachable(
         "The camera has no pictures at this path. Check the part of the address after the host.",
-        cause=Cause.NOT_FOUND,
+        Cause.NOT_FOUND,
     )
 
 
@@ -74,7 +71,7 @@ def redirected(location: str) -> SourceError:
     where = printable(redact_url(location)) or "another address"
     return unreachable(
         f"The camera sends us on to {where}. If that is right, enter it as the camera's address.",
-        cause=Cause.REDIRECTED,
+        Cause.REDIRECTED,
     )
 
 
@@ -82,14 +79,16 @@ def no_answer(host: str, port: int) -> SourceError:
     return unreachable(
         f"{host} does not answer on port {port}. Check that the camera is on and can be reached"
         " from here.",
+        Cause.NO_ANSWER,
         answered=False,
-        cause=Cause.NO_ANSWER,
     )
 
 
 def hung_up(host: str, port: int) -> SourceError:
     return unreachable(
-        f"{host} closes the connection on port {port} without sending pictures.", answered=False
+        f"{host} closes the connection on port {port} without sending pictures.",
+        Cause.HUNG_UP,
+        answered=False,
     )
 
 
@@ -102,7 +101,7 @@ def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
             return unreachable(
                 f"The name {host} is not known here. Check its spelling, or enter the camera's IP"
                 " address.",
-                cause=Cause.NAME_UNKNOWN,
+                Cause.NAME_UNKNOWN,
             )
         if isinstance(cause, TimeoutError):
             return no_answer(host, port)
@@ -113,12 +112,12 @@ def from_os_error(err: BaseException, host: str, port: int) -> SourceError:
             f"{host} refuses connections on port {port}. Check the port, and that the camera's"
             " video service is on."
         )
-        return unreachable(detail, answered=False, cause=Cause.REFUSED)
+        return unreachable(detail, Cause.REFUSED, answered=False)
     if number in (errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EADDRNOTAVAIL):
         return unreachable(
             f"There is no way to {host} from here. Check the address, the network and the cable.",
+            Cause.NO_ROUTE,
             answered=False,
-            cause=Cause.NO_ROUTE,
         )
     if number == errno.ETIMEDOUT:
         return no_answer(host, port)

@@ -14,6 +14,7 @@ from cameras.sources import failures, video
 from cameras.sources.addresses import Address
 from cameras.sources.base import DestinationCheck, SourceSettings
 from cameras.sources.container import ContainerSource, VideoFrames
+from sightline.messages import Cause
 
 # Real containers only: no playlist or script that names other files.
 FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mjpeg,h264,hevc"
@@ -39,14 +40,14 @@ class FileSource(ContainerSource):
         try:
             return av.open(f"file:{self._path}", options=options)
         except FileNotFoundError as err:
-            raise failures.unreachable(f"There is no file {self._path}.") from err
+            raise failures.unreachable(f"There is no file {self._path}.", Cause.LOCAL) from err
         except PermissionError as err:
             raise failures.unreachable(
-                f"The file {self._path} may not be read by this process."
+                f"The file {self._path} may not be read by this process.", Cause.NOT_PERMITTED
             ) from err
         except (av.error.FFmpegError, OSError) as err:
             raise failures.unreachable(
-                f"The file {self._path} is not a video that can be played."
+                f"The file {self._path} is not a video that can be played.", Cause.LOCAL
             ) from err
 
     def _read(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
@@ -56,7 +57,9 @@ class FileSource(ContainerSource):
                 shown += 1
                 yield frame
             if not shown and not self._stop.is_set():
-                raise failures.unreachable(f"No picture can be decoded from the file {self._path}.")
+                raise failures.unreachable(
+                    f"No picture can be decoded from the file {self._path}.", Cause.LOCAL
+                )
 
     def _round(self, container: InputContainer, stream: VideoStream) -> VideoFrames:
         """Play the file once from its start, each frame at its time."""
@@ -73,5 +76,5 @@ class FileSource(ContainerSource):
                 yield replace(frame, captured_at=time.time_ns())
         except (av.error.FFmpegError, OSError) as err:
             raise failures.unreachable(
-                f"The file {self._path} cannot be played any further."
+                f"The file {self._path} cannot be played any further.", Cause.LOCAL
             ) from err

@@ -30,6 +30,7 @@ from cameras.sources.base import (
     SourceSettings,
 )
 from cameras.sources.pinned_http import pinned_session
+from sightline.messages import Cause
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class HttpCamera:
         try:
             return self._check(host, port)
         except AddressError as err:
-            raise failures.unreachable(str(err)) from err
+            raise failures.unreachable(str(err), Cause.ADDRESS_REFUSED) from err
 
     def _request(self) -> requests.Response:
         timeout = (self._settings.open_timeout, self._settings.read_timeout)
@@ -129,7 +130,8 @@ def translated(address: Address) -> Iterator[None]:
     except requests.exceptions.SSLError as err:
         raise failures.unreachable(
             f"The certificate of {address.host} cannot be trusted: no public authority signed it."
-            " Use http://, or give the camera one that is."
+            " Use http://, or give the camera one that is.",
+            Cause.UNTRUSTED,
         ) from err
     except requests.exceptions.ConnectTimeout as err:
         raise failures.no_answer(address.host, address.port) from err
@@ -141,7 +143,8 @@ def translated(address: Address) -> Iterator[None]:
         raise failures.stalled(answered=False) from err
     except UnicodeError as err:
         raise failures.unreachable(
-            "The user name or password holds a character that HTTP cannot carry."
+            "The user name or password holds a character that HTTP cannot carry.",
+            Cause.LOGIN_UNSENDABLE,
         ) from err
     except (
         requests.exceptions.RequestException,
@@ -175,7 +178,8 @@ class _Digest(HTTPDigestAuth):
             proof = None
         if proof is None:
             raise failures.unreachable(
-                "The camera asks for the password in a way that is not known here."
+                "The camera asks for the password in a way that is not known here.",
+                Cause.LOGIN_UNSUPPORTED,
             )
         request.headers["Authorization"] = proof
         return request
@@ -200,4 +204,6 @@ def _refuse_status(response: requests.Response, has_login: bool) -> None:
         raise failures.redirected(response.headers.get("Location", ""))
     if status == 404:
         raise failures.not_found()
-    raise failures.unreachable(f"The camera answers with error {status} instead of pictures.")
+    raise failures.unreachable(
+        f"The camera answers with error {status} instead of pictures.", Cause.ERROR_ANSWER
+    )

@@ -16,6 +16,7 @@ from cameras.sources.addresses import Address
 from cameras.sources.base import DestinationCheck, SourceSettings
 from cameras.sources.http import HttpCamera, JpegFrame, content_type, translated
 from cameras.sources.jpeg import MAX_BYTES
+from sightline.messages import Cause
 
 BUFFER_BYTES = 64 * 1024
 MAX_PREAMBLE = 64 * 1024
@@ -127,7 +128,9 @@ def _until(stream: io.BufferedIOBase, delimiter: bytes) -> tuple[bytes, bool] | 
 
 def _bounded(length: int) -> int:
     if length > MAX_BYTES:
-        raise failures.unreachable(f"The camera sends pictures larger than {MAX_BYTES >> 20} MiB.")
+        raise failures.unreachable(
+            f"The camera sends pictures larger than {MAX_BYTES >> 20} MiB.", Cause.TOO_LARGE
+        )
     return length
 
 
@@ -137,12 +140,15 @@ def _refuse_type(media_type: str) -> None:
     if media_type.startswith("text/html"):
         raise failures.unreachable(
             "The address answers with a web page, not a video. Look in the camera's manual for its"
-            " MJPEG address."
+            " MJPEG address.",
+            Cause.OTHER_KIND,
         )
     if media_type == "image/jpeg":
         raise failures.unreachable(
-            "The address answers with a single picture. Choose the kind 'snapshot' for it."
+            "The address answers with a single picture. Choose the kind 'snapshot' for it.",
+            Cause.OTHER_KIND,
         )
     raise failures.unreachable(
-        f"The address answers with {media_type or 'something unnamed'}, not an MJPEG video."
+        f"The address answers with {media_type or 'something unnamed'}, not an MJPEG video.",
+        Cause.NO_VIDEO,
     )

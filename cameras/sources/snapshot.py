@@ -14,6 +14,7 @@ from cameras.sources.base import DestinationCheck, SourceSettings
 from cameras.sources.http import HttpCamera, JpegFrame, content_type, translated
 from cameras.sources.jpeg import MAX_BYTES
 from sightline.base.frame_rate import Ticker
+from sightline.messages import Cause
 
 ACCEPTED = {"", "image/jpeg", "image/jpg", "image/pjpeg", "application/octet-stream"}
 
@@ -73,7 +74,9 @@ class SnapshotSource:
 def _read(body: io.BufferedReader) -> bytes:
     data = body.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
-        raise failures.unreachable(f"The camera sends pictures larger than {MAX_BYTES >> 20} MiB.")
+        raise failures.unreachable(
+            f"The camera sends pictures larger than {MAX_BYTES >> 20} MiB.", Cause.TOO_LARGE
+        )
     return data
 
 
@@ -83,10 +86,14 @@ def _refuse_type(media_type: str) -> None:
     if media_type.startswith("text/html"):
         raise failures.unreachable(
             "The address answers with a web page, not a picture. Look in the camera's manual for"
-            " its snapshot address."
+            " its snapshot address.",
+            Cause.OTHER_KIND,
         )
     if media_type.startswith("multipart/"):
         raise failures.unreachable(
-            "The address answers with a video stream. Choose the kind 'MJPEG' for it."
+            "The address answers with a video stream. Choose the kind 'MJPEG' for it.",
+            Cause.OTHER_KIND,
         )
-    raise failures.unreachable(f"The address answers with {media_type}, not a JPEG picture.")
+    raise failures.unreachable(
+        f"The address answers with {media_type}, not a JPEG picture.", Cause.NO_VIDEO
+    )

@@ -34,20 +34,38 @@ class CameraState(StrEnum):
 
 
 class Cause(StrEnum):
-    """Why a camera gives no pictures, as far as somebody can do something about it."""
+    """Why a camera gives no pictures: what somebody has to do depends on it, not on the state."""
 
+    NAME_UNKNOWN = "name-unknown"
     NO_ANSWER = "no-answer"
     NO_ROUTE = "no-route"
     REFUSED = "refused"
-    NAME_UNKNOWN = "name-unknown"
+    HUNG_UP = "hung-up"
+    NO_TLS = "no-tls"
+    UNTRUSTED = "untrusted"
+    OTHER_PROTOCOL = "other-protocol"
+    ADDRESS_REFUSED = "address-refused"
+    NOT_ALLOWED = "not-allowed"
     NOT_FOUND = "not-found"
     REDIRECTED = "redirected"
-    ENDED = "ended"
+    ERROR_ANSWER = "error-answer"
+    NO_VIDEO = "no-video"
+    OTHER_KIND = "other-kind"
+    TOO_LARGE = "too-large"
+    UNDECODABLE = "undecodable"
+    NO_SIGNAL = "no-signal"
     SILENT = "silent"
+    ENDED = "ended"
+    ENDED_EARLY = "ended-early"
     LOGIN_REFUSED = "login-refused"
     LOGIN_MISSING = "login-missing"
+    LOGIN_UNSENDABLE = "login-unsendable"
+    LOGIN_UNSUPPORTED = "login-unsupported"
     FORBIDDEN = "forbidden"
-    OTHER = "other"
+    LOGIN_UNREADABLE = "login-unreadable"
+    LOCAL = "local"
+    NOT_PERMITTED = "not-permitted"
+    UNEXPECTED = "unexpected"
 
 
 class ModelState(StrEnum):
@@ -63,7 +81,8 @@ class CameraStatus:
     """A camera's state as its capture worker reports it every second and on every change.
 
     ``fps`` is the rate of the last seconds; ``frames``, ``dropped`` and ``bytes_sent`` count
-    since the worker took the camera. ``cause`` is a Cause where there are no pictures, or "".
+    since the worker took the camera. ``cause`` is a Cause, or empty: newer workers may name
+    others.
     """
 
     camera: str

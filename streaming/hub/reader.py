@@ -188,26 +188,26 @@ class HubReader:
     def _probe_kafka(self) -> None:
         now = time.monotonic()
         if now - self.last_answer < SILENCE_SECONDS:
-            self.note_kafka(True, "")
+            self.note_kafka(True)
         elif now >= self.next_probe:
             # Perhaps nothing is produced: silence proves nothing, so query the broker.
             if self.consumer.check(ANSWER_SECONDS):
                 self.last_answer = time.monotonic()
-                self.note_kafka(True, "")
+                self.note_kafka(True)
             else:
                 self.note_kafka(False, AWAY)
             self.next_probe = time.monotonic() + PROBE_SECONDS
 
-    def note_kafka(self, reachable: bool, detail: str) -> None:
-        """Notify all viewers when it changes."""
+    def note_kafka(self, reachable: bool, reason: str = "") -> None:
+        """Notify all viewers when it changes. The reason is for the log: it may name commands."""
         if not self.hub.kafka.known or self.hub.kafka.reachable != reachable:
             log.log(
                 logging.INFO if reachable else logging.WARNING,
                 "kafka reachable=%s detail=%s",
                 reachable,
-                detail,
+                reason,
             )
-            self.hub.kafka = KafkaState(reachable, detail, known=True)
+            self.hub.kafka = KafkaState(reachable, "" if reachable else AWAY, known=True)
             self.hub.listening_since = time.monotonic()
             self.update.health = True
             self._post()

@@ -16,6 +16,7 @@ from inference.models import Deployment, InputKind, Model, ModelVersion
 from inference.plans import FramePlan, frame_plans
 from inference.runtimes import RUNTIMES
 from sightline.messages import ModelState
+from streaming.advice import advised
 from streaming.hub.hub import Hub
 from streaming.hub.model_states import ModelReport
 
@@ -43,9 +44,8 @@ NO_KAFKA: Final = "Kafka does not answer, so nothing is known of it."
 LISTENING: Final = "Waiting for the workers' reports."
 NOT_DEPLOYED: Final = "Nothing is given to it. Deploy it on cameras or on records."
 ALL_OFF: Final = "All cameras that it sees are switched off."
-NOT_RUNNING: Final = (
-    "No {role} worker reports it. An administrator can start one: the system page says how."
-)
+NOT_RUNNING: Final = "No {role} worker reports it."
+START: Final = "Start one with: manage.py runworkers {role}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,11 +179,11 @@ class VersionRow:
         return asdict(self)
 
 
-def version_row(version: DeployedVersion, model: str, hub: Hub) -> VersionRow:
-    """The state of a version now."""
+def version_row(version: DeployedVersion, model: str, hub: Hub, *, administers: bool) -> VersionRow:
+    """The state of a version now, in words for one who administers, or not."""
     reports = hub.models.of(model, version.version)
     fresh = [report for report in reports if not report.stale]
-    state, detail, since = _state(version, reports, fresh, hub)
+    state, detail, since = _state(version, reports, fresh, hub, administers)
     is_reported = state in SEVERITY
     rates = _rates(fresh)
     return VersionRow(
@@ -203,7 +203,11 @@ def version_row(version: DeployedVersion, model: str, hub: Hub) -> VersionRow:
 
 
 def _state(
-    version: DeployedVersion, reports: Sequence[ModelReport], fresh: Sequence[ModelReport], hub: Hub
+    version: DeployedVersion,
+    reports: Sequence[ModelReport],
+    fresh: Sequence[ModelReport],
+    hub: Hub,
+    administers: bool,
 ) -> tuple[str, str, int | None]:
     if not (version.takes_pictures or version.takes_records):
         return "undeployed", NOT_DEPLOYED, None
@@ -218,7 +222,8 @@ def _state(
         return "listening", LISTENING, None
     last = max((report.status.at for report in reports), default=None)
     role = "records" if version.takes_records and not version.takes_pictures else "infer"
-    return "unknown", NOT_RUNNING.format(role=role), None if last is None else last // 1_000_000
+    detail = advised(NOT_RUNNING.format(role=role), START.format(role=role), administers)
+    return "unknown", detail, None if last is None else last // 1_000_000
 
 
 def _rates(reports: Iterable[ModelReport]) -> dict[str, float]:
@@ -271,9 +276,11 @@ IMPORTANCE: Final = ("failing", "unknown", "loading", "listening", "running", "i
 NO_VERSION: Final = "It has no version yet. Add one in the admin."
 
 
-def model_row(model: Deployed, hub: Hub) -> ModelRow:
+def model_row(model: Deployed, hub: Hub, *, administers: bool) -> ModelRow:
     """The state of a model now."""
-    rows = [version_row(version, model.slug, hub) for version in model.versions]
+    rows = [
+        version_row(version, model.slug, hub, administers=administers) for version in model.versions
+    ]
     shown = min(rows, key=lambda row: IMPORTANCE.index(row.state), default=None)
     several = len(rows) > 1 and shown is not None and shown.detail
     rates = [row.predicted for row in rows if row.predicted is not None]

@@ -49,9 +49,10 @@ def model(request: HttpRequest, slug: str) -> HttpResponse:
         raise Http404("There is no such model.")
     context = {
         "model": found,
-        "row": model_row(found, listening()),
+        "row": model_row(found, listening(), administers=request.user.is_staff),
         "versions": [
-            (version, version_row(version, slug, listening())) for version in found.versions
+            (version, version_row(version, slug, listening(), administers=request.user.is_staff))
+            for version in found.versions
         ],
         "tiles": found.cameras[:MAX_TILES],
         "prefix": settings.TOPIC_PREFIX,
@@ -75,9 +76,10 @@ def model_state(request: HttpRequest, slug: str) -> dict[str, Any]:
     found = _found(request, slug)
     return {
         "kafka": listening().kafka.reachable,
-        **model_row(found, listening()).as_json(),
+        **model_row(found, listening(), administers=request.user.is_staff).as_json(),
         "versions": [
-            version_row(version, slug, listening()).as_json() | {"lag": lag(found, version)}
+            version_row(version, slug, listening(), administers=request.user.is_staff).as_json()
+            | {"lag": lag(found, version)}
             for version in found.versions
         ],
     }
@@ -119,7 +121,7 @@ def listening() -> Hub:
 
 def _rows(request: HttpRequest) -> list[ModelRow]:
     return [
-        model_row(item, listening())
+        model_row(item, listening(), administers=request.user.is_staff)
         for item in deployed_models(Model.objects.all(), visible_cameras(request.user))
     ]
 

@@ -33,7 +33,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
     cameras are in it.
     """
     if not request.user.is_authenticated:
-        return refusal("Log in, or send a token: manage.py token makes one.")
+        return refusal("Log in, or send a token of a user who may see the system page.")
     if not may_see(request.user):
         return HttpResponse(f"{NOT_YOURS}\n", status=403, content_type="text/plain; charset=utf-8")
     body, content_type = web_operations().exposition(request.headers.get("Accept", ""))

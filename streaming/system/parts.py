@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
+from typing import Any
+
+from streaming.advice import advised
 
 
 class Level(StrEnum):
@@ -24,10 +27,17 @@ SEVERITY = {level: severity for severity, level in enumerate(Level)}
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that is worth a sentence: what happened, and what to do."""
+    """One thing that is worth a sentence: what happened, and what to do. ``command`` is a sentence
+    with a shell command that helps, for those who administer.
+    """
 
     level: Level
     text: str
+    command: str = ""
+
+    def as_json(self, *, administers: bool) -> dict[str, str]:
+        """For the page's script, in words for its reader."""
+        return {"level": self.level, "text": advised(self.text, self.command, administers)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +57,11 @@ class Part:
     def level(self) -> Level:
         """That of the worst finding; without any, all is well."""
         return worst(finding.level for finding in self.findings)
+
+    def as_json(self, *, administers: bool) -> dict[str, Any]:
+        """For the page's script, in words for its reader."""
+        findings = [finding.as_json(administers=administers) for finding in self.findings]
+        return asdict(self) | {"level": self.level, "findings": findings}
 
 
 def worst(levels: Iterable[Level]) -> Level:

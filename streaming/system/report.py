@@ -92,8 +92,10 @@ class PendingParts:
         return max(0.0, self.until - time.monotonic())
 
 
-def state(hub: Hub, chosen: Chosen) -> dict[str, Any]:
-    """The state of the whole system as JSON; takes little more than PART_SECONDS."""
+def state(hub: Hub, chosen: Chosen, *, administers: bool) -> dict[str, Any]:
+    """The state of the whole system as JSON; takes little more than PART_SECONDS. Shell commands
+    are for those who administer.
+    """
     hub.start()
     pending = PendingParts.now()
     cluster, answers_now = _cluster(pending)
@@ -110,7 +112,7 @@ def state(hub: Hub, chosen: Chosen) -> dict[str, Any]:
         "at": time.time_ns() // 1_000_000,
         "level": level,
         "words": words,
-        "parts": [asdict(part) | {"level": part.level} for part in parts],
+        "parts": [part.as_json(administers=administers) for part in parts],
         "workers": [asdict(row) for row in crew_rows],
         "topics": _topics(_rows(pending) if answers_now else None, chosen),
     }

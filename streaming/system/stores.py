@@ -42,11 +42,8 @@ def database(wrapper: BaseDatabaseWrapper | None = None) -> Part:
         return database_away()
     findings = []
     if pending:
-        text = (
-            f"{plural(pending, 'migration is', 'migrations are')} not applied: pages may fail. Run:"
-            " manage.py migrate"
-        )
-        findings.append(Finding(Level.BAD, text))
+        text = f"{plural(pending, 'migration is', 'migrations are')} not applied: pages may fail."
+        findings.append(Finding(Level.BAD, text, "Run: manage.py migrate"))
     if answered > SLOW_SECONDS:
         findings.append(
             Finding(Level.WARN, f"The database takes {answered:.1f} s for the simplest answer.")

@@ -61,25 +61,26 @@ def system_state(request: HttpRequest) -> dict[str, Any]:
     """
     visitor = Visitor.of_request(request)
     try:
-        refused = _access.get(visitor, lambda: _refused(visitor), ACCESS_SECONDS)
+        refused, administers = _access.get(visitor, lambda: _asked(visitor), ACCESS_SECONDS)
     except (OperationalError, InterfaceError, TimedOut) as err:
         if time.monotonic() - _seen.get(visitor, float("-inf")) > REMEMBER_SECONDS:
             raise Refused(
                 503, "The database does not answer, so nobody can be recognised. Try again."
             ) from err
+        administers = False
     else:
         if refused is not None:
             raise refused
         _remember(visitor)
-    return state(hub(), _chosen(request))
+    return state(hub(), _chosen(request), administers=administers)
 
 
-def _refused(visitor: Visitor) -> Refused | None:
-    """Why the visitor may not see the state."""
+def _asked(visitor: Visitor) -> tuple[Refused | None, bool]:
+    """Why the visitor may not see the state, and whether it is one who administers."""
     user = visitor.user()
     if not user.is_authenticated:
-        return Refused(401, LOGGED_OUT)
-    return None if may_see(user) else Refused(403, NOT_YOURS)
+        return Refused(401, LOGGED_OUT), False
+    return None if may_see(user) else Refused(403, NOT_YOURS), user.is_staff
 
 
 def _remember(visitor: Visitor) -> None:

@@ -255,7 +255,7 @@ def _missing(workers: Iterable[WorkerState], wanted: Needs | None) -> Iterable[F
     for role, reason in wanted.why().items():
         if role not in there:
             name = "process for jobs" if role == "jobs" else f"{role} worker"
-            yield Finding(Level.BAD, f"No {name} runs, {reason}. {START[role]}")
+            yield Finding(Level.BAD, f"No {name} runs, {reason}.", START[role])
 
 
 def _troubles(rows: Iterable[WorkerRow]) -> Iterable[Finding]:
@@ -282,9 +282,9 @@ def _scheduler(workers: Iterable[WorkerState]) -> Iterable[Finding]:
     if waited > SCHEDULE_SECONDS:
         text = (
             f"The scheduler has sent no job for {waited:.0f} s: states and outages are not"
-            " recorded. Run one: celery -A sightline beat"
+            " recorded."
         )
-        yield Finding(Level.WARN, text)
+        yield Finding(Level.WARN, text, "Run one: celery -A sightline beat")
 
 
 def _clocks(workers: Iterable[WorkerState]) -> Iterable[Finding]:

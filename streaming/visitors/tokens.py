@@ -20,8 +20,8 @@ USE_SAVED_EVERY = timedelta(minutes=1)
 DEFAULT_DAYS = 90
 MAX_DAYS = 3650
 NOT_VALID = (
-    "This token is not valid: it was revoked, has expired, or its user has a new password. Make a"
-    " new one with manage.py token."
+    "This token is not valid: it was revoked, has expired, or its user has a new password. Ask your"
+    " administrator for a new one."
 )
 LOG_IN = "Log in, or send a token: Authorization: Bearer <token>."
 

@@ -142,7 +142,14 @@ class Wall:
         if reported is not None:
             self.states.pop(tile.camera, None)
             if tile.sends_state(
-                (reported.state, reported.since, reported.detail, reported.width, reported.height)
+                (
+                    reported.state,
+                    reported.since,
+                    reported.detail,
+                    reported.cause,
+                    reported.width,
+                    reported.height,
+                )
             ):
                 await self.send_text(protocol.status(reported))
         elif not tile.enabled:

@@ -129,7 +129,9 @@ class Camera:
         self.producer.send(topics.predictions(self.slug), prediction.to_json(), key=prediction.key)
         return prediction
 
-    def report(self, state: CameraState = CameraState.LIVE, detail: str = "") -> CameraStatus:
+    def report(
+        self, state: CameraState = CameraState.LIVE, detail: str = "", cause: str = ""
+    ) -> CameraStatus:
         now = time.time_ns()
         status = CameraStatus(
             self.slug,
@@ -141,6 +143,7 @@ class Camera:
             width=self.size[0],
             height=self.size[1],
             codec="demo",
+            cause=cause,
         )
         self.producer.send(topics.status(), status.to_json(), key=status.key)
         return status

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from urllib.request import parse_http_list
 
 from cameras.sources import failures
+from sightline.messages import Cause
 
 ALGORITHMS: dict[str, Callable[[bytes], str]] = {
     "MD5": lambda data: hashlib.md5(data, usedforsecurity=False).hexdigest(),
@@ -72,7 +73,9 @@ def _digest(
     challenge: dict[str, str], username: str, password: str, method: str, url: str, uses: int
 ) -> str:
     if not username.isprintable():
-        raise failures.unreachable("The user name holds a character that RTSP cannot carry.")
+        raise failures.unreachable(
+            "The user name holds a character that RTSP cannot carry.", Cause.LOGIN_UNSENDABLE
+        )
     realm, nonce = challenge.get("realm", ""), challenge["nonce"]
     name = challenge.get("algorithm", "MD5").upper()
     known = ALGORITHMS[name.removesuffix("-SESS")]

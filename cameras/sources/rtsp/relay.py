@@ -22,6 +22,7 @@ from cameras.sources.base import Addresses, SourceError, SourceSettings
 from cameras.sources.rtsp.dialogue import Dialogue
 from cameras.sources.rtsp.messages import BrokenMessage, Message, Splitter
 from cameras.sources.rtsp.upstream import camera_connection
+from sightline.messages import Cause
 
 logger = logging.getLogger(__name__)
 
@@ -178,7 +179,8 @@ class Relay:
     def _not_rtsp(self) -> SourceError:
         return failures.unreachable(
             f"What answers at {self._address.host} on port {self._address.port} does not speak"
-            " RTSP."
+            " RTSP.",
+            Cause.OTHER_PROTOCOL,
         )
 
 

@@ -15,7 +15,7 @@ from cameras.sources.addresses import Address
 from cameras.sources.base import AddressError, DestinationCheck, SourceError, SourceSettings
 from cameras.sources.container import ContainerSource, VideoFrames
 from cameras.sources.rtsp.relay import Relay
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 
 PROTOCOLS = {"tcp": "rtsp,tcp", "udp": "rtsp,tcp,udp,rtp"}
 # Nothing can be decoded before a key frame, and a camera may send one only every ten seconds.
@@ -49,7 +49,7 @@ class RtspSource(ContainerSource):
         try:
             addresses = self._check(self._address.host, self._address.port)
         except AddressError as err:
-            raise failures.unreachable(str(err)) from err
+            raise failures.unreachable(str(err), Cause.ADDRESS_REFUSED) from err
         self._relay = Relay(self._settings, self._address, addresses)
         self._relay.start()
         try:
@@ -77,6 +77,7 @@ class RtspSource(ContainerSource):
                 raise SourceError(
                     CameraState.STALLED,
                     "The camera sends data, but no picture can be decoded from it.",
+                    Cause.UNDECODABLE,
                 )
 
     def _opened(self, relay: Relay) -> InputContainer:
@@ -114,7 +115,9 @@ class RtspSource(ContainerSource):
         if relay.waits or _is_timeout(err):
             return failures.stalled(answered=relay.answered)
         if isinstance(err, av.error.HTTPOtherClientError):
-            return failures.unreachable("The camera sends no video at this address.")
+            return failures.unreachable(
+                "The camera sends no video at this address.", Cause.NO_VIDEO
+            )
         if isinstance(err, (av.error.InvalidDataError, av.error.HTTPError)):
             return failures.no_video()
         return failures.from_os_error(err, self._address.host, self._address.port)

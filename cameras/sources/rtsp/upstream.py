@@ -9,6 +9,7 @@ from cameras.sources import failures
 from cameras.sources.addresses import Address
 from cameras.sources.base import Addresses, SourceError, SourceSettings
 from cameras.sources.connection import connected
+from sightline.messages import Cause
 
 
 def camera_connection(
@@ -45,6 +46,7 @@ def _not_secured(err: OSError, address: Address) -> SourceError:
     if isinstance(err, ssl.SSLError):
         return failures.unreachable(
             f"{address.host} does not speak TLS on port {address.port}. Try rtsp:// instead of"
-            " rtsps://."
+            " rtsps://.",
+            Cause.NO_TLS,
         )
     return failures.from_os_error(err, address.host, address.port)

@@ -14,7 +14,7 @@ from cameras.capture.reader import CameraReader, ReaderConfig
 from cameras.sources.base import CorruptFrame, Jpeg, SourceError, SourceSettings
 from sightline.base.backoff import Backoff
 from sightline.kafka import Producer, topics
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 from tests.servers.ports import free_port
 from tests.servers.waiting import wait_until
 from tests.support import reading
@@ -125,7 +125,9 @@ def test_losses_are_explained_in_a_sentence(play: Play) -> None:
 
 
 def test_it_connects_again_and_numbers_go_on(play: Play) -> None:
-    script = Script([[JPEG, JPEG, SourceError(CameraState.STALLED, "Nothing comes.")], [JPEG]])
+    script = Script(
+        [[JPEG, JPEG, SourceError(CameraState.STALLED, "Nothing comes.", Cause.SILENT)], [JPEG]]
+    )
     play(script)
 
     with reading(topics.frames("dock")) as reader:
@@ -136,10 +138,11 @@ def test_it_connects_again_and_numbers_go_on(play: Play) -> None:
 
 
 def test_the_reason_of_a_failure_is_reported(play: Play) -> None:
-    camera = play(Script([[SourceError(CameraState.STALLED, "Nothing comes.")]]))
+    camera = play(Script([[SourceError(CameraState.STALLED, "Nothing comes.", Cause.SILENT)]]))
 
     wait_until(lambda: camera.state.status().state == CameraState.STALLED)
     assert camera.state.status().detail == "Nothing comes."
+    assert camera.state.status().cause == Cause.SILENT
 
 
 def test_a_stream_that_ends_is_reported(play: Play) -> None:
@@ -161,7 +164,9 @@ def test_an_unforeseen_error_is_logged_and_tried_again(
 
 
 def test_a_refused_password_is_not_tried_again_soon(play: Play) -> None:
-    script = Script([[SourceError(CameraState.AUTH_FAILED, "Wrong password.")], [JPEG]])
+    script = Script(
+        [[SourceError(CameraState.AUTH_FAILED, "Wrong password.", Cause.LOGIN_REFUSED)], [JPEG]]
+    )
     camera = play(script)
 
     wait_until(lambda: camera.state.status().state == CameraState.AUTH_FAILED)
@@ -174,9 +179,11 @@ def test_a_camera_that_does_not_answer_is_asked_again_soon_and_one_that_fails_is
     play: Play,
 ) -> None:
     away: list[Jpeg | Exception | None] = [
-        SourceError(CameraState.UNREACHABLE, "Nobody answers.", answered=False)
+        SourceError(CameraState.UNREACHABLE, "Nobody answers.", Cause.NO_ANSWER, answered=False)
     ]
-    script = Script([*[away] * 10, [JPEG, SourceError(CameraState.UNREACHABLE, "It ends.")]])
+    script = Script(
+        [*[away] * 10, [JPEG, SourceError(CameraState.UNREACHABLE, "It ends.", Cause.ENDED)]]
+    )
     camera = play(
         script, backoff=Backoff(first=3600), connect_backoff=Backoff(first=0.01, maximum=0.01)
     )

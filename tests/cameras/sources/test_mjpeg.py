@@ -13,7 +13,7 @@ import pytest
 from cameras.sources import open_source
 from cameras.sources.base import AddressError, CorruptFrame, SourceError
 from cameras.sources.mjpeg import parts
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 from tests.cameras.sources.opened import (
     failure,
     jpeg,
@@ -95,19 +95,20 @@ def test_a_single_frame_is_no_video(camera: MjpegServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("status", "state", "words"),
+    ("status", "state", "cause", "words"),
     [
-        (403, CameraState.AUTH_FAILED, "does not let this user"),
-        (404, CameraState.UNREACHABLE, "nothing|no pictures at this path"),
-        (503, CameraState.UNREACHABLE, "error 503"),
+        (403, CameraState.AUTH_FAILED, Cause.FORBIDDEN, "does not let this user"),
+        (404, CameraState.UNREACHABLE, Cause.NOT_FOUND, "nothing|no pictures at this path"),
+        (503, CameraState.UNREACHABLE, Cause.ERROR_ANSWER, "error 503"),
     ],
 )
 def test_an_error_status_is_told(
-    camera: MjpegServer, status: int, state: CameraState, words: str
+    camera: MjpegServer, status: int, state: CameraState, cause: Cause, words: str
 ) -> None:
     camera.faults.status = status
     error = failure(settings("mjpeg", camera.url))
     assert error.state is state
+    assert error.cause is cause
     with pytest.raises(SourceError, match=words):
         raise error
 

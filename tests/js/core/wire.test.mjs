@@ -63,4 +63,5 @@ test("a prediction full of nonsense becomes a harmless one", () => {
 test("the times of a status are in milliseconds", () => {
   assert.equal(parseStatus({ state: "live", since: 2_000_000 }).since, 2);
   assert.equal(parseStatus({}).state, "unknown");
+  assert.equal(parseStatus({ cause: "no-answer" }).cause, "no-answer");
 });

@@ -3,14 +3,17 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_django import Settings
 
 from sightline.kafka import topics
 from sightline.messages import Detection
 from streaming.hub.channels import Channel, ChannelKind
 from streaming.hub.hub import Hub
+from streaming.hub.reader import AWAY
 from streaming.hub.subscriptions import PREDICTIONS_PER_CAMERA, Subscription
 from tests.streaming.conftest import Broker, Camera, Rolling
 
@@ -183,6 +186,16 @@ async def test_a_burst_leaves_one_picture(hub: Hub, gate: Camera) -> None:
         last = [gate.show(b"\xff\xd8" + bytes(200_000)) for _ in range(60)][-1]
         await until(lambda seq=last.seq: newest(hub) > seq, viewer, again=gate.show)  # type: ignore[misc]
     assert len(hub.frames) == 1
+    viewer.close()
+
+
+async def test_viewers_are_told_no_shell_commands(
+    hub: Hub, settings: Settings, tmp_path: Path
+) -> None:
+    settings.KAFKA_BOOTSTRAP_SERVERS, settings.DATA_DIR = "", tmp_path
+    viewer = hub.subscribe()
+    await until(lambda: not hub.kafka.reachable, viewer, 10)
+    assert hub.kafka.detail == AWAY
     viewer.close()
 
 

@@ -138,9 +138,12 @@ def test_who_reports_nothing_is_not_running(
     monkeypatch.setattr("streaming.hub.model_states.STALE_SECONDS", -1.0)
     [version] = state_of(viewer)["versions"]
     assert (version["word"], version["kind"]) == ("is not running", "bad")
+    assert version["detail"] == "No infer worker reports it. Ask your administrator."
+    User.objects.filter(pk=viewer.session["_auth_user_id"]).update(is_staff=True)
+    [version] = state_of(viewer)["versions"]
     assert (
         version["detail"]
-        == "No infer worker reports it. An administrator can start one: the system page says how."
+        == "No infer worker reports it. Start one with: manage.py runworkers infer"
     )
 
     # Its own thread would find out that Kafka is there.

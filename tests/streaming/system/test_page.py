@@ -80,6 +80,26 @@ def test_who_may_see_it(hub: Hub) -> None:
     assert client_of("ada", is_staff=True).get("/system/").status_code == 200
 
 
+def test_shell_commands_are_for_those_who_administer(
+    staff: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    finding = Finding(Level.BAD, "Nobody takes jobs.", "Start one with: manage.py runjobs")
+    monkeypatch.setattr(
+        stores, "database", lambda: Part("database", "Database", "", findings=(finding,))
+    )
+    guard = client_of("olga")
+    User.objects.get(username="olga").user_permissions.add(
+        Permission.objects.get(codename="view_system")
+    )
+
+    for client, words in ((staff, "with: manage.py runjobs"), (guard, "Ask your administrator.")):
+        report.results.clear()
+        parts = {part["name"]: part for part in state_of(client)["parts"]}
+        [found] = parts["database"]["findings"]
+        assert found["text"].endswith(words)
+        assert found.keys() == {"level", "text"}
+
+
 def test_every_part_is_there_and_no_secret(staff: Client, settings: Settings) -> None:
     Camera.objects.create(slug="gate", name="Gate", kind="demo", url="demo:conveyor")
     state = state_of(staff)

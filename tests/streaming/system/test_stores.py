@@ -44,7 +44,7 @@ def test_an_empty_database_wants_its_migrations(
     assert part.level is Level.BAD
     assert (
         "migrations are not applied: pages may fail. Run: manage.py migrate"
-        in part.findings[0].text
+        in f"{part.findings[0].text} {part.findings[0].command}"
     )
 
 

@@ -57,7 +57,9 @@ def judged(
 
 
 def texts(part: Part) -> list[tuple[Level, str]]:
-    return [(finding.level, finding.text) for finding in part.findings]
+    return [
+        (finding.level, f"{finding.text} {finding.command}".strip()) for finding in part.findings
+    ]
 
 
 def test_a_whole_crew_is_at_work() -> None:

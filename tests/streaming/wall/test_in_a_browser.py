@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, Route, WebSocketRoute, expect
 
-from sightline.messages import CameraState, Detection
+from sightline.messages import CameraState, Cause, Detection
 from tests.servers.browser import LISTEN, chromium, give_login
 from tests.servers.proxy import FaultProxy
 from tests.servers.waiting import wait_until
@@ -270,6 +270,25 @@ def test_all_cameras_are_counted_whatever_page_they_are_on(
     )
     expect(page.locator('[data-camera="yard"]')).to_have_attribute("data-state", "stalled")
     expect(page.locator(".feed")).to_contain_text("Yard stalled")
+
+
+def test_what_to_check_belongs_to_the_cause(page: Page, on_site: Site, gate: Camera) -> None:
+    open_wall(page, on_site)
+    tile = page.locator('[data-camera="gate"]')
+    hint = tile.locator('[data-part="hint"]')
+    # Nothing reports it yet, and the operator is no administrator.
+    expect(hint).to_have_text("Ask your administrator to start one.")
+
+    def hint_for(cause: Cause, detail: str) -> str:
+        def told() -> bool:
+            gate.report(CameraState.UNREACHABLE, detail, cause)
+            return tile.locator('[data-part="detail"]').inner_text() == detail
+
+        wait_until(told, PATIENCE, f"the tile to say {detail}")
+        return hint.inner_text()
+
+    assert hint_for(Cause.NOT_FOUND, "Check the part of the address after the host.") == ""
+    assert hint_for(Cause.NO_ANSWER, "Nobody is there.").startswith("Check its power")
 
 
 def test_the_filter_counts_for_boxes_and_for_the_list(

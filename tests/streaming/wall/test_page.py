@@ -55,6 +55,18 @@ def test_the_camera_page_has_its_deployments(viewer: Client, row: CameraRow) -> 
     }
 
 
+def test_shell_commands_are_for_those_who_administer(viewer: Client, row: CameraRow) -> None:
+    def pages() -> list[str]:
+        return [viewer.get(path).content.decode() for path in ("/", "/cameras/gate/")]
+
+    assert not any("manage.py" in page or "data-administers" in page for page in pages())
+    assert "ask your administrator for one" in pages()[1]
+
+    User.objects.update(is_staff=True)
+    assert all("data-administers" in page for page in pages())
+    assert "manage.py token olga" in pages()[1]
+
+
 def test_the_size_is_what_the_capture_worker_says(
     viewer: Client, row: CameraRow, hub: Hub, gate: Camera
 ) -> None:

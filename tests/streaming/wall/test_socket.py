@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from sightline.kafka import topics
-from sightline.messages import CameraState, Detection
+from sightline.messages import CameraState, Cause, Detection
 from streaming.hub.hub import Hub
 from streaming.wall import socket as consumers
 from tests.streaming.conftest import Camera
@@ -38,11 +38,14 @@ async def test_predictions_and_status_are_passed_on(socket: Socket, gate: Camera
         {"label": "qr", "score": 0.9, "box": [0, 0, 0.5, 0.5], "text": "A1"}
     ]
     message = await socket.until(
-        lambda: gate.report(CameraState.STALLED, "Nothing comes."), type="status", state="stalled"
+        lambda: gate.report(CameraState.STALLED, "Nothing comes.", Cause.SILENT),
+        type="status",
+        state="stalled",
     )
-    assert (message["camera"], message["detail"], message["codec"]) == (
+    assert (message["camera"], message["detail"], message["cause"], message["codec"]) == (
         "gate",
         "Nothing comes.",
+        "silent",
         "demo",
     )
 

@@ -15,7 +15,7 @@ import simplejpeg
 
 from cameras.sources import open_source
 from cameras.sources.base import AddressError, SourceError
-from sightline.messages import CameraState
+from sightline.messages import CameraState, Cause
 from tests.cameras.sources.opened import failure, settings, take
 from tests.servers.login import Login
 from tests.servers.mjpeg import MjpegServer
@@ -193,6 +193,7 @@ def test_nobody_there_is_unreachable() -> None:
     port = free_port()
     error = failure(settings("rtsp", f"rtsp://127.0.0.1:{port}/"))
     assert error.state is CameraState.UNREACHABLE
+    assert error.cause is Cause.REFUSED
     assert error.detail.startswith(f"127.0.0.1 refuses connections on port {port}.")
 
 

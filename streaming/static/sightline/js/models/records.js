@@ -25,12 +25,7 @@ export function showRecords(root) {
     rows.sort((a, b) => b.at - a.at);
     table.hidden = rows.length === 0;
     fill(body, rows, (row) => `${row.version}/${row.partition}/${row.offset}`, makeRow, showRow);
-    say(
-      refused ??
-        (rows.length
-          ? ""
-          : "No outputs yet. Send a record to its inputs topic, for example with manage.py send."),
-    );
+    say(refused ?? (rows.length ? "" : "No outputs yet. Send a record to its inputs topic."));
   }
 
   return [show, say];

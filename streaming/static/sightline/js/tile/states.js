@@ -48,7 +48,7 @@ const STATES = {
     kind: "bad",
     title: since("Unreachable"),
     detail: "The camera does not answer.",
-    hint: "Check its power, its network cable and its address.",
+    hint: "Check the camera, and its address in the camera's settings.",
   },
   disabled: {
     kind: "off",
@@ -60,7 +60,8 @@ const STATES = {
     kind: "bad",
     title: () => "No capture worker is running",
     detail: "Nothing reports on this camera, so no pictures are taken from it.",
-    hint: "An administrator can start one: the system page says how.",
+    hint: "Ask your administrator to start one.",
+    command: "Start one with: manage.py runworkers capture",
   },
   deleted: {
     kind: "off",
@@ -95,22 +96,28 @@ const STATES = {
 };
 
 /**
- * What to check, by the cause that the server names: "" where the sentence before it says that
- * already. A cause that is not here, or none, leaves it to the state.
+ * What to do about the cause of a failure, as the capture worker names it. It is empty where the
+ * detail says so already.
  */
-const CAUSES = {
-  "no-answer": "Check its power, its network cable and its address.",
-  "no-route": "",
-  refused: "",
-  "name-unknown": "",
-  "not-found": "",
-  redirected: "",
-  ended: "It is tried again by itself. If it goes on, restart the camera.",
+const HINTS = {
+  "no-answer": "Check its power and its network cable.",
+  "hung-up": "Check the port. If it is right, close other viewers of this camera.",
+  "other-protocol": "Check the port, or choose another kind for this camera.",
+  "not-allowed": "The administrator of this server can allow them.",
+  "error-answer": "Look in the camera's log.",
+  "no-video": "Try another path in its address, or another codec in the camera.",
+  "too-large": "Choose a lower resolution or quality in the camera.",
+  undecodable: "Choose H.264 or H.265 in the camera, and a key frame every few seconds.",
+  "no-signal": "Check the cable between the camera and its encoder or recorder.",
   silent: "Check the camera's network. If it goes on, restart the camera.",
+  ended: "It is tried again by itself. If it goes on, look in the camera's log.",
+  "ended-early": "Close other viewers of this camera.",
   "login-refused": "Check user name and password in the camera's settings.",
   "login-missing": "Enter them in the camera's settings.",
-  forbidden: "Give this user the right to see pictures, in the camera itself.",
-  other: "",
+  "login-unsendable": "Choose another in the camera and enter it again.",
+  "login-unsupported": "Choose Basic or Digest in the camera.",
+  forbidden: "Give this user the right to watch, in the camera.",
+  local: "Check the file or device on the host of the capture worker.",
 };
 
 const SILENT = { title: "", detail: "", hint: "" };
@@ -135,8 +142,8 @@ export function kindOf(state) {
 
 /**
  * What is true of a tile now. All times in ms by one clock.
- * @param {any} facts `state` (null before the server spoke), `since`, `detail` and `cause` as the
- *   server says;
+ * @param {any} facts `state` (null before the server spoke), `since`, `detail`, `cause` as the
+ *   server says; `administers`: whether the reader may be shown shell commands;
  *   `connected` to the server, which has `kafka` or not; `painted` when the last picture was
  *   painted (0 = never); `watched` since when pictures are asked for
  * @returns {{state: string, kind: string, since: number, title: string, detail: string, hint:
@@ -144,13 +151,26 @@ export function kindOf(state) {
  *   the picture must not look alive
  */
 export function describe(
-  { state, since: started, detail, cause = "", connected, kafka = true, painted, watched },
+  {
+    state,
+    since: started,
+    detail,
+    cause = "",
+    administers = false,
+    connected,
+    kafka = true,
+    painted,
+    watched,
+  },
   now,
 ) {
   if (!connected) return sentence("offline", now, now, "");
   if (!kafka && now - painted > STALE_MS) return sentence("no-kafka", now, now, "");
   if (!state && now - watched < STALE_MS) return { ...NOTHING_YET };
-  if (!isAlive(state)) return sentence(state ?? "connecting", started || now, now, detail, cause);
+  if (!isAlive(state)) {
+    const said = sentence(state ?? "connecting", started || now, now, detail);
+    return { ...said, hint: hintOf(said.state, cause, administers) };
+  }
   const last = Math.max(painted, watched);
   if (now - last > STALE_MS) return sentence("stale", last, now, "");
   return {
@@ -163,10 +183,15 @@ export function describe(
   };
 }
 
-function sentence(state, started, now, detail, cause = "") {
+function hintOf(state, cause, administers) {
+  if (cause) return Object.hasOwn(HINTS, cause) ? HINTS[cause] : "";
+  const { hint, command } = STATES[state] ?? STATES.unknown;
+  return (administers && command) || hint;
+}
+
+function sentence(state, started, now, detail) {
   const words = STATES[state] ?? { ...STATES.unknown, title: () => `State: ${state}` };
-  const { kind } = words;
-  const hint = Object.hasOwn(CAUSES, cause) ? CAUSES[cause] : words.hint;
+  const { kind, hint } = words;
   return {
     state,
     kind,

@@ -164,6 +164,7 @@ export class Tile extends EventTarget {
       since: this.#since,
       detail: this.status?.detail ?? "",
       cause: this.status?.cause ?? "",
+      administers: document.body.hasAttribute("data-administers"),
       connected: this.#socket.connected || this.#socket.isFirstTry,
       kafka: this.#socket.kafka,
       // Where no pictures are asked for, none are missing.
