@@ -39,7 +39,7 @@ class DeployForm(forms.ModelForm[Deployment]):
             "batch_ms",
         )
         widgets: ClassVar = {
-            "cameras": forms.CheckboxSelectMultiple,
+            "cameras": forms.SelectMultiple(attrs={"data-picker": "", "size": 10}),
             "groups": forms.CheckboxSelectMultiple,
         }
 
