@@ -14,7 +14,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from cameras.models import Camera
+from cameras.models import Camera, CameraGroup
 from inference.runtimes import RUNTIMES, InferenceError, check
 from sightline.base.slugs import validate_slug
 from sightline.base.text import storable
@@ -159,6 +159,17 @@ class Deployment(models.Model):
     cameras = models.ManyToManyField(
         Camera, related_name="deployments", blank=True, help_text="Pictures only."
     )
+    groups = models.ManyToManyField(
+        CameraGroup,
+        related_name="deployments",
+        blank=True,
+        help_text="All cameras of these groups, also those that join them later.",
+    )
+    all_cameras = models.BooleanField(
+        "all cameras",
+        default=False,
+        help_text="All cameras, also those that are added later.",
+    )
     crops_of = models.ForeignKey(
         "self",
         # Without its first stage it would see whole frames.
@@ -201,6 +212,14 @@ class Deployment(models.Model):
 
     def __str__(self) -> str:
         return f"{self.version} ({self.role})"
+
+    @property
+    def chosen_names(self) -> list[str]:
+        """What it sees in words, as it was chosen: all cameras, or groups and cameras by name."""
+        if self.all_cameras:
+            return ["all cameras"]
+        groups = [f"group {group.name}" for group in self.groups.all()]
+        return groups + [camera.name for camera in self.cameras.all()]
 
     def clean(self) -> None:
         """A second stage sees the boxes of pictures, and never its own, not even in a roundabout

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 from inference import runtimes
 from inference.models import Delivery, Deployment, InputKind, ModelVersion, Role
 from inference.runtimes import RUNTIMES
+from inference.seen import own_cameras
 
 if TYPE_CHECKING:
     from inference.runtimes.base import Runtime
@@ -117,16 +118,18 @@ def frame_plans(*, disabled_cameras: bool = False) -> dict[str, FramePlan]:
     """The plans, by key, of the model versions with an enabled deployment on an enabled camera, or
     on ``disabled_cameras``, too.
     """
-    deployments = (
-        Deployment.objects.filter(enabled=True, kind=InputKind.PICTURES)
-        .select_related("version__model")
-        .prefetch_related("cameras")
+    deployments = Deployment.objects.filter(enabled=True, kind=InputKind.PICTURES).select_related(
+        "version__model"
     )
     by_pk = {deployment.pk: deployment for deployment in deployments}
+    own = {
+        pk: {camera.slug: camera.enabled for camera in cameras.values()}
+        for pk, cameras in own_cameras(by_pk.values()).items()
+    }
     plans = (
         FramePlan.of_version(
             group[0].version,
-            deployments=tuple(sorted(_by_camera(group, by_pk, disabled_cameras).items())),
+            deployments=tuple(sorted(_by_camera(group, by_pk, own, disabled_cameras).items())),
             batch=max(deployment.batch for deployment in group),
             batch_ms=max(deployment.batch_ms for deployment in group),
         )
@@ -143,7 +146,10 @@ def _by_version(deployments: Iterable[Deployment]) -> Iterable[list[Deployment]]
 
 
 def _by_camera(
-    deployments: Iterable[Deployment], by_pk: Mapping[int, Deployment], disabled_cameras: bool
+    deployments: Iterable[Deployment],
+    by_pk: Mapping[int, Deployment],
+    own: Mapping[int, dict[str, bool]],
+    disabled_cameras: bool,
 ) -> dict[str, CameraDeployment]:
     """Of several deployments of one version on one camera, a live one counts."""
     by_camera: dict[str, CameraDeployment] = {}
@@ -157,27 +163,33 @@ def _by_camera(
         )
         by_camera |= {
             slug: on_camera
-            for slug, enabled in _cameras(deployment, by_pk).items()
+            for slug, enabled in _cameras(deployment, by_pk, own).items()
             if enabled or disabled_cameras
         }
     return by_camera
 
 
 def _cameras(
-    deployment: Deployment, by_pk: Mapping[int, Deployment], depth: int = 0
+    deployment: Deployment,
+    by_pk: Mapping[int, Deployment],
+    own: Mapping[int, dict[str, bool]],
+    depth: int = 0,
 ) -> dict[str, bool]:
     """The cameras that a deployment sees, and whether each is enabled. A second stage sees its
-    first stage's cameras, or those of them that it lists itself.
+    first stage's cameras, or those of them that it names itself.
     """
-    own = {camera.slug: camera.enabled for camera in deployment.cameras.all()}
+    named = own[deployment.pk]
     if deployment.crops_of_id is None:
-        return own
+        return named
     first = by_pk.get(deployment.crops_of_id)
     # A disabled first stage finds nothing; a circle of stages would be followed for ever.
     if first is None or depth > len(by_pk):
         return {}
-    seen = _cameras(first, by_pk, depth + 1)
-    return {slug: enabled for slug, enabled in seen.items() if not own or slug in own}
+    seen = _cameras(first, by_pk, own, depth + 1)
+    # A group without cameras stands for none of them, not for all.
+    if not named and not deployment.groups.all():
+        return seen
+    return {slug: enabled for slug, enabled in seen.items() if slug in named}
 
 
 # Records

@@ -16,6 +16,7 @@ from inference.forms.deployment import DeploymentForm
 from inference.forms.version import ModelForm, VersionForm
 from inference.forms.views import ModelFormViews
 from inference.models import Deployment, Model, ModelVersion
+from inference.seen import own_cameras
 from sightline.kafka import topics
 
 VERSION_FIELDS = ("version", "runtime", "options", "file", "input_schema", "output_schema")
@@ -87,7 +88,9 @@ class ModelAdmin(DeadLettersMixin, ModelFormMixin):
             super()
             .get_queryset(request)
             .prefetch_related(
-                "versions__deployments__cameras", "versions__deployments__crops_of__version__model"
+                "versions__deployments__cameras",
+                "versions__deployments__groups__cameras",
+                "versions__deployments__crops_of__version__model",
             )
         )
 
@@ -110,15 +113,17 @@ class ModelAdmin(DeadLettersMixin, ModelFormMixin):
         return ", ".join(version.version for version in model.versions.all())
 
     @admin.display(description="cameras")
-    def cameras_seen(self, model: Model) -> int:
-        """How many cameras an enabled deployment of the model sees."""
+    def cameras_seen(self, model: Model) -> int | str:
+        """How many cameras an enabled deployment of the model sees; "all"."""
         deployments = [
             item
             for version in model.versions.all()
             for item in version.deployments.all()
             if item.enabled
         ]
-        return len({camera.pk for item in deployments for camera in item.cameras.all()})
+        if any(item.all_cameras for item in deployments):
+            return "all"
+        return len({pk for seen in own_cameras(deployments).values() for pk in seen})
 
 
 @admin.register(ModelVersion)
@@ -221,10 +226,13 @@ class DeploymentAdmin(admin.ModelAdmin[Deployment]):
     list_display = ("version", "kind", "role", "camera_names", "threshold", "enabled")
     list_filter = ("kind", "role", "enabled", "version__model")
     list_select_related = ("version__model", "crops_of__version__model")
-    filter_horizontal = ("cameras",)
+    filter_horizontal = ("groups", "cameras")
     fieldsets = (
         (None, {"fields": ("version", "kind", "enabled")}),
-        ("What it sees", {"fields": ("cameras", "crops_of", "crop_label", "delivery")}),
+        (
+            "What it sees",
+            {"fields": ("all_cameras", "groups", "cameras", "crops_of", "crop_label", "delivery")},
+        ),
         ("What it says", {"fields": ("role", "threshold")}),
         ("Batches", {"fields": ("batch", "batch_ms")}),
     )
@@ -233,12 +241,12 @@ class DeploymentAdmin(admin.ModelAdmin[Deployment]):
         js = (forms.Script("sightline/js/admin/deployment-form.js", type="module"),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Deployment]:
-        return super().get_queryset(request).prefetch_related("cameras")
+        return super().get_queryset(request).prefetch_related("cameras", "groups")
 
     @admin.display(description="sees")
     def camera_names(self, deployment: Deployment) -> str:
-        """The cameras, separated by commas; the records' topic."""
-        names = ", ".join(camera.name for camera in deployment.cameras.all())
+        """The groups and cameras, separated by commas; the records' topic."""
+        names = ", ".join(deployment.chosen_names)
         if deployment.kind != Deployment._meta.get_field("kind").default:
             return "its inputs topic"
         if deployment.crops_of is not None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from django import forms
 
 from cameras.access import visible_cameras
-from cameras.models import Camera
+from cameras.models import Camera, CameraGroup
 from inference.forms.deployment_checks import WantedDeployment, objections
 from inference.models import Delivery, Deployment, InputKind, ModelVersion
 
@@ -27,8 +27,21 @@ class DeployForm(forms.ModelForm[Deployment]):
 
     class Meta:
         model = Deployment
-        fields = ("cameras", "role", "threshold", "crops_of", "crop_label", "batch", "batch_ms")
-        widgets: ClassVar = {"cameras": forms.CheckboxSelectMultiple}
+        fields = (
+            "cameras",
+            "groups",
+            "all_cameras",
+            "role",
+            "threshold",
+            "crops_of",
+            "crop_label",
+            "batch",
+            "batch_ms",
+        )
+        widgets: ClassVar = {
+            "cameras": forms.SelectMultiple(attrs={"data-picker": "", "size": 10}),
+            "groups": forms.CheckboxSelectMultiple,
+        }
 
     def __init__(self, data: Any, *, prefix: str, user: Any) -> None:
         super().__init__(data, prefix=prefix)
@@ -60,7 +73,13 @@ class DeployForm(forms.ModelForm[Deployment]):
         cameras = self.cleaned_data["cameras"]
         for field, sentence in objections(
             WantedDeployment(
-                version, kind, self.instance.delivery, cameras, self.cleaned_data["crops_of"]
+                version,
+                kind,
+                self.instance.delivery,
+                cameras,
+                self.cleaned_data["crops_of"],
+                groups=self.cleaned_data["groups"],
+                all_cameras=self.cleaned_data["all_cameras"],
             )
         ):
             self.add_error(
@@ -72,7 +91,9 @@ class DeployForm(forms.ModelForm[Deployment]):
         """Save it, for a version that was saved."""
         self.instance.version = version
         if self.instance.kind == InputKind.RECORDS:
-            self.instance.crops_of, self.cleaned_data["cameras"] = None, Camera.objects.none()
+            self.instance.crops_of, self.instance.all_cameras = None, False
+            self.cleaned_data["cameras"] = Camera.objects.none()
+            self.cleaned_data["groups"] = CameraGroup.objects.none()
         self.save()
 
 
@@ -84,6 +105,8 @@ class DeploymentForm(forms.ModelForm[Deployment]):
         fields = (
             "version",
             "kind",
+            "all_cameras",
+            "groups",
             "cameras",
             "crops_of",
             "crop_label",
@@ -128,7 +151,13 @@ class DeploymentForm(forms.ModelForm[Deployment]):
                 bool(cleaned.get("enabled")),
             )
             for field, sentence in objections(
-                WantedDeployment(cleaned["version"], *given, pk=self.instance.pk)
+                WantedDeployment(
+                    cleaned["version"],
+                    *given,
+                    pk=self.instance.pk,
+                    groups=cleaned.get("groups", ()),
+                    all_cameras=bool(cleaned.get("all_cameras")),
+                )
             ):
                 self.add_error(field, sentence)
         return cleaned

@@ -8,14 +8,17 @@ from typing import Final
 
 from django.db.models import QuerySet
 
-from cameras.models import Camera
+from cameras.models import Camera, CameraGroup
 from inference import runtimes
 from inference.models import Delivery, Deployment, InputKind, ModelVersion
 from inference.plans import objection
 from inference.runtimes import PICTURES
 from inference.runtimes.errors import InferenceError
+from inference.seen import listed_cameras, own_cameras
 
-NO_CAMERA: Final = "Choose at least one camera, or the deployment whose boxes it sees."
+NO_CAMERA: Final = (
+    "Choose at least one camera or group, all cameras, or the deployment whose boxes it sees."
+)
 ALL_DELIVERED: Final = "Of records none is left out. Choose “every” or “exactly-once”."
 ONLY_LATEST: Final = "A camera does not wait: choose “latest” for pictures."
 
@@ -31,6 +34,20 @@ class WantedDeployment:
     crops_of: Deployment | None
     enabled: bool = True
     pk: int | None = None
+    groups: Collection[CameraGroup] | QuerySet[CameraGroup] = ()
+    all_cameras: bool = False
+
+    @property
+    def names_cameras(self) -> bool:
+        """Whether it chooses cameras itself, be they none at present."""
+        return bool(self.all_cameras or self.cameras or self.groups)
+
+    @property
+    def own(self) -> dict[int, Camera]:
+        """The cameras that it names itself, by number."""
+        if self.all_cameras:
+            return {camera.pk: camera for camera in Camera.objects.all()}
+        return listed_cameras(self.cameras, self.groups)
 
 
 def objections(wanted: WantedDeployment) -> Iterator[tuple[str, str]]:
@@ -56,7 +73,7 @@ def _about_records(wanted: WantedDeployment) -> Iterator[tuple[str, str]]:
 def _about_pictures(wanted: WantedDeployment) -> Iterator[tuple[str, str]]:
     if wanted.delivery != Delivery.LATEST:
         yield "delivery", ONLY_LATEST
-    if not wanted.cameras and wanted.crops_of is None:
+    if not wanted.names_cameras and wanted.crops_of is None:
         yield "cameras", NO_CAMERA
     if sentence := _why_no_pictures(wanted.version):
         yield "kind", sentence
@@ -86,13 +103,15 @@ def _why_no_pictures(version: ModelVersion) -> str:
 
 
 def _overlap(wanted: WantedDeployment) -> list[str]:
-    seen = _seen(wanted.cameras, wanted.crops_of)
+    seen = wanted.own if wanted.names_cameras else _of_stages(wanted.crops_of)
+    others = _others(wanted).filter(kind=InputKind.PICTURES)
+    own = own_cameras(others)
     taken = {
         pk
-        for other in _others(wanted).filter(kind=InputKind.PICTURES)
-        for pk in _seen(other.cameras.all(), other.crops_of)
+        for other in others
+        for pk in (own[other.pk] if other.chosen_names else _of_stages(other.crops_of))
     }
-    return sorted(name for pk, name in seen.items() if pk in taken)
+    return sorted(camera.name for pk, camera in seen.items() if pk in taken)
 
 
 def _others(wanted: WantedDeployment) -> QuerySet[Deployment]:
@@ -103,14 +122,12 @@ def _others(wanted: WantedDeployment) -> QuerySet[Deployment]:
     )
 
 
-def _seen(
-    cameras: Collection[Camera] | QuerySet[Camera], crops_of: Deployment | None
-) -> dict[int, str]:
-    """The cameras by number and name: a second stage without any of its own sees those of the
-    first.
-    """
-    stages: set[int] = set()
-    while not cameras and crops_of is not None and crops_of.pk not in stages:
-        stages.add(crops_of.pk)
-        cameras, crops_of = crops_of.cameras.all(), crops_of.crops_of
-    return {camera.pk: camera.name for camera in cameras}
+def _of_stages(stage: Deployment | None) -> dict[int, Camera]:
+    """What a second stage sees that names no cameras: those of the first stage that names any."""
+    passed: set[int] = set()
+    while stage is not None and stage.pk not in passed:
+        if stage.chosen_names:
+            return own_cameras([stage])[stage.pk]
+        passed.add(stage.pk)
+        stage = stage.crops_of
+    return {}

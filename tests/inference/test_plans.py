@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from django.core.exceptions import ValidationError
 from django.core.files.base import ContentFile
 from pytest_django import Settings
 
-from cameras.models import Camera
+from cameras.models import Camera, CameraGroup
 from inference.models import Deployment, InputKind, Model, ModelVersion, Role
 from inference.plans import CameraDeployment, frame_plans
 
@@ -118,7 +119,7 @@ def test_it_asks_the_database_a_few_questions_whatever_there_is(
     for number in range(count):
         deploy(version(f"model-{number}"), *cameras)
 
-    with django_assert_max_num_queries(2):
+    with django_assert_max_num_queries(3):
         assert len(frame_plans()) == count
 
 
@@ -205,3 +206,50 @@ def test_a_file_is_part_of_the_plan(tmp_path: Path, settings: Settings) -> None:
     plan = frame_plans()["digits@1"]
     assert Path(plan.file).read_bytes() == b"onnx"
     assert plan.sha256 == "ab" * 32
+
+
+def group(slug: str, *cameras: Camera) -> CameraGroup:
+    made = CameraGroup.objects.create(slug=slug, name=slug)
+    made.cameras.set(cameras)
+    return made
+
+
+def test_a_camera_that_joins_a_group_later_is_seen() -> None:
+    hall = group("hall", camera("dock"))
+    deploy(version(), camera("gate")).groups.add(hall)
+    assert frame_plans()["qr@1"].cameras == {"dock", "gate"}
+
+    hall.cameras.add(camera("ramp"))
+    assert frame_plans()["qr@1"].cameras == {"dock", "gate", "ramp"}
+
+    hall.delete()
+    assert frame_plans()["qr@1"].cameras == {"gate"}
+
+
+def test_all_cameras_are_also_those_that_are_added_later() -> None:
+    deploy(version(), all_cameras=True)
+    assert not frame_plans()
+
+    camera("dock")
+    camera("off", enabled=False)
+    assert frame_plans()["qr@1"].cameras == {"dock"}
+    assert frame_plans(disabled_cameras=True)["qr@1"].cameras == {"dock", "off"}
+
+
+def test_a_second_stage_on_an_empty_group_sees_none() -> None:
+    first = deploy(version("faces"), camera("dock"))
+    deploy(version("mood"), crops_of=first).groups.add(group("empty"))
+
+    assert frame_plans().keys() == {"faces@1"}
+
+
+def test_the_queries_do_not_grow_with_deployments(
+    django_assert_max_num_queries: Callable[[int], Any],
+) -> None:
+    for number in range(12):
+        hall = group(f"hall-{number}", *(camera(f"c{number}-{place}") for place in range(3)))
+        deploy(version(f"listed-{number}")).groups.add(hall)
+        deploy(version(f"all-{number}"), all_cameras=True)
+
+    with django_assert_max_num_queries(5):
+        assert len(frame_plans()) == 24

@@ -6,7 +6,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
-from cameras.models import Camera
+from cameras.models import Camera, CameraGroup
 from inference.models import Deployment, Model, ModelVersion
 from tests.servers.stack import form_values
 
@@ -186,3 +186,18 @@ def test_a_first_stage_cannot_be_deleted_alone(
         "/admin/inference/deployment/", {**chosen, "_selected_action": [first.pk, second.pk]}
     )
     assert not Deployment.objects.exists()
+
+
+def test_a_group_and_all_cameras_are_chosen_and_checked(
+    admin_client: Client, qr: ModelVersion, dock: Camera
+) -> None:
+    hall = CameraGroup.objects.create(slug="hall", name="Hall")
+    hall.cameras.add(dock)
+
+    assert deploy(admin_client, qr, groups=[hall.pk]).status_code == 302
+    refused(deploy(admin_client, qr, all_cameras="on"), "cameras", f"already sees {dock.name}")
+    assert "group Hall" in admin_client.get("/admin/inference/deployment/").content.decode()
+
+    Deployment.objects.all().delete()
+    assert deploy(admin_client, qr, all_cameras="on").status_code == 302
+    assert "all cameras" in admin_client.get("/admin/inference/deployment/").content.decode()

@@ -144,7 +144,7 @@ def test_without_javascript_a_model_is_added_all_the_same(open_page: Any, dock: 
     page.locator("#id_slug").fill("codes")
     choose(page, "QR codes (built in)")
     page.locator("#id_versions-0-o-builtin-qr-width").fill("700")
-    page.get_by_label("Dock").check()
+    page.locator(".mf-cameras select").select_option(label="Dock")
     page.get_by_role("button", name="Save", exact=True).click()
     expect(page.locator(".messagelist")).to_contain_text("was added successfully")
     assert ModelVersion.objects.get().options == {"width": 700}
@@ -170,3 +170,25 @@ def test_nothing_is_wider_than_the_window(open_page: Any, qr: ModelVersion, widt
     ):
         page.goto(path)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_cameras_are_found_and_chosen_among_two_thousand(open_page: Any) -> None:
+    Camera.objects.bulk_create(
+        Camera(slug=f"c{number}", name=f"Hall {number:04}", kind="demo", url="demo:conveyor")
+        for number in range(2000)
+    )
+    page = open_page(ADD)
+    complaints = Complaints(page)
+    picker = page.locator(".mf-cameras")
+    boxes = picker.get_by_role("checkbox", name="Hall")
+    expect(boxes).to_have_count(200)
+
+    picker.get_by_label("Search cameras").fill("hall 012")
+    expect(boxes).to_have_count(10)
+    picker.get_by_role("button", name="Select all found").click()
+    picker.get_by_label("Hall 0125").press("Space")
+
+    expect(picker.get_by_role("status")).to_contain_text("9 of 2000 chosen")
+    assert picker.locator("option:checked").count() == 9
+    assert len(page.request.get(ADD).body()) < 400_000
+    assert not complaints.found

@@ -1,6 +1,15 @@
 /** The page of a deployment: only the fields of the kind that was chosen. */
 
-const PICTURES = ["cameras", "crops_of", "crop_label", "threshold", "batch_ms", "role"];
+const PICTURES = [
+  "all_cameras",
+  "groups",
+  "cameras",
+  "crops_of",
+  "crop_label",
+  "threshold",
+  "batch_ms",
+  "role",
+];
 
 const kind = document.querySelector("#id_kind");
 

@@ -3,6 +3,7 @@
  * filled in.
  */
 
+import { cameraPicker } from "./camera-picker.js";
 import { describeButton } from "./describe.js";
 import { wordFiles } from "./label-files.js";
 import { optionsMode } from "./options-mode.js";
@@ -20,5 +21,6 @@ if (root) {
   describeButton(page, refresh);
   wordFiles(root);
   tryIt(page);
+  for (const select of root.querySelectorAll("select[data-picker]")) cameraPicker(select);
   refresh();
 }
