@@ -93,7 +93,7 @@ def test_it_does_not_depend_on_what_stands_beside_it(value: Any, written: bytes)
         ({(1, 2): 3}, "'v', has a name that is not text, of the type tuple"),
         (1j, "the type complex has no form in JSON"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_json_cannot_hold_is_named(value: Any, said: str) -> None:
     for result in ({"v": value}, {"v": value, "n": None}):

@@ -45,7 +45,10 @@ export function cameraPicker(select) {
   });
   const all = button("Select all found", () => choose(true));
   const none = button("Select none of them", () => choose(false));
-  select.after(search, all, none, rows, count);
+  const tools = document.createElement("div");
+  tools.className = "mf-picker";
+  tools.append(search, all, none);
+  select.after(tools, rows, count);
   draw();
 }
 
@@ -73,6 +76,7 @@ function field(/** @type {string} */ type, /** @type {string} */ words) {
 function button(/** @type {string} */ words, /** @type {() => void} */ act) {
   const made = document.createElement("button");
   made.type = "button";
+  made.className = "button mf-quiet";
   made.textContent = words;
   made.addEventListener("click", act);
   return made;
