@@ -49,7 +49,8 @@ def _batch_results(
 ) -> list[Result[Value]]:
     try:
         with guarded():
-            results = list(predict(batch))
+            # A copy: a model may empty the very list that it is given.
+            results = list(predict(list(batch)))
         if len(results) == len(batch):
             return results
         raise InferenceError(

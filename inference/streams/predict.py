@@ -253,7 +253,8 @@ class RecordPredictor:
         position = (record.topic, record.partition, record.offset)
         while isinstance(outcome, BaseException):
             if isinstance(outcome, ServerUnavailable):
-                return self._unanswered(position, outcome)
+                self._late[position] += isinstance(outcome, DeadlineExceeded)
+                raise outcome
             self._failed[position] += 1
             attempt = self._failed[position]
             if attempt >= MAX_ATTEMPTS or getattr(outcome, "permanent", False):
@@ -269,16 +270,24 @@ class RecordPredictor:
         except InferenceError as err:
             return RecordFailure(err)
 
-    def _unanswered(self, position: Position, err: ServerUnavailable) -> RecordFailure:
-        """Raise the error again, unless the record has exceeded the deadline too often."""
-        if not isinstance(err, DeadlineExceeded):
-            raise err
-        self._late[position] += 1
-        late, most = self._late[position], settings.RECORD_DEADLINE_TRIES
-        if not most or late < most:
-            raise err
+    def is_always_late(self, record: Record) -> bool:
+        """Whether the record has exceeded the deadline as often as a record may."""
+        late = self._late[record.topic, record.partition, record.offset]
+        return 0 < settings.RECORD_DEADLINE_TRIES <= late
+
+    def give_up(self, record: Record) -> RecordFailure:
+        """The failure of a record that is always late."""
+        position = (record.topic, record.partition, record.offset)
+        late = self._late[position]
         self._forget(position)
-        return RecordFailure(InferenceError(f"{err} It was asked {late} times.", permanent=False))
+        return RecordFailure(
+            InferenceError(
+                f"The model server has not answered about this record within the deadline, {late}"
+                " times; it has answered about others.",
+                permanent=False,
+            ),
+            late,
+        )
 
     def _forget(self, position: Position) -> None:
         self._failed.pop(position, None)

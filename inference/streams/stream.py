@@ -7,13 +7,14 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from django.conf import settings
 
 from inference.plans import RecordPlan
 from inference.runner.state import RunnerState
-from inference.runtimes.errors import ServerUnavailable
+from inference.runtimes.errors import DeadlineExceeded, ServerUnavailable
 from inference.streams.delivery import AtLeastOnce, ExactlyOnce, RecordDelivery
 from inference.streams.inputs import POLL_SECONDS, RecordInputs
 from inference.streams.predict import RecordPredictor, StopRequested
@@ -28,6 +29,7 @@ from sightline.kafka import (
     KafkaUnavailable,
     NotCommitted,
     Partition,
+    Record,
     ReliableProducer,
     topics,
 )
@@ -86,6 +88,7 @@ class RecordStream:
         # After a call without an answer, records are asked about one by one: it may be the fault
         # of one of them.
         self._has_suspect = False
+        self._asked_instead = 0
 
     def open(self) -> None:
         """Join the group. It begins with the oldest record, so that what was sent before the first
@@ -159,6 +162,9 @@ class RecordStream:
                 and not self.stopping.is_set()
                 and (not done or time.monotonic() < until)
             ):
+                if self._settled_late(waiting[done:]):
+                    done += 1
+                    continue
                 size = 1 if self._has_suspect else self.predictor.batch_size
                 batch = waiting[done : done + size]
                 started = time.perf_counter()
@@ -180,6 +186,26 @@ class RecordStream:
         if done:
             self._server_backoff.reset()
         return unavailable
+
+    def _settled_late(self, waiting: Sequence[Record]) -> bool:
+        """Whether the first record, which has always been late, has its answer now or became a dead
+        letter: the latter only if it is late once more while the server answers about another one.
+        A server that hangs answers about none: then all of them wait.
+        """
+        if len(waiting) < 2 or not self.predictor.is_always_late(waiting[0]):
+            return False
+        self._asked_instead += 1
+        other = waiting[1 + self._asked_instead % (len(waiting) - 1)]
+        started = time.perf_counter()
+        with self.state.call():
+            # Asked about again in its turn: its answer must not come before those in front of it.
+            self.predictor.predict([other])
+            try:
+                results = self.predictor.predict(waiting[:1])
+            except DeadlineExceeded:
+                results = [self.predictor.give_up(waiting[0])]
+        self.publisher.publish(waiting[:1], results, time.perf_counter() - started)
+        return True
 
     def _is_overdue(self) -> bool:
         """Whether Kafka is slow to acknowledge results. If so, say so in the state and wait a

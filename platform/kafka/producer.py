@@ -179,7 +179,8 @@ class Producer:
             return False
         until = time.monotonic() + seconds
         while (left := until - time.monotonic()) > 0:
-            self._client.poll(left)
+            # The watchdog may replace the client meanwhile, and there is none for a moment.
+            self.client.poll(left)
         return True
 
     @property
@@ -190,14 +191,15 @@ class Producer:
 
     def poll_if_open(self) -> None:
         """As ``poll``, without connecting if nothing was sent yet."""
-        if self._client is not None:
-            self._client.poll(0)
+        if (client := self._client) is not None:
+            client.poll(0)
 
     def flush(self, timeout: float) -> int:
         """Wait until all is delivered or failed, ``timeout`` seconds at most; returns how many are
         still queued.
         """
-        return 0 if self._client is None else int(self._client.flush(timeout))
+        client = self._client
+        return 0 if client is None else int(client.flush(timeout))
 
 
 def _close(client: confluent_kafka.Producer) -> None:

@@ -93,5 +93,10 @@ class TopicWatchdog:
 
     def _run(self) -> None:
         while not self._stopping.wait(CHECK_SECONDS):
-            if created := self.check():
+            try:
+                created = self.check()
+            except Exception:
+                log.exception("topics could not be checked, the next check is due")
+                continue
+            if created:
                 log.warning("missing topics recreated topics=%s", ", ".join(created))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 
 from sightline.base.process import freeze_long_lived
 from sightline.worker.worker import REPORT_SECONDS, StatusReport, Worker
+
+log = logging.getLogger(__name__)
 
 
 class Reporter(Worker):
@@ -44,4 +47,8 @@ class Reporter(Worker):
 
     def _run(self) -> None:
         while not self.stopping.is_set():
-            self.step()
+            try:
+                self.step()
+            except Exception:
+                log.exception("status not reported role=%s", self.role)
+                self.stopping.wait(REPORT_SECONDS)

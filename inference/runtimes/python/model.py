@@ -121,7 +121,7 @@ class PythonModel:
         if self.batches:
             try:
                 with guarded():
-                    results = list(self._model.predict_batch(inputs))
+                    results = list(self._model.predict_batch(list(inputs)))
             except Exception as err:
                 raise _translated(err) from err
             if len(results) != len(inputs):

@@ -23,6 +23,7 @@ from typing import Any, Final, Protocol
 from django.conf import settings
 
 from inference.runtimes.errors import InferenceError
+from inference.runtimes.guard import error_text
 
 log = logging.getLogger(__name__)
 
@@ -153,10 +154,9 @@ def _found(source: str, load: Callable[[], object]) -> Found:
             )
         return _described(kind, source)
     except BaseException as err:  # noqa: BLE001 - see above
-        log.warning("python model cannot be imported source=%s error=%s", source, err)
-        return Found(
-            source, source=source, error=f"{source} cannot be imported. {type(err).__name__}: {err}"
-        )
+        reason = error_text(err)
+        log.warning("python model cannot be imported source=%s error=%s", source, reason)
+        return Found(source, source=source, error=f"{source} cannot be imported. {reason}")
 
 
 def _described(kind: type, source: str) -> Found:

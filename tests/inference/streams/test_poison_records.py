@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable
 
@@ -81,8 +82,32 @@ def test_a_record_that_always_exceeds_the_deadline_is_given_up(
 
         assert [result["output"] for result in model.results(1)] == [1.0]
         (letter,) = model.letters(1)
-    assert "has not answered within 0.1 s" in reason(letter)
-    assert reason(letter).endswith("It was asked 2 times.")
+    assert "has not answered about this record within the deadline, 3 times" in reason(letter)
+
+
+def test_a_server_that_hangs_costs_no_record(flow: MakeFlow, settings: Settings) -> None:
+    settings.RECORD_DEADLINE_TRIES = 2
+    hangs = threading.Event()
+    calls = 0
+
+    def answer(asked: Asked) -> Answer:
+        nonlocal calls
+        if asked.method != "POST":
+            return ready(asked)
+        calls += 1
+        if not hangs.is_set():
+            hangs.wait(0.3)
+            return as_json({"error": "too late"}, 503)
+        return as_json({"predictions": numbers(asked)})
+
+    with RestServer(answer) as server:
+        model = asking(flow, server, deadline=0.1)
+        model.send(*({"x": float(number)} for number in range(4)))
+        model.work_until(lambda: calls >= 8, "more tries than a record has")
+        hangs.set()
+
+        assert [result["output"] for result in model.results(4)] == [0.0, 1.0, 2.0, 3.0]
+    assert model.state.failed == 0
 
 
 def test_a_header_whose_name_is_not_utf8_costs_its_record(flow: MakeFlow, embedded: str) -> None:
